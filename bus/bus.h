@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// A component's place on the bus: says HELLO, keeps the membership alive, publishes, and hears what is addressed to it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/runtime/event_loop.h"
+#include "bus/link.h"
+#include "bus/protocol/envelope.h"
+
+namespace bitrepo::bus {
+
+struct Membership {
+  std::string repository_id;
+  wire::ComponentKind kind = wire::CLIENT;
+  std::string principal;                 // component id
+  std::string session;                   // a pillar's is its component id
+  std::vector<std::string> collections;
+  std::string program_version;
+  std::string store_id;                  // pillars: 16 bytes
+  uint64_t incarnation = 0;              // pillars
+};
+
+// Loop-confined; the handler is called on the loop and outlives the bus.
+// While there is no coordinator the link dials on; a coordinator silent for its gone_after is dialled afresh.
+class Bus {
+ public:
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    // HELLO was answered: from now on messages pass. Again after each loss of the coordinator.
+    virtual void OnBusUp(const wire::Welcome& welcome) = 0;
+    virtual void OnBusDown() = 0;
+    // Valid by OpenEnvelope, and addressed to this component. Never a hub kind but ROUTED, UNDELIVERED and REFUSED.
+    virtual void OnEnvelope(const protocol::Envelope& envelope) = 0;
+    // The broker will not have this component (CONFLICT: its id is taken by another store). It is not dialled again.
+    virtual void OnRefused(const wire::ResponseInfo& why) = 0;
+    // Frames that are no valid envelope but whose header can be answered; drop what cannot.
+    virtual void OnFault(const protocol::EnvelopeFault& fault) = 0;
+  };
+  Bus(Membership membership, runtime::EventLoop& loop, std::unique_ptr<SpokeLink> link, base::Random& random);
+  ~Bus();
+  absl::Status Start(Handler& handler);
+  // kUnavailable while down or blocked: nothing is queued; conversations send again by themselves.
+  absl::Status Publish(const protocol::Envelope& envelope);
+  // Goes with each heartbeat of a pillar.
+  void SetLoad(wire::Load load);
+  // Says BYE. No callbacks afterwards.
+  void Stop();
+  bool up() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bitrepo::bus

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam where a pillar keeps files: staged, published whole with its record, read back verified, listed in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/buffer.h"
+#include "base/byte_range.h"
+#include "base/checksum.h"
+#include "base/ids.h"
+
+namespace bitrepo::store {
+
+inline constexpr size_t kBlockBytes = 1024 * 1024;  // of file that one recorded XXH3-128 covers; the last block is shorter
+
+// One generation of one file as it is kept.
+struct FileRecord {
+  base::FileId file_id;
+  uint64_t number = 0;              // counts generations of this id here
+  base::GenerationId generation;
+  uint64_t size_bytes = 0;
+  base::Digest sha256;
+  absl::Time stored_at;             // wall clock
+  absl::Time verified_at;           // wall clock: when the bytes were last read whole and found right
+};
+
+// The recorded answer to one request (one effect, also across crashes). Bytes are opaque here.
+struct AnswerKey {
+  std::string principal;
+  base::ConversationId conversation;
+  base::MessageId message_id;
+  auto operator<=>(const AnswerKey&) const = default;
+};
+struct Answer {
+  AnswerKey key;
+  std::string body_sha256;          // 32 bytes, of the request
+  std::string final_body;           // empty: no final yet
+  absl::Time recorded_at;           // wall clock
+  bool interrupted = false;         // it was open when the store was last opened
+};
+
+// One record of the hash-chained audit ledger. The store adds sequence, time and chain.
+struct AuditEvent {
+  std::string action;               // PUT_FILE, STORE_OPENED, QUARANTINED ...
+  std::string collection;
+  std::string file_id;
+  std::string principal;
+  std::string conversation;         // text form
+  std::string result;               // response code name
+  std::string detail;               // at most 1 KiB; never a secret
+};
+
+// A file on its way in. One strand at a time. Destroyed unpublished it is removed, at once or at the next start.
+class StagedFile {
+ public:
+  virtual ~StagedFile() = default;
+  // Any order; the same range again replaces. kResourceExhausted: no space, or more than was announced.
+  virtual absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  struct Facts {
+    uint64_t size_bytes = 0;
+    base::Digest sha256;
+  };
+  // No more comes: the facts of what is there. One pass over the bytes is needed only when they did not come in order.
+  // kFailedPrecondition when there are holes before `size_bytes`.
+  virtual absl::StatusOr<Facts> Seal(uint64_t size_bytes) = 0;
+};
+
+// A generation held open: stays readable whatever happens to its name. Thread-safe.
+class StoredFile {
+ public:
+  virtual ~StoredFile() = default;
+  virtual const FileRecord& record() const = 0;
+  // Exactly the bytes of the range, every block it touches checked against its record. kDataLoss: they are damaged (never
+  // returned, never "not found"); kOutOfRange past the end.
+  virtual absl::StatusOr<base::Buffer> Read(base::ByteRange range) = 0;
+};
+
+// A sealed file and what is recorded with it, in one transaction.
+struct Publication {
+  base::CollectionId collection;
+  base::FileId file_id;
+  base::GenerationId generation;
+  absl::Time stored_at;
+  std::unique_ptr<StagedFile> staged;  // sealed
+  Answer answer;                       // with its final
+  AuditEvent audit;
+};
+
+struct ListQuery {
+  base::CollectionId collection;
+  std::string prefix;                          // of the file id, in bytes
+  std::optional<base::FileId> only;            // this one
+};
+struct RecordPage {
+  std::vector<FileRecord> records;             // sorted by file id, as bytes
+  std::string next_cursor;                     // empty: complete
+};
+
+struct CollectionCount {
+  base::CollectionId collection;
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  uint64_t quarantined_files = 0;
+  uint64_t missing_files = 0;
+};
+struct StoreReport {
+  bool writable = false;
+  std::string trouble;                         // why not, or what is wrong; empty when well
+  uint64_t total_bytes = 0;
+  uint64_t free_bytes = 0;
+  std::vector<CollectionCount> collections;
+};
+
+// Implementations: DiskFileStore (files beside a SQLite catalogue), MemoryFileStore; one conformance suite runs on both.
+// Threads:  thread-safe; every call blocks: use a worker.
+// Errors:   kResourceExhausted no space; kDataLoss damaged bytes; kUnavailable the store stopped writing (it says why) and stays readable.
+class FileStore {
+ public:
+  virtual ~FileStore() = default;
+  virtual base::StoreId store_id() const = 0;
+  virtual uint64_t incarnation() const = 0;    // rises at each open
+
+  // Space for `announced_bytes` is reserved by accounting; absent: unknown, taken as it comes.
+  virtual absl::StatusOr<std::unique_ptr<StagedFile>> Stage(const base::CollectionId& collection, const base::FileId& file_id,
+                                                            std::optional<uint64_t> announced_bytes) = 0;
+  // Makes a group durable and visible with shared syncs: data, names, then one commit of records, answers and audit. One
+  // result for each, in order. kAlreadyExists: the id has a live generation (nothing of that publication was recorded).
+  // When it returns OK for one, that one survives any crash.
+  virtual std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) = 0;
+
+  virtual absl::StatusOr<FileRecord> Find(const base::CollectionId& collection, const base::FileId& file_id) = 0;  // kNotFound
+  // `generation` zero: the live one.
+  virtual absl::StatusOr<std::unique_ptr<StoredFile>> Open(const base::CollectionId& collection, const base::FileId& file_id,
+                                                           const base::GenerationId& generation) = 0;
+  // One page; the cursor belongs to the query (kInvalidArgument otherwise) and shows the collection as it was at the first page.
+  virtual absl::StatusOr<RecordPage> List(const ListQuery& query, uint32_t limit, absl::string_view cursor) = 0;
+
+  virtual absl::StatusOr<std::optional<Answer>> FindAnswer(const AnswerKey& key) = 0;
+  // Records that the request was accepted, before its effect begins; durable. Fine when it is there already.
+  virtual absl::Status OpenAnswer(const Answer& answer) = 0;
+  // Records finals that changed nothing (refusals, failures) with their audit, in one commit; durable.
+  virtual absl::Status CloseAnswers(std::vector<std::pair<Answer, AuditEvent>> closed) = 0;
+  // Open answers older than `age` and interrupted: a final of FAILURE is owed to the record. Removes finals older than 7 days.
+  virtual absl::StatusOr<std::vector<Answer>> InterruptedAnswers(absl::Duration age) = 0;
+
+  virtual absl::Status AppendAudit(std::vector<AuditEvent> events) = 0;
+  // A real self-check: writes, syncs and removes a probe; counts.
+  virtual absl::StatusOr<StoreReport> Check() = 0;
+};
+
+}  // namespace bitrepo::store
