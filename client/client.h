@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client library's face: asks the pillars of a repository to keep, deliver, list and prove files.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/random.h"
+#include "base/runtime/event_loop.h"
+#include "base/runtime/worker_pool.h"
+#include "bus/bus.h"
+#include "bus/link.h"
+#include "bus/protocol/conversation.h"
+#include "channel/channel.h"
+#include "client/operation.h"
+
+namespace bitrepo::client {
+
+inline constexpr size_t kConversationsMax = 4096;  // under way at once in one client
+
+struct ClientOptions {
+  std::string repository_id;
+  std::string principal;        // who asks, stable over runs
+  std::string session;          // where replies go: unique for each running client
+  std::string program_version;
+  protocol::Patience patience;  // of operations that bring none of their own
+  size_t conversations_max = kConversationsMax;
+};
+
+// All outlive the client. The channel may live on another loop.
+struct ClientParts {
+  runtime::EventLoop& loop;
+  std::unique_ptr<bus::SpokeLink> link;
+  channel::Channel& channel;
+  runtime::WorkerPool& workers;
+  base::Random& random;
+};
+
+// How the client stands with its coordinator; on the loop.
+struct BusEvents {
+  std::function<void(const wire::Welcome&)> on_up;
+  std::function<void()> on_down;
+  std::function<void(const wire::ResponseInfo&)> on_refused;  // for good: every operation fails
+};
+
+// Threads:  loop-confined; events and ends come on the loop, never from inside the call that asks.
+// Lifetime: Stop (or the destructor) cancels what is under way without telling; nothing is called afterwards.
+// Errors:   kResourceExhausted at conversations_max, kFailedPrecondition before Start; what pillars
+//           answer is in the results, not in a status.
+class Client {
+ public:
+  Client(ClientOptions options, ClientParts parts);
+  ~Client();
+  absl::Status Start(BusEvents events = {});
+  void Stop();
+  bool up() const;
+
+  absl::StatusOr<Operation> PutFile(PutFileSpec spec, EndHandler<PutFileResult> end);
+  absl::StatusOr<Operation> GetFile(GetFileSpec spec, EndHandler<GetFileResult> end);
+  absl::StatusOr<Operation> GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end);
+  absl::StatusOr<Operation> GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end);
+  absl::StatusOr<Operation> GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end);
+  absl::StatusOr<Operation> GetRoster(GetRosterSpec spec, EndHandler<GetRosterResult> end);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bitrepo::client

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be asked of a repository, what is told while it goes on, and what became of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/byte_range.h"
+#include "base/checksum.h"
+#include "base/ids.h"
+#include "bus/protocol/conversation.h"
+#include "channel/sink.h"
+#include "channel/source.h"
+
+namespace bitrepo::client {
+
+// Told on the client's loop, in order, before the operation's end; each may be left empty.
+struct OperationEvents {
+  std::function<void(const protocol::ConversationEvent&)> on_event;
+  // Bytes that one pillar has confirmed, or that came from it; `bytes_total` 0 when unknown.
+  std::function<void(const base::ComponentId& pillar, uint64_t bytes_done, uint64_t bytes_total)>
+      on_transfer;
+};
+
+// ---- PutFile: one file to all pillars of the collection, or to those named.
+struct PutFileSpec {
+  base::CollectionId collection;
+  base::FileId file_id;
+  std::optional<uint64_t> size_bytes;
+  // What the file must have; any algorithm. Checked by each pillar, and given early it shows at once
+  // that the file is held already, or that the id is taken.
+  std::optional<base::Digest> digest;
+  // A view of the bytes for one push to one pillar; called again when a push is repeated.
+  std::function<std::shared_ptr<channel::Source>(const base::ComponentId& pillar)> source;
+  std::vector<base::ComponentId> pillars;  // empty: all of the collection
+  uint32_t quorum = 0;                     // copies that make success; 0: every pillar asked
+  std::optional<protocol::Patience> patience;
+  OperationEvents events;
+};
+struct PutFileResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+  absl::Status source;  // not OK when the bytes could not be read, or changed while they were read
+  absl::btree_map<base::ComponentId, wire::PutFileFinal> finals;  // of the pillars that hold it
+};
+
+// ---- GetFile: one file, or a range of it, from the best pillar; the next one goes on where one fails.
+// Makes the place for the bytes of `range`; called again (the former was Aborted) when what has come
+// proves wrong and all must come anew. Commit is told the length of `range` and, where it is the whole
+// file, the recorded SHA-256; it answers OPERATION_COMPLETED only when what was written has that digest.
+using SinkFactory = std::function<absl::StatusOr<std::shared_ptr<channel::Sink>>(
+    const wire::FileInfo& file, base::ByteRange range)>;
+
+struct GetFileSpec {
+  base::CollectionId collection;
+  base::FileId file_id;
+  uint64_t offset = 0;
+  std::optional<uint64_t> length;  // absent: to the end
+  std::optional<base::ComponentId> prefer;
+  bool fail_over = true;
+  SinkFactory sink;
+  std::optional<protocol::Patience> patience;
+  OperationEvents events;
+};
+struct GetFileResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+  absl::Status sink;                     // not OK when the bytes could not be written
+  std::optional<base::ComponentId> from;  // who delivered the last of it
+  std::optional<wire::FileInfo> file;
+  uint64_t bytes = 0;
+  uint32_t failovers = 0;
+  bool mismatch = false;  // some pillar delivered bytes that do not have the recorded digest
+};
+
+// ---- Lists: pages of every pillar in parallel, merged in file id order (as bytes).
+struct ListScope {
+  base::CollectionId collection;
+  wire::FileSelection files;
+  std::vector<base::ComponentId> pillars;  // empty: all of the collection
+  uint32_t page_items = 0;                 // 0: as the pillars like
+  std::optional<protocol::Patience> patience;
+  OperationEvents events;
+};
+// One file id; a pillar that does not list it is absent here.
+template <typename Item>
+struct ListRow {
+  std::string file_id;
+  absl::btree_map<base::ComponentId, Item> pillars;
+};
+// Gets rows in order, each id once. The list goes on when `more` is called (on any thread): a slow
+// reader holds the pillars' pages back, so memory stays flat.
+template <typename Item>
+using RowHandler =
+    std::function<void(std::vector<ListRow<Item>> rows, absl::AnyInvocable<void()> more)>;
+struct ListResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+  uint64_t rows = 0;
+};
+
+using ChecksumRow = ListRow<wire::ChecksumItem>;
+struct GetChecksumsSpec {
+  ListScope scope;
+  wire::ChecksumSpec checksums;
+  std::optional<uint64_t> offset;  // a range is of one file only
+  std::optional<uint64_t> length;
+  RowHandler<wire::ChecksumItem> on_rows;
+};
+using FileIdRow = ListRow<wire::FileInfo>;
+struct GetFileIdsSpec {
+  ListScope scope;
+  RowHandler<wire::FileInfo> on_rows;
+};
+
+// ---- GetStatus: every pillar that serves the collection and, when asked, the coordinator.
+struct GetStatusSpec {
+  std::optional<base::CollectionId> collection;  // absent: the coordinator itself is asked
+  std::vector<base::ComponentId> pillars;
+  std::optional<protocol::Patience> patience;
+  OperationEvents events;
+};
+struct GetStatusResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+  absl::btree_map<base::ComponentId, wire::GetStatusFinal> finals;
+};
+
+// ---- GetRoster: who is on the bus, as the coordinator sees it.
+struct GetRosterSpec {
+  std::optional<protocol::Patience> patience;
+  OperationEvents events;
+};
+struct GetRosterResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+  wire::RosterReply roster;
+};
+
+// Called on the client's loop, once, last.
+template <typename Result>
+using EndHandler = absl::AnyInvocable<void(Result)>;
+
+// What an operation under way lets others do with it.
+class OperationControl {
+ public:
+  virtual ~OperationControl() = default;
+  virtual void Cancel(absl::string_view reason) = 0;
+};
+
+// A hold on an operation under way; it goes on without it. A value; may outlive operation and client.
+// Threads: loop-confined.
+class Operation {
+ public:
+  Operation() = default;
+  Operation(base::ConversationId id, std::weak_ptr<OperationControl> control)
+      : id_(id), control_(std::move(control)) {}
+  const base::ConversationId& id() const { return id_; }
+  bool running() const { return !control_.expired(); }
+  // Withdraws what is owed; the end follows (as cancelled, or as the finals say). Fine after the end.
+  void Cancel(absl::string_view reason) {
+    if (std::shared_ptr<OperationControl> control = control_.lock()) control->Cancel(reason);
+  }
+
+ private:
+  base::ConversationId id_;
+  std::weak_ptr<OperationControl> control_;
+};
+
+}  // namespace bitrepo::client
