@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/tidy/room_table.h"
+#include "tests/tidy/rules.h"
+#include "tests/tidy/source_tree.h"
+
+// The rules of the house, held against the tree as it is. rules_test.cc shows that each can fail.
+namespace bitrepo::tidy {
+namespace {
+
+const SourceTree& Tree() {
+  static const SourceTree tree = ReadTree(BITREPO_SOURCE_ROOT);
+  return tree;
+}
+
+::testing::AssertionResult Holds(const Faults& faults) {
+  if (faults.empty()) return ::testing::AssertionSuccess();
+  ::testing::AssertionResult result = ::testing::AssertionFailure() << faults.size() << " faults:";
+  for (const std::string& fault : faults)
+    result << "
+              " << fault;
+        return result;
+}
+
+TEST(TidyTest, TheTreeIsRead) { EXPECT_GT(Tree().files.size(), 5U); }
+
+TEST(TidyTest, IncludesFollowTheArrows) { EXPECT_TRUE(Holds(BrokenArrows(Tree().files))); }
+
+TEST(TidyTest, NoRoomsStandInACircle) { EXPECT_TRUE(Holds(Circles(Tree().files))); }
+
+TEST(TidyTest, PureFilesTouchNothingOfTheWorld) { EXPECT_TRUE(Holds(Impurities(Tree().files))); }
+
+TEST(TidyTest, HeavyHeadersStandBehindOneFileEach) {
+  EXPECT_TRUE(Holds(HeavyHeaders(Tree().files)));
+}
+
+TEST(TidyTest, NoFileIsTooLong) { EXPECT_TRUE(Holds(LongFiles(Tree().files))); }
+
+TEST(TidyTest, FileNamesSayWhatIsInside) { EXPECT_TRUE(Holds(BannedFileNames(Tree().files))); }
+
+TEST(TidyTest, FileNamesAreUniqueInTheirWing) {
+  EXPECT_TRUE(Holds(RepeatedFileNames(Tree().files)));
+}
+
+TEST(TidyTest, NoBannedWord) { EXPECT_TRUE(Holds(BannedWords(Tree().files))); }
+
+TEST(TidyTest, FilesOpenWithTheirCaption) { EXPECT_TRUE(Holds(MissingCaptions(Tree().files))); }
+
+TEST(TidyTest, HostsNameNoImplementation) {
+  EXPECT_TRUE(Holds(NamedImplementations(Tree().files)));
+}
+
+TEST(TidyTest, EverySourceIsBuilt) { EXPECT_TRUE(Holds(UnlistedSources(Tree()))); }
+
+TEST(TidyTest, TheBuildStatesTheSameTableOfRooms) {
+  std::ifstream in(std::string(BITREPO_SOURCE_ROOT) + "/cmake/Floors.cmake");
+  std::ostringstream text;
+  text << in.rdbuf();
+  EXPECT_EQ(ParseFloors(text.str()), MayInclude());
+}
+
+}  // namespace
+}  // namespace bitrepo::tidy
