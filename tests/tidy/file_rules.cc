@@ -66,10 +66,14 @@ bool SaysNothing(const std::string& stem) {
   return false;
 }
 
-// True for "// One sentence.": a capital or a name first, one full stop, at the end.
-bool IsCaption(const std::string& line) {
-  return StartsWith(line, "// ") && line.size() > 10 && line.back() == '.' &&
-         line.find(". ") == std::string::npos;
+// True when one sentence begins at the second line, wrapped over at most three lines, and ends
+// where a line ends.
+bool HasCaption(const std::vector<std::string>& lines) {
+  for (std::size_t i = 1; i < lines.size() && i <= 3; ++i) {
+    if (!StartsWith(lines[i], "// ") || lines[i].find(". ") != std::string::npos) return false;
+    if (lines[i].back() == '.') return true;
+  }
+  return false;
 }
 
 // The identifiers of a line that begin with Zmq, Disk or System and go on in CamelCase.
@@ -173,9 +177,8 @@ Faults MissingCaptions(const std::vector<SourceFile>& files) {
       faults.push_back(Place(file, 1) + "the first line must be the SPDX line");
     }
     if (!file.is_header()) continue;
-    if (file.lines.size() < 2 || !IsCaption(file.lines[1])) {
-      faults.push_back(Place(file, 2) +
-                       "the second line of a header is one sentence: what this is");
+    if (!HasCaption(file.lines)) {
+      faults.push_back(Place(file, 2) + "a header's second line begins one sentence: what this is");
     }
     bool guarded = false;
     for (const std::string& line : file.code) guarded = guarded || line == "#pragma once";

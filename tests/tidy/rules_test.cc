@@ -208,6 +208,10 @@ TEST(RulesTest, AHeaderOpensWithItsCaption) {
     const std::string text = std::string(kSpdx) + second + "\n#pragma once\n";
     EXPECT_EQ(MissingCaptions(One("base/a.h", text)).size(), 1U) << second;
   }
+  EXPECT_THAT(
+      MissingCaptions(
+          One("base/a.h", std::string(kSpdx) + "// A sentence on\n// two lines.\n#pragma once\n")),
+      IsEmpty());
   EXPECT_EQ(MissingCaptions(One("base/a.h", std::string(kSpdx) + "// What this is.\n")).size(), 1U);
 }
 

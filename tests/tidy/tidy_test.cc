@@ -20,10 +20,8 @@ const SourceTree& Tree() {
 ::testing::AssertionResult Holds(const Faults& faults) {
   if (faults.empty()) return ::testing::AssertionSuccess();
   ::testing::AssertionResult result = ::testing::AssertionFailure() << faults.size() << " faults:";
-  for (const std::string& fault : faults)
-    result << "
-              " << fault;
-        return result;
+  for (const std::string& fault : faults) result << "\n  " << fault;
+  return result;
 }
 
 TEST(TidyTest, TheTreeIsRead) { EXPECT_GT(Tree().files.size(), 5U); }
