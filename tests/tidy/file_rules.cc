@@ -25,7 +25,7 @@ struct BannedWord {
 };
 
 const std::vector<BannedWord>& BannedCode() {
-  static const std::vector<BannedWord> words = {
+  static const std::vector<BannedWord> kWords = {
       {"absl::Mutex", "base/mutex.h: it gives false races under tsan here", false},
       {"absl::MutexLock", "base/mutex.h: it gives false races under tsan here", false},
       {"absl::CondVar", "base/mutex.h: it gives false races under tsan here", false},
@@ -33,21 +33,21 @@ const std::vector<BannedWord>& BannedCode() {
       {"std::ranges::views", "a loop: clang-14 cannot compile it on libstdc++ 12", false},
       {"std::source_location", "a macro in base/check.h: clang-14 lacks it", false},
       {"std::string_view", "absl::string_view: the two do not convert here", true}};
-  return words;
+  return kWords;
 }
 
 // Words that put work off; spelt in halves, so that this file does not hold them.
 const std::vector<std::string>& PutOffs() {
-  static const std::vector<std::string> words = {
+  static const std::vector<std::string> kWords = {
       std::string("TO") + "DO", std::string("FIX") + "ME", std::string("XX") + "X"};
-  return words;
+  return kWords;
 }
 
 // Names that say nothing about what is inside.
 const std::set<std::string>& EmptyNames() {
-  static const std::set<std::string> names = {"util", "utils",  "common",  "misc",    "types",
-                                              "type", "helper", "helpers", "manager", "impl"};
-  return names;
+  static const std::set<std::string> kNames = {"util", "utils",  "common",  "misc",    "types",
+                                               "type", "helper", "helpers", "manager", "impl"};
+  return kNames;
 }
 
 std::string Stem(const SourceFile& file) {

@@ -28,7 +28,7 @@ std::string IncludedRoom(const std::string& path) {
 
 // Headers that bring the world into a pure file. An entry that ends in '/' stands for a folder.
 const std::vector<std::string>& WorldlyHeaders() {
-  static const std::vector<std::string> headers = {
+  static const std::vector<std::string> kHeaders = {
       // threads
       "thread", "mutex", "shared_mutex", "condition_variable", "future", "stop_token", "semaphore",
       "latch", "barrier", "pthread.h", "absl/synchronization/", "base/mutex.h",
@@ -40,29 +40,29 @@ const std::vector<std::string>& WorldlyHeaders() {
       // clocks, and other things that differ from run to run
       "chrono", "ctime", "time.h", "signal.h", "csignal", "absl/time/clock.h", "absl/random/",
       "openssl/rand.h", "base/runtime/", "base/zeromq/"};
-  return headers;
+  return kHeaders;
 }
 
 // Calls that do the same without a header of their own.
 const std::vector<std::string>& WorldlyCalls() {
-  static const std::vector<std::string> calls = {"absl::Now",
-                                                 "absl::GetCurrentTimeNanos",
-                                                 "absl::SleepFor",
-                                                 "time(nullptr)",
-                                                 "time(NULL)",
-                                                 "time(0)",
-                                                 "gettimeofday(",
-                                                 "clock_gettime(",
-                                                 "rand()",
-                                                 "srand(",
-                                                 "std::random_device",
-                                                 "getenv(",
-                                                 "fopen(",
-                                                 "std::thread",
-                                                 "std::ifstream",
-                                                 "std::ofstream",
-                                                 "RAND_bytes("};
-  return calls;
+  static const std::vector<std::string> kCalls = {"absl::Now",
+                                                  "absl::GetCurrentTimeNanos",
+                                                  "absl::SleepFor",
+                                                  "time(nullptr)",
+                                                  "time(NULL)",
+                                                  "time(0)",
+                                                  "gettimeofday(",
+                                                  "clock_gettime(",
+                                                  "rand()",
+                                                  "srand(",
+                                                  "std::random_device",
+                                                  "getenv(",
+                                                  "fopen(",
+                                                  "std::thread",
+                                                  "std::ifstream",
+                                                  "std::ofstream",
+                                                  "RAND_bytes("};
+  return kCalls;
 }
 
 struct HeavyHeader {
@@ -71,9 +71,9 @@ struct HeavyHeader {
 };
 
 const std::vector<HeavyHeader>& HeavyOnes() {
-  static const std::vector<HeavyHeader> headers = {
+  static const std::vector<HeavyHeader> kHeaders = {
       {"toml++/", false}, {"spdlog/", false}, {"CLI/", true}, {"nlohmann/", true}};
-  return headers;
+  return kHeaders;
 }
 
 using Graph = std::map<std::string, std::set<std::string>>;

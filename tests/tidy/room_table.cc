@@ -59,18 +59,18 @@ RoomTable Build() {
 }  // namespace
 
 const RoomTable& MayInclude() {
-  static const RoomTable table = Build();
-  return table;
+  static const RoomTable kTable = Build();
+  return kTable;
 }
 
 const RoomTable& MainMayInclude() {
-  static const RoomTable table = {
+  static const RoomTable kTable = {
       {"pillar", Join(MayInclude().at("pillar"), {"base/zeromq"})},
       {"client", Join(MayInclude().at("client/commands"), {"client/commands", "base/zeromq"})},
       {"coordinator",
        Join(MayInclude().at("coordinator"), {"base/zeromq", "channel", "channel/transfer"})},
   };
-  return table;
+  return kTable;
 }
 
 RoomTable ParseFloors(const std::string& text) {
@@ -96,9 +96,9 @@ bool IsPure(const std::string& path) {
     return false;
   }
   // The seams themselves: each hides one way to the world.
-  static const std::set<std::string> seams = {"base/log.cc", "base/clock.cc", "base/random.cc",
-                                              "base/mutex.h", "base/mutex.cc"};
-  return seams.count(path) == 0;
+  static const std::set<std::string> kSeams = {"base/log.cc", "base/clock.cc", "base/random.cc",
+                                               "base/mutex.h", "base/mutex.cc"};
+  return kSeams.count(path) == 0;
 }
 
 }  // namespace bitrepo::tidy

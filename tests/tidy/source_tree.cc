@@ -125,9 +125,9 @@ bool SourceFile::is_product() const {
 }
 
 const std::vector<std::string>& Wings() {
-  static const std::vector<std::string> wings = {
+  static const std::vector<std::string> kWings = {
       "base", "bus", "channel", "pillar", "client", "coordinator", "proto", "tests", "bench"};
-  return wings;
+  return kWings;
 }
 
 SourceFile ParseSource(const std::string& path, const std::string& text) {

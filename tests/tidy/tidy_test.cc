@@ -13,8 +13,8 @@ namespace bitrepo::tidy {
 namespace {
 
 const SourceTree& Tree() {
-  static const SourceTree tree = ReadTree(BITREPO_SOURCE_ROOT);
-  return tree;
+  static const SourceTree kTree = ReadTree(BITREPO_SOURCE_ROOT);
+  return kTree;
 }
 
 ::testing::AssertionResult Holds(const Faults& faults) {
