@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seam where a pillar keeps files: staged, published whole with its record, read back verified, listed in order.
+// The seam where a pillar keeps files: staged, published whole with its record, read back verified,
+// listed in order.
 #pragma once
 
 #include <cstddef>
@@ -21,17 +22,22 @@
 
 namespace bitrepo::store {
 
-inline constexpr size_t kBlockBytes = 1024 * 1024;  // of file that one recorded XXH3-128 covers; the last block is shorter
+inline constexpr size_t kBlockBytes =
+    1024 * 1024;  // of file that one recorded XXH3-128 covers; the last is shorter
+inline constexpr uint64_t kReadBytesMax = 64ull << 20;  // of one StoredFile::Read
+inline constexpr uint64_t kFileBytesMax = 4ull
+                                          << 40;  // of one file: its block digests are then 64 MiB
+inline constexpr absl::Duration kAnswersKept = absl::Hours(7 * 24);
 
 // One generation of one file as it is kept.
 struct FileRecord {
   base::FileId file_id;
-  uint64_t number = 0;              // counts generations of this id here
+  uint64_t number = 0;  // counts generations of this id here
   base::GenerationId generation;
   uint64_t size_bytes = 0;
   base::Digest sha256;
-  absl::Time stored_at;             // wall clock
-  absl::Time verified_at;           // wall clock: when the bytes were last read whole and found right
+  absl::Time stored_at;    // wall clock
+  absl::Time verified_at;  // wall clock: when the bytes were last read whole and found right
 };
 
 // The recorded answer to one request (one effect, also across crashes). Bytes are opaque here.
@@ -43,45 +49,49 @@ struct AnswerKey {
 };
 struct Answer {
   AnswerKey key;
-  std::string body_sha256;          // 32 bytes, of the request
-  std::string final_body;           // empty: no final yet
-  absl::Time recorded_at;           // wall clock
-  bool interrupted = false;         // it was open when the store was last opened
+  std::string body_sha256;   // 32 bytes, of the request
+  std::string final_body;    // empty: no final yet
+  absl::Time recorded_at;    // wall clock
+  bool interrupted = false;  // it was open when the store was last opened
 };
 
 // One record of the hash-chained audit ledger. The store adds sequence, time and chain.
 struct AuditEvent {
-  std::string action;               // PUT_FILE, STORE_OPENED, QUARANTINED ...
+  std::string action;  // PUT_FILE, STORE_OPENED, QUARANTINED ...
   std::string collection;
   std::string file_id;
   std::string principal;
-  std::string conversation;         // text form
-  std::string result;               // response code name
-  std::string detail;               // at most 1 KiB; never a secret
+  std::string conversation;  // text form
+  std::string result;        // response code name
+  std::string detail;        // at most 1 KiB; never a secret
 };
 
-// A file on its way in. One strand at a time. Destroyed unpublished it is removed, at once or at the next start.
+// A file on its way in. One strand at a time. Destroyed unpublished it is removed, at once or at
+// the next start. Lifetime: dies before its store.
 class StagedFile {
  public:
   virtual ~StagedFile() = default;
-  // Any order; the same range again replaces. kResourceExhausted: no space, or more than was announced.
+  // Any order; the same range again replaces. kResourceExhausted: no space, or more than was
+  // announced.
   virtual absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) = 0;
   struct Facts {
     uint64_t size_bytes = 0;
     base::Digest sha256;
   };
-  // No more comes: the facts of what is there. One pass over the bytes is needed only when they did not come in order.
-  // kFailedPrecondition when there are holes before `size_bytes`.
+  // No more comes: the facts of what is there. One pass over the bytes is needed only when they did
+  // not come in order. kFailedPrecondition when there are holes before `size_bytes`.
   virtual absl::StatusOr<Facts> Seal(uint64_t size_bytes) = 0;
 };
 
-// A generation held open: stays readable whatever happens to its name. Thread-safe.
+// A generation held open: stays readable whatever happens to its name. Thread-safe. Lifetime: dies
+// before its store.
 class StoredFile {
  public:
   virtual ~StoredFile() = default;
   virtual const FileRecord& record() const = 0;
-  // Exactly the bytes of the range, every block it touches checked against its record. kDataLoss: they are damaged (never
-  // returned, never "not found"); kOutOfRange past the end.
+  // Exactly the bytes of the range, every block it touches checked against its record. kDataLoss:
+  // they are damaged (never returned, never "not found"; the store records it); kOutOfRange past
+  // the end; kInvalidArgument for more than kReadBytesMax.
   virtual absl::StatusOr<base::Buffer> Read(base::ByteRange range) = 0;
 };
 
@@ -98,12 +108,12 @@ struct Publication {
 
 struct ListQuery {
   base::CollectionId collection;
-  std::string prefix;                          // of the file id, in bytes
-  std::optional<base::FileId> only;            // this one
+  std::string prefix;                // of the file id, in bytes
+  std::optional<base::FileId> only;  // this one
 };
 struct RecordPage {
-  std::vector<FileRecord> records;             // sorted by file id, as bytes
-  std::string next_cursor;                     // empty: complete
+  std::vector<FileRecord> records;  // sorted by file id, as bytes
+  std::string next_cursor;          // empty: complete
 };
 
 struct CollectionCount {
@@ -111,48 +121,74 @@ struct CollectionCount {
   uint64_t files = 0;
   uint64_t bytes = 0;
   uint64_t quarantined_files = 0;
-  uint64_t missing_files = 0;
+  uint64_t missing_files = 0;  // recorded, but the file is gone
+  uint64_t damaged_files = 0;  // a read found other bytes than the record says
 };
 struct StoreReport {
   bool writable = false;
-  std::string trouble;                         // why not, or what is wrong; empty when well
+  std::string trouble;  // why not, or what is wrong; empty when well
   uint64_t total_bytes = 0;
   uint64_t free_bytes = 0;
   std::vector<CollectionCount> collections;
 };
 
-// Implementations: DiskFileStore (files beside a SQLite catalogue), MemoryFileStore; one conformance suite runs on both.
-// Threads:  thread-safe; every call blocks: use a worker.
-// Errors:   kResourceExhausted no space; kDataLoss damaged bytes; kUnavailable the store stopped writing (it says why) and stays readable.
+// Implementations: DiskFileStore (files beside a SQLite catalogue), MemoryFileStore; one
+// conformance suite runs on both. Threads:  thread-safe; every call blocks: use a worker. Errors:
+// kResourceExhausted no space; kDataLoss damaged bytes; kUnavailable the store stopped writing (it
+// says why) and stays readable;
+//           kFailedPrecondition a collection that is not kept here.
 class FileStore {
  public:
   virtual ~FileStore() = default;
   virtual base::StoreId store_id() const = 0;
-  virtual uint64_t incarnation() const = 0;    // rises at each open
+  virtual uint64_t incarnation() const = 0;  // rises at each open
 
   // Space for `announced_bytes` is reserved by accounting; absent: unknown, taken as it comes.
-  virtual absl::StatusOr<std::unique_ptr<StagedFile>> Stage(const base::CollectionId& collection, const base::FileId& file_id,
-                                                            std::optional<uint64_t> announced_bytes) = 0;
-  // Makes a group durable and visible with shared syncs: data, names, then one commit of records, answers and audit. One
-  // result for each, in order. kAlreadyExists: the id has a live generation (nothing of that publication was recorded).
-  // When it returns OK for one, that one survives any crash.
+  virtual absl::StatusOr<std::unique_ptr<StagedFile>> Stage(
+      const base::CollectionId& collection, const base::FileId& file_id,
+      std::optional<uint64_t> announced_bytes) = 0;
+  // Makes a group durable and visible with shared syncs: data, names, then one commit of records,
+  // answers and audit. One result for each, in order. kAlreadyExists: the id has a live generation
+  // (nothing of that publication was recorded); only one that is missing or damaged here is
+  // superseded, by bytes of the same size and digest. kFailedPrecondition: not sealed, or the
+  // request has its final already. When it returns OK for one, that one survives any crash; when it
+  // fails, its staged file is gone; after kUnavailable the next start tells which way it went.
   virtual std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) = 0;
 
-  virtual absl::StatusOr<FileRecord> Find(const base::CollectionId& collection, const base::FileId& file_id) = 0;  // kNotFound
-  // `generation` zero: the live one.
-  virtual absl::StatusOr<std::unique_ptr<StoredFile>> Open(const base::CollectionId& collection, const base::FileId& file_id,
-                                                           const base::GenerationId& generation) = 0;
-  // One page; the cursor belongs to the query (kInvalidArgument otherwise) and shows the collection as it was at the first page.
-  virtual absl::StatusOr<RecordPage> List(const ListQuery& query, uint32_t limit, absl::string_view cursor) = 0;
+  // kNotFound: never had it, or it was removed. kDataLoss: it is recorded, but missing or damaged.
+  virtual absl::StatusOr<FileRecord> Find(const base::CollectionId& collection,
+                                          const base::FileId& file_id) = 0;
+  // `generation` zero: the live one. Errors as Find; only that a damaged one opens: what is right
+  // of it can be read.
+  virtual absl::StatusOr<std::unique_ptr<StoredFile>> Open(
+      const base::CollectionId& collection, const base::FileId& file_id,
+      const base::GenerationId& generation) = 0;
+  // One page of what is held; the cursor belongs to the query (kInvalidArgument otherwise) and
+  // shows the collection as it was at the first page. At most `limit` and kPageRecordsMax;
+  // kInvalidArgument for none. Missing and damaged files are not listed: they are not held,
+  // whatever the record says. Check() counts them.
+  virtual absl::StatusOr<RecordPage> List(const ListQuery& query, uint32_t limit,
+                                          absl::string_view cursor) = 0;
 
   virtual absl::StatusOr<std::optional<Answer>> FindAnswer(const AnswerKey& key) = 0;
-  // Records that the request was accepted, before its effect begins; durable. Fine when it is there already.
+  // Records that the request was accepted, before its effect begins. Survives the death of the
+  // process; a power cut that loses it loses the effect with it. Fine when it is there already (it
+  // is then no longer interrupted); kAlreadyExists when it is there with another body_sha256.
   virtual absl::Status OpenAnswer(const Answer& answer) = 0;
-  // Records finals that changed nothing (refusals, failures) with their audit, in one commit; durable.
+  // Records finals that changed nothing (refusals, failures) with their audit, in one commit;
+  // durable. A final that is there already stays as it is.
   virtual absl::Status CloseAnswers(std::vector<std::pair<Answer, AuditEvent>> closed) = 0;
-  // Open answers older than `age` and interrupted: a final of FAILURE is owed to the record. Removes finals older than 7 days.
+  // Open answers older than `age` and interrupted: a final of FAILURE is owed to the record.
+  // Removes finals older than 7 days.
   virtual absl::StatusOr<std::vector<Answer>> InterruptedAnswers(absl::Duration age) = 0;
 
+  // The time before which answers may have been forgotten (the catalogue was rebuilt then): a
+  // request issued before it and without a recorded answer is refused as EXPIRED. InfinitePast when
+  // none were.
+  virtual absl::Time answers_since() const { return absl::InfinitePast(); }
+
+  // Survives the death of the process; durable with the next commit of a change. Use it for what
+  // changed nothing.
   virtual absl::Status AppendAudit(std::vector<AuditEvent> events) = 0;
   // A real self-check: writes, syncs and removes a probe; counts.
   virtual absl::StatusOr<StoreReport> Check() = 0;
