@@ -4,7 +4,7 @@
 set -eu
 
 packages='
-    g++ clang-14 clang-format clang-tidy lld
+    g++ clang-14 libclang-rt-14-dev clang-format clang-tidy lld
     cmake ninja-build ccache pkg-config python3 git
     libzmq3-dev cppzmq-dev libprotobuf-dev protobuf-compiler libabsl-dev
     libsqlite3-dev libssl-dev libxxhash-dev

@@ -8,16 +8,6 @@
 namespace bitrepo::tidy {
 namespace {
 
-bool StartsWith(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
-
-bool IsWordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
-std::string Place(const SourceFile& file, std::size_t line) {
-  return file.path + ":" + std::to_string(line) + ": ";
-}
-
 struct BannedWord {
   std::string word;
   std::string instead;

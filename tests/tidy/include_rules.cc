@@ -9,14 +9,6 @@
 namespace bitrepo::tidy {
 namespace {
 
-bool StartsWith(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
-
-std::string Place(const SourceFile& file, std::size_t line) {
-  return file.path + ":" + std::to_string(line) + ": ";
-}
-
 // The folder of an include of ours, "" for one of somebody else's.
 std::string IncludedRoom(const std::string& path) {
   const std::vector<std::string>& wings = Wings();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/tidy/room_table.h"
 
-#include <cctype>
 #include <sstream>
+
+#include "tests/tidy/source_tree.h"
 
 namespace bitrepo::tidy {
 namespace {
@@ -10,10 +11,6 @@ namespace {
 std::set<std::string> Join(std::set<std::string> a, const std::set<std::string>& b) {
   a.insert(b.begin(), b.end());
   return a;
-}
-
-bool StartsWith(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
 }
 
 RoomTable Build() {

@@ -11,8 +11,6 @@
 namespace bitrepo::tidy {
 namespace {
 
-bool IsWordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
 bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -121,7 +119,7 @@ bool SourceFile::is_header() const { return EndsWith(path, ".h"); }
 bool SourceFile::is_main() const { return EndsWith(path, "_main.cc"); }
 
 bool SourceFile::is_product() const {
-  return path.compare(0, 6, "tests/") != 0 && path.compare(0, 6, "bench/") != 0;
+  return !StartsWith(path, "tests/") && !StartsWith(path, "bench/");
 }
 
 const std::vector<std::string>& Wings() {
@@ -164,6 +162,16 @@ SourceTree ReadTree(const std::string& root) {
   std::sort(tree.files.begin(), tree.files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
   return tree;
+}
+
+bool StartsWith(const std::string& text, const std::string& start) {
+  return text.compare(0, start.size(), start) == 0;
+}
+
+bool IsWordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+std::string Place(const SourceFile& file, std::size_t line) {
+  return file.path + ":" + std::to_string(line) + ": ";
 }
 
 std::size_t FindWord(const std::string& text, const std::string& word, std::size_t from) {

@@ -53,6 +53,14 @@ SourceFile ParseSource(const std::string& path, const std::string& text);
 // Reads every .h, .cc and CMakeLists.txt of the wings below `root`.
 SourceTree ReadTree(const std::string& root);
 
+bool StartsWith(const std::string& text, const std::string& start);
+
+// True for what an identifier is made of.
+bool IsWordChar(char c);
+
+// "path:line: ", as compilers print it.
+std::string Place(const SourceFile& file, std::size_t line);
+
 // Where `word` first stands in `text` at or after `from`, not as a part of a longer identifier;
 // npos when it does not. A word may hold "::" and end in "(".
 std::size_t FindWord(const std::string& text, const std::string& word, std::size_t from = 0);
