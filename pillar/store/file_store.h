@@ -81,6 +81,9 @@ class StagedFile {
   // No more comes: the facts of what is there. One pass over the bytes is needed only when they did
   // not come in order. kFailedPrecondition when there are holes before `size_bytes`.
   virtual absl::StatusOr<Facts> Seal(uint64_t size_bytes) = 0;
+  // Fills `out` with what was written at `offset`, before or after Seal: for one more digest of it.
+  // kOutOfRange past what has come.
+  virtual absl::Status ReadBack(uint64_t offset, std::span<std::byte> out) = 0;
 };
 
 // A generation held open: stays readable whatever happens to its name. Thread-safe. Lifetime: dies

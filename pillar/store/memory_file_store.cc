@@ -91,6 +91,14 @@ class MemoryFileStore::Staged final : public StagedFile {
     return *facts_;
   }
 
+  absl::Status ReadBack(uint64_t offset, std::span<std::byte> out) override {
+    base::MutexLock lock(store_.mutex_);
+    BITREPO_RETURN_IF_ERROR(
+        base::ByteRange::Within(bytes_.size(), offset, out.size()).status());
+    std::copy_n(std::as_bytes(std::span(bytes_)).begin() + offset, out.size(), out.begin());
+    return absl::OkStatus();
+  }
+
   const std::optional<Facts>& facts() const { return facts_; }
 
   // The bytes belong to the store now.
