@@ -2,6 +2,7 @@
 // The envelope: one message of the bus, wholly validated, with the very bytes that a signature covers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -42,12 +43,12 @@ struct Envelope {
   std::string secret;     // a token, or empty; never logged, never shown to watchers
   std::string signature;  // kSignatureBytes, or empty where the deployment runs unsigned
 
-  base::ConversationId conversation() const;  // zero with the hub kinds
+  base::ConversationId conversation() const;  // zero where it belongs to none
   base::MessageId message_id() const;
   base::MessageId answers() const;            // zero where it answers nothing
 };
 
-// Serializes header and body, sets body.secret_sha256 from the secret, and checks every limit.
+// Sets the versions where header.version is 0 and body.secret_sha256 from the secret, serializes, and checks every limit.
 // kInvalidArgument when the message would not be valid, kResourceExhausted when it is too large.
 absl::StatusOr<Envelope> SealEnvelope(Destination destination, wire::Header header, wire::Body body, std::string secret);
 Frames ToFrames(const Envelope& envelope);
@@ -65,6 +66,13 @@ struct EnvelopeFault {
 // (by the primitive table), every field and nested list limit, the secret's digest. Never partly.
 // Returns the envelope, or the fault in `fault` and kInvalidArgument.
 absl::StatusOr<Envelope> OpenEnvelope(Frames frames, EnvelopeFault& fault);
+// For the broker: HELLO, HEARTBEAT and BYE as OpenEnvelope. Of all else only frames, destination and header are judged;
+// `body` stays empty, since versions, features and content are for the addressee to judge. ToFrames gives the frames as they came.
+absl::StatusOr<Envelope> OpenForRouting(Frames frames, EnvelopeFault& fault);
+// For watchers: as OpenEnvelope, but the secret frame may be empty where the body names a secret.
+absl::StatusOr<Envelope> OpenCopy(Frames frames, EnvelopeFault& fault);
+// What a watcher may see.
+Frames WithoutSecret(Frames frames);
 
 // "bitrepo1" || len(header) || header || len(body) || body, lengths as 8 bytes little-endian: what a signature covers.
 std::string SignedBytes(const Envelope& envelope);

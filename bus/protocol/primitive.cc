@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/protocol/primitive.h"
+
+#include <array>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace bitrepo::protocol {
+namespace {
+
+using wire::Body;
+constexpr Content kNone = Body::CONTENT_NOT_SET;
+
+// A reserved operation: its number and words are taken, its messages are not there yet.
+constexpr OperationRow Reserved(wire::Operation operation, absl::string_view name,
+                                absl::string_view word, absl::string_view permission) {
+  return {operation, name,  word,  permission, kNone, kNone, kNone, kNone, kNone,
+          Presence::kAlways, Moves::kNothing, false, false};
+}
+
+constexpr std::array kOperations = {
+    OperationRow{wire::PUT_FILE, "PutFile", "put", "write", Body::kPutFileIdentify,
+                 Body::kPutFileIdentifyReply, Body::kPutFileRequest, Body::kPutFileProgress,
+                 Body::kPutFileFinal, Presence::kAlways, Moves::kUp, false, false},
+    OperationRow{wire::GET_FILE, "GetFile", "get", "read", Body::kGetFileIdentify,
+                 Body::kGetFileIdentifyReply, Body::kGetFileRequest, Body::kGetFileProgress,
+                 Body::kGetFileFinal, Presence::kAlways, Moves::kDown, false, false},
+    Reserved(wire::REPLACE_FILE, "ReplaceFile", "replace", "write"),
+    Reserved(wire::UPDATE_FILE, "UpdateFile", "update", "write"),
+    Reserved(wire::DELETE_FILE, "DeleteFile", "delete", "delete"),
+    OperationRow{wire::GET_CHECKSUMS, "GetChecksums", "checksums", "read",
+                 Body::kGetChecksumsIdentify, Body::kGetChecksumsIdentifyReply,
+                 Body::kGetChecksumsRequest, Body::kGetChecksumsProgress, Body::kGetChecksumsFinal,
+                 Presence::kAlways, Moves::kNothing, true, false},
+    OperationRow{wire::GET_FILE_IDS, "GetFileIDs", "file-ids", "read", Body::kGetFileIdsIdentify,
+                 Body::kGetFileIdsIdentifyReply, Body::kGetFileIdsRequest,
+                 Body::kGetFileIdsProgress, Body::kGetFileIdsFinal, Presence::kAlways,
+                 Moves::kNothing, true, false},
+    Reserved(wire::GET_FILE_INFOS, "GetFileInfos", "file-infos", "read"),
+    OperationRow{wire::GET_STATUS, "GetStatus", "status", "status", Body::kGetStatusIdentify,
+                 Body::kGetStatusIdentifyReply, Body::kGetStatusRequest, Body::kGetStatusProgress,
+                 Body::kGetStatusFinal, Presence::kOptional, Moves::kNothing, false, true},
+    Reserved(wire::GET_AUDIT_TRAILS, "GetAuditTrails", "audit", "audit"),
+    Reserved(wire::GET_CONVERSATION, "GetConversation", "conversation", "status"),
+    OperationRow{wire::GET_ROSTER, "GetRoster", "pillars", "status", kNone, kNone,
+                 Body::kRosterRequest, kNone, Body::kRosterReply, Presence::kNever,
+                 Moves::kNothing, false, true},
+};
+
+constexpr Presence kNever = Presence::kNever;
+constexpr Presence kOptional = Presence::kOptional;
+constexpr Presence kAlways = Presence::kAlways;
+constexpr Speaker kAsker = Speaker::kAsker;
+constexpr Speaker kContributor = Speaker::kContributor;
+constexpr Speaker kMember = Speaker::kMember;
+constexpr Speaker kBroker = Speaker::kBroker;
+
+// kind, name, speaker, reply, in conversation, response, secret, content
+constexpr std::array kKinds = {
+    KindRow{wire::IDENTIFY, "identify", kAsker, false, kAlways, false, false, kNone},
+    KindRow{wire::IDENTIFY_REPLY, "identify reply", kContributor, true, kAlways, true, false,
+            kNone},
+    KindRow{wire::REQUEST, "request", kAsker, false, kAlways, false, true, kNone},
+    KindRow{wire::PROGRESS, "progress", kContributor, true, kAlways, true, true, kNone},
+    KindRow{wire::FINAL, "final", kContributor, true, kAlways, true, false, kNone},
+    KindRow{wire::CANCEL, "cancel", kAsker, false, kAlways, false, false, Body::kCancel},
+    KindRow{wire::ALARM, "alarm", kMember, false, kOptional, false, false, Body::kAlarm},
+    KindRow{wire::HELLO, "hello", kMember, false, kNever, false, false, Body::kHello},
+    KindRow{wire::HEARTBEAT, "heartbeat", kMember, false, kNever, false, false, Body::kHeartbeat},
+    KindRow{wire::BYE, "bye", kMember, false, kNever, false, false, Body::kBye},
+    KindRow{wire::WELCOME, "welcome", kBroker, true, kNever, false, false, Body::kWelcome},
+    KindRow{wire::ROUTED, "routed", kBroker, true, kAlways, false, false, Body::kRouted},
+    KindRow{wire::UNDELIVERED, "undelivered", kBroker, true, kOptional, true, false,
+            Body::kUndelivered},
+    KindRow{wire::REFUSED, "refused", kBroker, true, kOptional, true, false, Body::kRefused},
+};
+
+}  // namespace
+
+std::span<const OperationRow> Operations() { return kOperations; }
+std::span<const KindRow> Kinds() { return kKinds; }
+
+const OperationRow* FindOperation(wire::Operation operation) {
+  for (const OperationRow& row : kOperations) {
+    if (row.operation == operation) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+const KindRow* FindKind(wire::Kind kind) {
+  for (const KindRow& row : kKinds) {
+    if (row.kind == kind) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+const OperationRow* FindOperation(absl::string_view name) {
+  for (const OperationRow& row : kOperations) {
+    if (row.name == name || row.word == name) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+Content ContentOf(wire::Kind kind, wire::Operation operation) {
+  const KindRow* kind_row = FindKind(kind);
+  if (kind_row == nullptr || kind_row->content != kNone) {
+    return kind_row == nullptr ? kNone : kind_row->content;
+  }
+  const OperationRow* row = FindOperation(operation);
+  if (row == nullptr) {
+    return kNone;
+  }
+  switch (kind) {
+    case wire::IDENTIFY:
+      return row->identify;
+    case wire::IDENTIFY_REPLY:
+      return row->identify_reply;
+    case wire::REQUEST:
+      return row->request;
+    case wire::PROGRESS:
+      return row->progress;
+    case wire::FINAL:
+      return row->final;
+    default:
+      return kNone;
+  }
+}
+
+std::string OperationWord(wire::Operation operation) {
+  const OperationRow* row = FindOperation(operation);
+  return row != nullptr ? std::string(row->word)
+                        : absl::StrCat("operation-", static_cast<int>(operation));
+}
+
+std::string KindName(wire::Kind kind) {
+  const KindRow* row = FindKind(kind);
+  return row != nullptr ? std::string(row->name) : absl::StrCat("kind-", static_cast<int>(kind));
+}
+
+void SetEmptyContent(wire::Body& body, Content content) {
+  const google::protobuf::Reflection& reflection = *body.GetReflection();
+  if (content == kNone) {
+    body.clear_content();
+    return;
+  }
+  const google::protobuf::FieldDescriptor* field =
+      body.GetDescriptor()->FindFieldByNumber(static_cast<int>(content));
+  reflection.ClearField(&body, field);
+  reflection.MutableMessage(&body, field);
+}
+
+const wire::PageEnd* PageEndOf(const wire::Body& body) {
+  switch (body.content_case()) {
+    case Body::kGetChecksumsFinal:
+      return &body.get_checksums_final().page();
+    case Body::kGetFileIdsFinal:
+      return &body.get_file_ids_final().page();
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace bitrepo::protocol
