@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "channel/transfer/credit.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "channel/transfer/frame.h"
+
+namespace bitrepo::transfer {
+
+void CreditLimit::Raise(uint64_t limit) { limit_ = std::max(limit_, limit); }
+
+bool CreditLimit::Spend(uint64_t bytes) {
+  if (bytes > left()) {
+    return false;
+  }
+  spent_ += bytes;
+  return true;
+}
+
+bool CreditPool::Take(uint64_t bytes) {
+  if (bytes > free_) {
+    return false;
+  }
+  free_ -= bytes;
+  return true;
+}
+
+void CreditPool::Return(uint64_t bytes) {
+  BITREPO_CHECK(bytes <= bytes_max_ - free_, "no more credit comes back than was taken");
+  free_ += bytes;
+}
+
+CreditWindow::~CreditWindow() { pool_.Return(committed()); }
+
+bool CreditWindow::Begin(uint64_t bytes) {
+  End();
+  if (committed() + bytes > kStreamWindowBytes || !pool_.Take(bytes)) {
+    return false;
+  }
+  limit_ = bytes;
+  return true;
+}
+
+void CreditWindow::End() {
+  pool_.Return(limit_ - arrived_);
+  limit_ = 0;
+  arrived_ = 0;
+  hungry_ = false;
+}
+
+absl::Status CreditWindow::Arrive(uint64_t bytes) {
+  if (bytes > limit_ - arrived_) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        bytes, " bytes came where credit was left for ", limit_ - arrived_));
+  }
+  arrived_ += bytes;
+  held_ += bytes;
+  return absl::OkStatus();
+}
+
+void CreditWindow::Release(uint64_t bytes) {
+  BITREPO_CHECK(bytes <= held_, "no more is released than arrived");
+  held_ -= bytes;
+  pool_.Return(bytes);
+}
+
+std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come) {
+  hungry_ = false;
+  const uint64_t ahead = limit_ - arrived_;
+  const uint64_t needed = to_come > ahead ? to_come - ahead : 0;
+  const uint64_t room = kStreamWindowBytes - std::min(committed(), kStreamWindowBytes);
+  // Whole segments, or all that is needed: credit in crumbs would cut the file into crumbs.
+  auto useful = [needed](uint64_t bytes) {
+    return bytes >= needed ? needed : bytes - bytes % kSegmentBytesMax;
+  };
+  const uint64_t wanted = useful(room);
+  if (wanted == 0) {
+    return std::nullopt;
+  }
+  const uint64_t step = useful(std::min(wanted, pool_.free()));
+  hungry_ = step == 0;
+  if (step == 0 || !pool_.Take(step)) {
+    return std::nullopt;
+  }
+  limit_ += step;
+  return limit_;
+}
+
+}  // namespace bitrepo::transfer

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Absolute byte credit: a limit that only rises, granted by the receiver out of the memory that all its streams share.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+
+namespace bitrepo::transfer {
+
+// Most that is granted on one stream beyond what has been released there: a sender may forget what lies deeper.
+inline constexpr uint64_t kStreamWindowBytes = 16 * 1024 * 1024;
+
+// The sender's view of one stream. Credit counts the payload of DATA as sent, what is sent again included.
+// Loop-confined value.
+class CreditLimit {
+ public:
+  explicit CreditLimit(uint64_t limit) : limit_(limit) {}
+  void Raise(uint64_t limit);     // a lower limit than the present one says nothing
+  bool Spend(uint64_t bytes);     // false, and nothing spent, when they do not fit
+  uint64_t left() const { return limit_ - spent_; }
+  uint64_t spent() const { return spent_; }
+  uint64_t limit() const { return limit_; }
+
+ private:
+  uint64_t limit_;
+  uint64_t spent_ = 0;
+};
+
+// What a receiving process can still take on, over all streams; a hierarchy of rates stands in the same place.
+// Loop-confined; outlives the windows that draw on it.
+class CreditPool {
+ public:
+  explicit CreditPool(uint64_t bytes_max) : free_(bytes_max), bytes_max_(bytes_max) {}
+  bool Take(uint64_t bytes);  // all or nothing
+  void Return(uint64_t bytes);
+  uint64_t free() const { return free_; }
+  uint64_t bytes_max() const { return bytes_max_; }
+
+ private:
+  uint64_t free_;
+  uint64_t bytes_max_;
+};
+
+// The receiver's view of one transfer, over the streams that carry it one after the other.
+// Invariant: granted and not arrived, plus arrived and not released, is taken from the pool and at most kStreamWindowBytes.
+class CreditWindow {
+ public:
+  explicit CreditWindow(CreditPool& pool) : pool_(pool) {}
+  ~CreditWindow();  // gives everything back
+  CreditWindow(const CreditWindow&) = delete;
+  CreditWindow& operator=(const CreditWindow&) = delete;
+
+  // A stream begins on which `bytes` may come unasked. False when the pool cannot cover them.
+  bool Begin(uint64_t bytes);
+  // The stream has ended: nothing more arrives on it.
+  void End();
+  // kResourceExhausted: beyond the limit; nothing counted.
+  absl::Status Arrive(uint64_t bytes);
+  // What arrived is no longer held.
+  void Release(uint64_t bytes);
+  // The new limit, when it can rise by a useful step; `to_come` is what the sender may still have to send.
+  std::optional<uint64_t> Grow(uint64_t to_come);
+  // True when the last Grow stopped only because the pool was empty.
+  bool hungry() const { return hungry_; }
+  uint64_t limit() const { return limit_; }
+  uint64_t committed() const { return limit_ - arrived_ + held_; }
+
+ private:
+  CreditPool& pool_;
+  bool hungry_ = false;
+  uint64_t limit_ = 0;    // of the present stream
+  uint64_t arrived_ = 0;  // on the present stream
+  uint64_t held_ = 0;     // arrived on any, not released
+};
+
+}  // namespace bitrepo::transfer
