@@ -31,9 +31,11 @@ bool MayGoTo(wire::Kind kind, DestinationKind destination) {
     case wire::ALARM:
       return destination == DestinationKind::kOperators;
     case wire::HELLO:
-    case wire::HEARTBEAT:
     case wire::BYE:
       return destination == DestinationKind::kCoordinator;
+    case wire::HEARTBEAT:  // the broker answers each with its own
+      return destination == DestinationKind::kCoordinator ||
+             destination == DestinationKind::kClient || destination == DestinationKind::kPillar;
     default:
       return destination == DestinationKind::kClient || destination == DestinationKind::kPillar;
   }
