@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "base/random.h"
+#include "bus/protocol/contribution_table.h"
 #include "bus/protocol/envelope.h"
 
 namespace bitrepo::protocol {
@@ -52,7 +54,8 @@ class Contribution {
 
   // The same key again. Same body: the last word again (with its secret), to the new reply_to. Other body: CONFLICT.
   void OnRepeat(const Envelope& request, absl::Time now, ContributionOutbox& out);
-  // The work is accepted; `body` is the content of a PROGRESS, `secret` the token where there is one.
+  // The work is accepted; `body` is the content of a PROGRESS, `secret` the token where there is one. Both go with every
+  // PROGRESS from now on, so that no single loss can keep the token from the asker.
   void OnAccepted(wire::Body body, std::string secret, absl::Time now, ContributionOutbox& out);
   void OnProgress(wire::Progress progress, absl::Time now, ContributionOutbox& out);  // at most one message a second leaves
   // The one final. Later calls are ignored and counted.
@@ -66,6 +69,8 @@ class Contribution {
   absl::Time finished_at() const;        // Requires: done()
   const Envelope& request() const;
   const wire::Body& final_body() const;  // Requires: done()
+  ContributionState state() const;
+  uint64_t ignored() const;              // calls that came too late to matter
 
  private:
   struct State;
@@ -74,8 +79,14 @@ class Contribution {
 };
 
 // A reply to `request`, sealed: answers, conversation, operation, collection, to and destination are taken from it.
-// Requires: content within the limits (handlers build pages that are).
+// A reply to a CANCEL answers the request that the cancel names.
+// Requires: content within the limits (handlers build pages that are); a reply that is not valid becomes a FAILURE.
 Envelope MakeReply(const ContributionSpec& spec, const Envelope& request, wire::Kind kind, wire::Body body,
                    std::string secret, absl::Time wall_now, base::Random& random);
+
+// The refusal of frames that were no valid IDENTIFY or REQUEST: their fault's code and text, and no content.
+// kInvalidArgument where there is nobody to answer: drop it.
+absl::StatusOr<Envelope> MakeRefusal(const ContributionSpec& spec, const EnvelopeFault& fault, absl::Time wall_now,
+                                     base::Random& random);
 
 }  // namespace bitrepo::protocol
