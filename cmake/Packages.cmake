@@ -55,7 +55,9 @@ find_package(OpenSSL 3.0 QUIET COMPONENTS Crypto SSL)
 bitrepo_need("${OPENSSL_FOUND}" libssl-dev)
 bitrepo_package(crypto OpenSSL::Crypto)
 
-# The heavy ones: each is included by one .cc of ours (tests/tidy/ counts).
+# The heavy ones: each is included by one .cc of ours (tests/tidy/ counts), so the flags of these
+# stay inside the room that links them.
+set(BITREPO_PRIVATE_PACKAGES toml cli11 json spdlog sqlite)
 find_package(tomlplusplus CONFIG QUIET)
 bitrepo_need("${tomlplusplus_FOUND}" libtomlplusplus-dev)
 bitrepo_package(toml tomlplusplus::tomlplusplus)

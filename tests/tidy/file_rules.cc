@@ -89,10 +89,16 @@ bool IsHost(const SourceFile& file) {
                              StartsWith(file.path, "coordinator/"));
 }
 
-// True when a line declares the class `name`.
-bool Declares(const std::string& code, const std::string& name) {
-  return FindWord(code, "class " + name) != std::string::npos ||
-         FindWord(code, "struct " + name) != std::string::npos;
+// True when line `at` declares the class `name` as one that derives: an implementation, where a
+// class without a base is a seam of that name.
+bool DeclaresImplementation(const SourceFile& file, std::size_t at, const std::string& name) {
+  std::size_t start = FindWord(file.code[at], "class " + name);
+  if (start == std::string::npos) start = FindWord(file.code[at], "struct " + name);
+  if (start == std::string::npos) return false;
+  std::string declaration = file.code[at].substr(start);
+  if (at + 1 < file.code.size()) declaration += " " + file.code[at + 1];
+  declaration = declaration.substr(0, declaration.find_first_of("{;"));
+  return FindWord(declaration, "public") != std::string::npos;
 }
 
 // True when `list` names the file at `path` (from the list's folder) as a whole word.
@@ -181,10 +187,9 @@ Faults NamedImplementations(const std::vector<SourceFile>& files) {
   std::map<std::string, std::string> homes;  // class -> the room that declares it
   for (const SourceFile& file : files) {
     if (!file.is_product()) continue;
-    for (const std::string& line : file.code) {
-      for (const std::string& name : ImplementationNames(line)) {
-        if (Declares(line, name) && line.find(';') == std::string::npos)
-          homes[name] = file.folder();
+    for (std::size_t i = 0; i < file.code.size(); ++i) {
+      for (const std::string& name : ImplementationNames(file.code[i])) {
+        if (DeclaresImplementation(file, i, name)) homes[name] = file.folder();
       }
     }
   }

@@ -228,6 +228,19 @@ TEST(RulesTest, AHostNamesNoImplementationOfAnotherRoom) {
       IsEmpty());
 }
 
+TEST(RulesTest, ASeamMayBeNamedAfterWhatItIs) {
+  const std::string use = "std::unique_ptr<DiskFile> file;\n";
+  const SourceFile user = ParseSource("pillar/store/a.cc", use);
+  EXPECT_THAT(NamedImplementations(
+                  {ParseSource("base/runtime/disk.h", "class DiskFile {\n public:\n"), user}),
+              IsEmpty());
+  EXPECT_EQ(
+      NamedImplementations(
+          {ParseSource("base/runtime/disk.h", "class DiskFile final\n    : public File {\n"), user})
+          .size(),
+      1U);
+}
+
 TEST(RulesTest, ASourceOutsideTheBuildIsFound) {
   SourceTree tree;
   tree.files = {ParseSource("bus/a.cc", ""), ParseSource("bus/protocol/b.h", "")};
