@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes that several may hold and nobody changes: a segment on its way from a file to many peers, uncopied.
+// Bytes that several may hold and nobody changes: a segment on its way to many peers, uncopied.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,8 @@
 
 namespace bitrepo::base {
 
-// Immutable value, cheap to copy; the bytes live until the last copy dies. Thread-safe as shared_ptr is.
+// Immutable value, cheap to copy; the bytes live until the last copy dies. Thread-safe as
+// shared_ptr is.
 class Buffer {
  public:
   Buffer() = default;

@@ -18,7 +18,8 @@ class ByteRange {
   static absl::StatusOr<ByteRange> Make(uint64_t offset, uint64_t length);
   // The part of a file of `size` bytes that is asked for; an absent length means to the end.
   // kOutOfRange when it passes the end (offset == size with no or zero length is the empty range).
-  static absl::StatusOr<ByteRange> Within(uint64_t size, uint64_t offset, std::optional<uint64_t> length);
+  static absl::StatusOr<ByteRange> Within(uint64_t size, uint64_t offset,
+                                          std::optional<uint64_t> length);
   // All `size` bytes from 0.
   static ByteRange Whole(uint64_t size);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stops the process when the program itself is wrong: never for what a peer, a disk or a person did.
+// Stops the process when the program itself is wrong: never for what a peer or a disk did.
 #pragma once
 
 #include "absl/strings/string_view.h"
@@ -12,9 +12,9 @@ namespace bitrepo::base {
 }  // namespace bitrepo::base
 
 // Requires: `text` says what must be true. On in every build.
-#define BITREPO_CHECK(condition, text)                              \
-  do {                                                              \
-    if (!(condition)) [[unlikely]] {                                \
-      ::bitrepo::base::CheckFailed(__FILE__, __LINE__, (text));     \
-    }                                                               \
+#define BITREPO_CHECK(condition, text)                          \
+  do {                                                          \
+    if (!(condition)) [[unlikely]] {                            \
+      ::bitrepo::base::CheckFailed(__FILE__, __LINE__, (text)); \
+    }                                                           \
   } while (false)

@@ -98,8 +98,8 @@ absl::StatusOr<Digest> Digest::FromHex(Algorithm algorithm, absl::string_view he
 absl::StatusOr<Digest> Digest::Parse(absl::string_view text) {
   const size_t colon = text.find(':');
   if (colon == absl::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", Printable(text, 160), "\" is not a digest; write it as sha256:HEX"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", Printable(text, 160), "\" is not a digest; write it as sha256:HEX"));
   }
   const absl::StatusOr<Algorithm> algorithm = ParseAlgorithm(text.substr(0, colon));
   if (!algorithm.ok()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Digests of bytes: SHA-2, SHA-1, MD5 (OpenSSL EVP), HMAC-SHA-256 for tokens, and XXH3 for blocks and segments.
+// Digests of bytes: SHA-2, SHA-1, MD5, HMAC-SHA-256 for tokens, XXH3 for blocks and segments.
 #pragma once
 
 #include <array>
@@ -14,7 +14,13 @@
 
 namespace bitrepo::base {
 
-enum class Algorithm { kMd5, kSha1, kSha256, kSha384, kSha512 };  // never renumber: stored in catalogues
+enum class Algorithm {
+  kMd5,
+  kSha1,
+  kSha256,
+  kSha384,
+  kSha512
+};  // never renumber: stored in catalogues
 
 size_t DigestBytes(Algorithm algorithm);
 absl::string_view AlgorithmName(Algorithm algorithm);  // "md5" "sha1" "sha256" "sha384" "sha512"
@@ -36,7 +42,8 @@ class Digest {
   bool operator==(const Digest&) const = default;
 
  private:
-  Digest(Algorithm algorithm, std::string bytes) : algorithm_(algorithm), bytes_(std::move(bytes)) {}
+  Digest(Algorithm algorithm, std::string bytes)
+      : algorithm_(algorithm), bytes_(std::move(bytes)) {}
   Algorithm algorithm_;
   std::string bytes_;
 };
@@ -64,8 +71,8 @@ std::string HmacSha256(absl::string_view key, absl::string_view message);
 // True when equal; takes the same time wherever they differ.
 bool ConstantTimeEquals(absl::string_view a, absl::string_view b);
 
-// XXH3-128, canonical (big-endian) bytes: the digest of a 1 MiB block. Not for hostile input alone: every
-// file has its SHA-256 too.
+// XXH3-128, canonical (big-endian) bytes: the digest of a 1 MiB block. Not for hostile input alone:
+// every file has its SHA-256 too.
 using BlockDigest = std::array<uint8_t, 16>;
 BlockDigest DigestBlock(std::span<const std::byte> block);
 // XXH3-64 of the concatenation: the check of a data frame.

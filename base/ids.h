@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strong ids: a value that exists is valid; parsing is the only way in, so nothing downstream checks again.
+// Strong ids: a value that exists is valid, as parsing is the only way in.
 #pragma once
 
 #include <array>
@@ -39,8 +39,9 @@ class NameId {
 using ComponentId = NameId<struct ComponentTag>;  // also a session: "alice.5f03c2d1"
 using CollectionId = NameId<struct CollectionTag>;
 
-// The id of a file in a collection: UTF-8 as given (no normalisation), 1-255 bytes, no control characters
-// (C0, DEL, C1), no leading or trailing '/', no empty, "." or ".." part. Immutable value; ordered by bytes.
+// The id of a file in a collection: UTF-8 as given (no normalisation), 1-255 bytes, no control
+// characters (C0, DEL, C1), no leading or trailing '/', no empty, "." or ".." part. Immutable
+// value; ordered by bytes.
 class FileId {
  public:
   // kInvalidArgument names the id (escaped, shortened) and the rule it breaks.
@@ -70,7 +71,7 @@ class Uuid {
   // From 8-4-4-4-12 hex.
   static absl::StatusOr<Uuid> Parse(absl::string_view text);
   std::string ToBytes() const;
-  std::string ToString() const;     // 8-4-4-4-12, lower case
+  std::string ToString() const;  // 8-4-4-4-12, lower case
   bool is_zero() const;
   auto operator<=>(const Uuid&) const = default;
   template <typename H>

@@ -89,8 +89,7 @@ LogLine::~LogLine() {
   if (level_ < lowest_level) {
     return;
   }
-  const std::string at =
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
+  const std::string at = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
   std::string line;
   if (line_format == LogFormat::kJson) {
     absl::StrAppend(&line, "{\"at\":\"", at, "\",\"level\":\"", LevelName(level_),

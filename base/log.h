@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One line per event, as a stable event word and named fields, on standard error; never a token or a key.
+// One line per event on standard error: a stable event word and named fields; never a secret.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@ enum class LogFormat { kText, kJson };
 // Process-wide; call once, early. Default: text, info. Thread-safe.
 void ConfigureLog(LogLevel lowest, LogFormat format);
 
-// Lines as they are written, for tests; nullptr restores standard error. Not thread-safe: set it before threads start.
+// Lines as they are written, for tests; nullptr restores standard error. Not thread-safe: set it
+// before threads start.
 using LogCapture = void (*)(LogLevel, const std::string& line);
 void CaptureLog(LogCapture capture);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// std::mutex with clang's thread-safety annotations; absl's gives false races under tsan where it is not built for it.
+// std::mutex with clang's annotations; absl's gives false races where it is not built for tsan.
 #pragma once
 
 #include <condition_variable>
@@ -23,7 +23,9 @@ class ABSL_LOCKABLE Mutex {
 // Holds a mutex for a scope.
 class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) { mutex_.Lock(); }
+  explicit MutexLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    mutex_.Lock();
+  }
   ~MutexLock() ABSL_UNLOCK_FUNCTION() { mutex_.Unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
@@ -32,7 +34,8 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
-// Waits for what another thread changes under the same mutex; spurious wakes happen: loop on the state.
+// Waits for what another thread changes under the same mutex; spurious wakes happen: loop on the
+// state.
 class Condition {
  public:
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A set of bytes kept as ranges that are sorted, disjoint and merged: what has come, or what is owed.
+// A set of bytes as ranges, sorted, disjoint and merged: what has come, or what is owed.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace bitrepo::base {
 // Loop-confined value.
 class RangeSet {
  public:
-  void Add(const ByteRange& range);      // merges with neighbours it touches
+  void Add(const ByteRange& range);  // merges with neighbours it touches
   void Remove(const ByteRange& range);
   bool Contains(const ByteRange& range) const;
   bool Intersects(const ByteRange& range) const;
@@ -25,7 +25,7 @@ class RangeSet {
   RangeSet Missing(const ByteRange& within) const;
   // In order of offset.
   std::vector<ByteRange> ranges() const;
-  std::string ToString() const;          // "0+5,9+2"
+  std::string ToString() const;  // "0+5,9+2"
   bool operator==(const RangeSet&) const = default;
 
  private:

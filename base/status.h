@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Statuses: this call could not do its job; with the two macros that pass one on, and context added once per room.
+// Statuses: this call could not do its job; macros that pass one on, and context added to it.
 #pragma once
 
 #include <utility>
@@ -25,11 +25,11 @@ absl::Status ErrnoStatus(int error, absl::string_view what);
 #define BITREPO_CONCAT_INNER(a, b) a##b
 #define BITREPO_CONCAT(a, b) BITREPO_CONCAT_INNER(a, b)
 
-#define BITREPO_RETURN_IF_ERROR(expression)                     \
-  do {                                                          \
+#define BITREPO_RETURN_IF_ERROR(expression)                                 \
+  do {                                                                      \
     if (absl::Status bitrepo_status = (expression); !bitrepo_status.ok()) { \
-      return bitrepo_status;                                    \
-    }                                                           \
+      return bitrepo_status;                                                \
+    }                                                                       \
   } while (false)
 
 #define BITREPO_ASSIGN_OR_RETURN(target, expression) \

@@ -62,8 +62,7 @@ std::string Printable(absl::string_view text, size_t bytes_max) {
       absl::StrAppend(&shown, text.substr(0, bytes));
     } else {
       for (const char byte : text.substr(0, bytes)) {
-        absl::StrAppend(&shown, "\\x",
-                        absl::Hex(static_cast<uint8_t>(byte), absl::kZeroPad2));
+        absl::StrAppend(&shown, "\\x", absl::Hex(static_cast<uint8_t>(byte), absl::kZeroPad2));
       }
     }
     text.remove_prefix(bytes);

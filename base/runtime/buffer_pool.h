@@ -15,7 +15,8 @@ namespace bitrepo::runtime {
 // Lifetime: blocks may outlive the pool.
 class BufferPool {
  public:
-  // At most `block_limit` blocks of `block_bytes` (page-aligned) exist at once; made when first needed.
+  // At most `block_limit` blocks of `block_bytes` (page-aligned) exist at once; made when first
+  // needed.
   BufferPool(size_t block_bytes, size_t block_limit);
   ~BufferPool();
 

@@ -22,14 +22,16 @@ struct DaemonProgram {
 };
 
 struct DaemonFlags {
-  std::string config;   // path of the settings file
+  std::string config;  // path of the settings file
   bool check_config = false;
   base::LogFormat log_format = base::LogFormat::kText;
-  std::string print;    // --help or --version: write it to standard output and end with kExitDone
+  std::string print;  // --help or --version: write it to standard output and end with kExitDone
 };
 
-// Flags: --config FILE, --check-config, --log-format text|json, --help, --version; also as --flag=value.
-// kInvalidArgument says what is wrong and how to get help; --config is required unless `print` is set.
-absl::StatusOr<DaemonFlags> ParseDaemonFlags(int argc, const char* const* argv, const DaemonProgram& program);
+// Flags: --config FILE, --check-config, --log-format text|json, --help, --version; also as
+// --flag=value. kInvalidArgument says what is wrong and how to get help; --config is required
+// unless `print` is set.
+absl::StatusOr<DaemonFlags> ParseDaemonFlags(int argc, const char* const* argv,
+                                             const DaemonProgram& program);
 
 }  // namespace bitrepo::runtime

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file system as the stores use it, with every promise about durability named: the seam that crash tests stand on.
+// The file system as the stores use it, every promise about durability named: a seam.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace bitrepo::runtime {
 
 struct SpaceInfo {
   uint64_t total_bytes = 0;
-  uint64_t free_bytes = 0;   // for this user
+  uint64_t free_bytes = 0;  // for this user
   uint64_t free_inodes = 0;
 };
 struct FileStat {
@@ -29,7 +29,8 @@ struct FileStat {
   absl::Time modified;
 };
 
-// One open file. Thread-safe for reads and for writes to ranges that do not overlap; closed by the destructor.
+// One open file. Thread-safe for reads and for writes to ranges that do not overlap; closed by the
+// destructor.
 class DiskFile {
  public:
   virtual ~DiskFile() = default;
@@ -41,19 +42,18 @@ class DiskFile {
   virtual absl::StatusOr<uint64_t> Size() = 0;
   // Starts write-back of a range and returns: makes the later Sync short. Promises nothing.
   virtual void StartWriteBack(uint64_t offset, uint64_t length) = 0;
-  // fdatasync/fsync: bytes, size and attributes are durable after OK. After an error the pages are lost to
-  // doubt: never call it again on this file; stop writing.
+  // fdatasync/fsync: bytes, size and attributes are durable after OK. After an error the pages are
+  // lost to doubt: never call it again on this file; stop writing.
   virtual absl::Status Sync() = 0;
   // Extended attribute "user.<name>". kUnimplemented where the file system has none.
   virtual absl::Status SetAttribute(absl::string_view name, absl::string_view value) = 0;
   virtual absl::StatusOr<std::string> GetAttribute(absl::string_view name) = 0;  // kNotFound
 };
 
-// One directory tree. Paths are relative to its root, with '/' between parts; absolute paths, empty, "." and ".."
-// parts are refused (kInvalidArgument); symbolic links are never followed.
-// Implementations: SystemDisk (openat under a directory descriptor), SimDisk (loses what was not synced).
-// Threads:  thread-safe.
-// Errors:   as base::ErrnoStatus; messages name the path.
+// One directory tree. Paths are relative to its root, with '/' between parts; absolute paths,
+// empty, "." and ".." parts are refused (kInvalidArgument); symbolic links are never followed.
+// Implementations: SystemDisk (openat under a directory descriptor), SimDisk (loses what was not
+// synced). Threads:  thread-safe. Errors:   as base::ErrnoStatus; messages name the path.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -61,21 +61,23 @@ class Disk {
   virtual absl::StatusOr<std::unique_ptr<DiskFile>> Create(absl::string_view path) = 0;
   virtual absl::StatusOr<std::unique_ptr<DiskFile>> OpenRead(absl::string_view path) = 0;
   virtual absl::StatusOr<std::unique_ptr<DiskFile>> OpenWrite(absl::string_view path) = 0;
-  // Renames within the tree without replacing: kAlreadyExists when `to` is there. Durable after SyncDirectory of both parents.
+  // Renames within the tree without replacing: kAlreadyExists when `to` is there. Durable after
+  // SyncDirectory of both parents.
   virtual absl::Status Rename(absl::string_view from, absl::string_view to) = 0;
   virtual absl::Status Remove(absl::string_view path) = 0;  // a file or an empty directory
   // Makes the directory and its parents; fine when there. The names are durable when it returns.
   virtual absl::Status MakeDirectories(absl::string_view path) = 0;
   // The names in the directory ("" is the root) are durable after OK.
   virtual absl::Status SyncDirectory(absl::string_view path) = 0;
-  // Everything written before, data and names of the whole file system, is durable after OK (syncfs).
+  // Everything written before, data and names of the whole file system, is durable after OK
+  // (syncfs).
   virtual absl::Status SyncAll() = 0;
   // Names, sorted by bytes, without "." and "..". An error is never an empty list.
   virtual absl::StatusOr<std::vector<std::string>> List(absl::string_view path) = 0;
   virtual absl::StatusOr<FileStat> Stat(absl::string_view path) = 0;
   virtual absl::StatusOr<SpaceInfo> Space() = 0;
-  // An exclusive lock on a file, made when missing, held until the returned object dies or the process ends.
-  // kFailedPrecondition when another holds it.
+  // An exclusive lock on a file, made when missing, held until the returned object dies or the
+  // process ends. kFailedPrecondition when another holds it.
   virtual absl::StatusOr<std::unique_ptr<DiskFile>> Lock(absl::string_view path) = 0;
   // The path of the root for people and for SQLite.
   virtual std::string root() const = 0;

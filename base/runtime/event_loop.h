@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop a daemon's protocol state lives on: timers, readable descriptors and work posted from other threads.
+// The loop that protocol state lives on: timers, readable descriptors, posted work: a seam.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ enum class WatchId : uint64_t { kNone = 0 };
 
 // A seam: SystemEventLoop (epoll) in daemons, SimEventLoop in the simulation.
 // Threads:  Post and Stop are thread-safe; all else only on the loop's thread (or before Run).
-// Lifetime: callbacks not yet run are dropped, unrun, when the loop dies. What a callback uses must outlive it.
+// Lifetime: callbacks not yet run are dropped, unrun, when the loop dies. What a callback uses must
+// outlive it.
 class EventLoop {
  public:
   using Callback = absl::AnyInvocable<void()>;
@@ -26,14 +27,16 @@ class EventLoop {
 
   // Runs `callback` on the loop, soon, in the order of posting; never from inside this call.
   virtual void Post(Callback callback) = 0;
-  // Runs `callback` once, at or after `when`. Timers due together run in the order of `when`, then of the call.
+  // Runs `callback` once, at or after `when`. Timers due together run in the order of `when`, then
+  // of the call.
   virtual TimerId RunAt(absl::Time when, Callback callback) = 0;
   TimerId RunAfter(absl::Duration delay, Callback callback) {
     return RunAt(Now() + delay, std::move(callback));
   }
   // Unknown and past timers are fine. After it the callback will not run.
   virtual void CancelTimer(TimerId timer) = 0;
-  // Calls `callback` whenever the descriptor is readable (level-triggered). Requires: real descriptors, so a real loop.
+  // Calls `callback` whenever the descriptor is readable (level-triggered). Requires: real
+  // descriptors, so a real loop.
   virtual WatchId WatchReadable(int descriptor, absl::AnyInvocable<void()> callback) = 0;
   virtual void Unwatch(WatchId watch) = 0;
 

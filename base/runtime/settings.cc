@@ -24,8 +24,8 @@ using Line = uint32_t;
 
 std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
 
-// The node of a dotted key. A name in the file may have dots itself ("photos.2024"), so every way of
-// taking the key apart is tried, short names first.
+// The node of a dotted key. A name in the file may have dots itself ("photos.2024"), so every way
+// of taking the key apart is tried, short names first.
 const toml::node* FindIn(const toml::table& table, absl::string_view key) {
   for (size_t dot = key.find('.');; dot = key.find('.', dot + 1)) {
     const absl::string_view name = key.substr(0, dot);
@@ -132,8 +132,8 @@ absl::StatusOr<Settings> Settings::Parse(absl::string_view text, std::string nam
   try {
     state->root = toml::parse(Std(text), std::string_view(state->file));
   } catch (const toml::parse_error& error) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        state->file, ":", error.source().begin.line, ": ", std::string(error.description())));
+    return absl::InvalidArgumentError(absl::StrCat(state->file, ":", error.source().begin.line,
+                                                   ": ", std::string(error.description())));
   }
   return Settings(std::move(state));
 }

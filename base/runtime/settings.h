@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Settings files (TOML): typed look-ups that collect every problem, each with its line, and report them all at once.
+// Settings files (TOML): typed look-ups that gather every problem, each with its line.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,10 @@
 
 namespace bitrepo::runtime {
 
-// A parsed file, or no file at all (every look-up then gives its default). Keys are dotted: "bus.endpoint".
-// Use: look up all that is known, then Finish(), which also names unknown keys, with their lines.
-// Loop-confined. Errors are gathered: a wrong value gives the default and a problem.
+// A parsed file, or no file at all (every look-up then gives its default). Keys are dotted:
+// "bus.endpoint". Use: look up all that is known, then Finish(), which also names unknown keys,
+// with their lines. Loop-confined. Errors are gathered: a wrong value gives the default and a
+// problem.
 class Settings {
  public:
   static Settings Empty();
@@ -52,7 +53,8 @@ class Settings {
   std::unique_ptr<State> state_;
 };
 
-// "16MiB", "1.5 GB", "4096": kInvalidArgument otherwise. Powers of 1024 for KiB..TiB, of 1000 for kB/KB..TB.
+// "16MiB", "1.5 GB", "4096": kInvalidArgument otherwise. Powers of 1024 for KiB..TiB, of 1000 for
+// kB/KB..TB.
 absl::StatusOr<uint64_t> ParseBytes(absl::string_view text);
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);
 std::string FormatBytes(uint64_t bytes);  // "1.0 GiB"

@@ -11,11 +11,12 @@
 
 namespace bitrepo::runtime {
 
-// Blocks the given signals in this thread and those it starts later: create it before any other thread.
-// Also ignores SIGPIPE. Loop-confined; unwatches when it dies.
+// Blocks the given signals in this thread and those it starts later: create it before any other
+// thread. Also ignores SIGPIPE. Loop-confined; unwatches when it dies.
 class Signals {
  public:
-  static absl::StatusOr<std::unique_ptr<Signals>> Watch(EventLoop& loop, std::initializer_list<int> signals,
+  static absl::StatusOr<std::unique_ptr<Signals>> Watch(EventLoop& loop,
+                                                        std::initializer_list<int> signals,
                                                         absl::AnyInvocable<void(int)> on_signal);
   ~Signals();
 
@@ -29,7 +30,8 @@ class Signals {
 
 // Raises RLIMIT_NOFILE to the hard limit and says how many descriptors that is.
 absl::StatusOr<uint64_t> RaiseDescriptorLimit();
-// Explicit allocator thresholds, so that large buffers go back to the system: call once, first in main.
+// Explicit allocator thresholds, so that large buffers go back to the system: call once, first in
+// main.
 void TuneAllocator();
 // sd_notify without libsystemd: "READY=1", "STOPPING=1"; nothing where NOTIFY_SOCKET is not set.
 void NotifyServiceManager(const char* state);

@@ -247,10 +247,9 @@ absl::StatusOr<std::unique_ptr<DiskFile>> SystemDisk::Lock(absl::string_view pat
     return base::ErrnoStatus(errno, Shown(path));
   }
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return errno == EWOULDBLOCK
-               ? absl::FailedPreconditionError(
-                     absl::StrCat(path_, "/", Shown(path), ": another process holds the lock"))
-               : base::ErrnoStatus(errno, Shown(path));
+    return errno == EWOULDBLOCK ? absl::FailedPreconditionError(absl::StrCat(
+                                      path_, "/", Shown(path), ": another process holds the lock"))
+                                : base::ErrnoStatus(errno, Shown(path));
   }
   return std::make_unique<SystemDiskFile>(Shown(path), std::move(fd));
 }

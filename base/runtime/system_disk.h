@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The disk of a daemon: a directory tree of the local file system, reached only from its own descriptor.
+// The disk of a daemon: a directory tree, reached only from its own descriptor.
 #pragma once
 
 #include <memory>
@@ -12,11 +12,12 @@
 
 namespace bitrepo::runtime {
 
-// Each part of a path is opened by itself with O_NOFOLLOW, so that no symbolic link anywhere in the tree
-// leads out of it, whoever made it and when. Threads, errors: see Disk.
+// Each part of a path is opened by itself with O_NOFOLLOW, so that no symbolic link anywhere in the
+// tree leads out of it, whoever made it and when. Threads, errors: see Disk.
 class SystemDisk final : public Disk {
  public:
-  // Requires an existing directory; a symbolic link to one is fine here, the path is the operator's own.
+  // Requires an existing directory; a symbolic link to one is fine here, the path is the operator's
+  // own.
   static absl::StatusOr<std::unique_ptr<SystemDisk>> Open(const std::string& path);
 
   absl::StatusOr<std::unique_ptr<DiskFile>> Create(absl::string_view path) override;

@@ -11,8 +11,8 @@
 
 namespace bitrepo::runtime {
 
-// Threads, errors: see DiskFile. After a failed Sync every later one fails too, without asking the kernel,
-// which would call pages clean that it has dropped.
+// Threads, errors: see DiskFile. After a failed Sync every later one fails too, without asking the
+// kernel, which would call pages clean that it has dropped.
 class SystemDiskFile final : public DiskFile {
  public:
   // `shown_path` names the file in messages.

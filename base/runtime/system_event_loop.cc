@@ -172,7 +172,8 @@ void SystemEventLoop::Wait() {
 }
 
 void SystemEventLoop::ArmTimer() {
-  const absl::Time earliest = timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first.first;
+  const absl::Time earliest =
+      timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first.first;
   if (earliest == armed_for_) {
     return;
   }
@@ -188,12 +189,11 @@ void SystemEventLoop::ArmTimer() {
 }
 
 void SystemEventLoop::RunDueTimers() {
-  // Timers set by these callbacks wait for the next turn, so that a timer that renews itself at once
-  // leaves room for the rest.
+  // Timers set by these callbacks wait for the next turn, so that a timer that renews itself at
+  // once leaves room for the rest.
   const absl::Time now = Now();
   const uint64_t last = last_id_;
-  for (auto next = timers_.begin();
-       next != timers_.end() && next->first.first <= now && !stop_;) {
+  for (auto next = timers_.begin(); next != timers_.end() && next->first.first <= now && !stop_;) {
     if (static_cast<uint64_t>(next->first.second) > last) {
       ++next;
       continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The event loop of a daemon: epoll, with an eventfd for what other threads post and a timerfd for its timers.
+// The event loop of a daemon: epoll, an eventfd for posted work, a timerfd for timers.
 #pragma once
 
 #include <atomic>

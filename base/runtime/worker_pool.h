@@ -17,8 +17,9 @@ enum class StrandId : uint64_t { kNone = 0 };
 
 // A seam: ThreadWorkerPool in daemons, one that runs on the simulated loop in the simulation.
 // Threads:  thread-safe.
-// Lifetime: the destructor finishes what was taken on, then joins. Work must not block on other work of the pool.
-// Errors:   a full lane refuses with kResourceExhausted; nothing was taken on then.
+// Lifetime: the destructor finishes what was taken on, then joins. Work must not block on other
+// work of the pool. Errors:   a full lane refuses with kResourceExhausted; nothing was taken on
+// then.
 class WorkerPool {
  public:
   static constexpr size_t kQueuedPerLaneMax = 4096;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps a listening socket's memory and descriptors bounded, whatever its peers send: watches and cuts connections.
+// Keeps a listening socket's memory and descriptors bounded, whatever its peers send.
 #pragma once
 
 #include <cstdint>
@@ -20,20 +20,22 @@
 
 namespace bitrepo::zeromq {
 
-// ZeroMQ's own limits do not bound what a message of endless frames takes. The guard learns each accepted
-// connection's descriptor from the socket's monitor, asks the kernel how many bytes came by it (TCP_INFO), is
-// told by PolledSocket how many were delivered, lets ConnectionLedger judge, and shuts offenders down; libzmq
-// then finds them closed. A descriptor is touched only while its socket cookie is the one it had when it was
-// accepted, so that a number used again is left alone. Local (ipc) connections count, but not their bytes.
-// Threads:  loop-confined; the callback is called on the loop, never from inside a call to this class.
-// Lifetime: made before the socket binds; destroyed before the socket, not by its own callback.
+// ZeroMQ's own limits do not bound what a message of endless frames takes. The guard learns each
+// accepted connection's descriptor from the socket's monitor, asks the kernel how many bytes came
+// by it (TCP_INFO), is told by PolledSocket how many were delivered, lets ConnectionLedger judge,
+// and shuts offenders down; libzmq then finds them closed. A descriptor is touched only while its
+// socket cookie is the one it had when it was accepted, so that a number used again is left alone.
+// Local (ipc) connections count, but not their bytes. Threads:  loop-confined; the callback is
+// called on the loop, never from inside a call to this class. Lifetime: made before the socket
+// binds; destroyed before the socket, not by its own callback.
 class ConnectionGuard {
  public:
   static constexpr absl::Duration kSampleEvery = absl::Milliseconds(50);
-  static constexpr absl::Duration kLogEvery = absl::Seconds(1);  // for each cause; the counts have all
+  static constexpr absl::Duration kLogEvery =
+      absl::Seconds(1);  // for each cause; the counts have all
 
-  // `on_closed` hears of every connection that is gone, by whoever's doing. Messages that came by it may
-  // still wait in the socket and be delivered afterwards.
+  // `on_closed` hears of every connection that is gone, by whoever's doing. Messages that came by
+  // it may still wait in the socket and be delivered afterwards.
   static absl::StatusOr<std::unique_ptr<ConnectionGuard>> Watch(
       runtime::EventLoop& loop, Context& context, Socket& socket, ConnectionLedger::Limits limits,
       absl::AnyInvocable<void(int descriptor)> on_closed);

@@ -10,8 +10,7 @@ namespace {
 uint64_t Forgivable(absl::Duration silence) {
   const double bytes =
       absl::ToDoubleSeconds(silence) * double{ConnectionLedger::kForgivenBytesPerSecond};
-  return static_cast<uint64_t>(
-      std::clamp(bytes, 0.0, double{ConnectionLedger::kForgivenBytesMax}));
+  return static_cast<uint64_t>(std::clamp(bytes, 0.0, double{ConnectionLedger::kForgivenBytesMax}));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides which connections a socket keeps: how many there may be, what each may hold in memory, who must speak.
+// Decides which connections a socket keeps: how many, how heavy, how silent.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +22,11 @@ enum class CutCause {
 };
 const char* CutCauseName(CutCause cause);  // "too-many-connections" ...
 
-// A pure machine. Bytes that came by a connection and were not delivered are in the process's memory or the
-// kernel's: of a message that never ends, or of a queue nobody reads. ZMTP commands (heartbeats) are never
-// delivered either: each delivered message proves that all before it is gone, and forgives what had come so
-// far, at the most what heartbeats can have been since the message before.
-// Threads:  loop-confined.
-// Errors:   unknown, late and repeated events are fine.
+// A pure machine. Bytes that came by a connection and were not delivered are in the process's
+// memory or the kernel's: of a message that never ends, or of a queue nobody reads. ZMTP commands
+// (heartbeats) are never delivered either: each delivered message proves that all before it is
+// gone, and forgives what had come so far, at the most what heartbeats can have been since the
+// message before. Threads:  loop-confined. Errors:   unknown, late and repeated events are fine.
 class ConnectionLedger {
  public:
   static constexpr size_t kConnectionsMax = 1024;
@@ -90,8 +89,8 @@ class ConnectionLedger {
   std::map<std::string, uint64_t> counts_;
 };
 
-// The most connections a process with so many descriptors takes: kConnectionsMax, or what is left when
-// kDescriptorsKept are kept for files; at least 1.
+// The most connections a process with so many descriptors takes: kConnectionsMax, or what is left
+// when kDescriptorsKept are kept for files; at least 1.
 size_t ConnectionsFor(uint64_t descriptor_limit);
 
 }  // namespace bitrepo::zeromq

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ZeroMQ context: the I/O threads that a group of sockets shares, and how many sockets there may be.
+// A ZeroMQ context: the I/O threads that a group of sockets shares, and how many there may be.
 #pragma once
 
 #include <atomic>
@@ -8,13 +8,15 @@
 namespace bitrepo::zeromq {
 
 // Threads:  thread-safe. Sockets are used on one thread each.
-// Lifetime: outlives its sockets; the destructor waits until what they still had to send is sent, or their
+// Lifetime: outlives its sockets; the destructor waits until what they still had to send is sent,
+// or their
 //           linger is over.
 class Context {
  public:
   static constexpr int kIoThreadsMax = 8;
   static constexpr int kSocketsMax = 16384;
-  // Requires: 1 <= io_threads <= kIoThreadsMax, 1 <= sockets <= kSocketsMax. A monitored socket counts three.
+  // Requires: 1 <= io_threads <= kIoThreadsMax, 1 <= sockets <= kSocketsMax. A monitored socket
+  // counts three.
   Context(int io_threads, int sockets);
   ~Context();
   Context(const Context&) = delete;

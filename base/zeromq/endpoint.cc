@@ -14,7 +14,7 @@
 namespace bitrepo::zeromq {
 namespace {
 
-constexpr size_t kHostBytesMax = 253;  // a DNS name
+constexpr size_t kHostBytesMax = 253;     // a DNS name
 constexpr size_t kIpcPathBytesMax = 107;  // sun_path without its final zero
 constexpr size_t kInprocNameBytesMax = 255;
 constexpr uint32_t kPortMax = 65535;
@@ -65,9 +65,9 @@ absl::Status Check(absl::string_view endpoint, bool to_bind) {
     fine = rest.size() <= kInprocNameBytesMax && All(rest, IsNameChar);
   }
   return fine ? absl::OkStatus()
-              : absl::InvalidArgumentError(absl::StrCat(
-                    "\"", base::Printable(endpoint, 128),
-                    "\" is not an endpoint; write tcp://HOST:PORT or ipc:///PATH"));
+              : absl::InvalidArgumentError(
+                    absl::StrCat("\"", base::Printable(endpoint, 128),
+                                 "\" is not an endpoint; write tcp://HOST:PORT or ipc:///PATH"));
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ class Frame {
   Frame(Frame&& other) noexcept;
   Frame& operator=(Frame&& other) noexcept;
   static Frame Copy(absl::string_view bytes);
-  // Shares the buffer's bytes until ZeroMQ has handed them to the kernel (not: until they arrived); then
-  // the share is dropped on an I/O thread.
+  // Shares the buffer's bytes until ZeroMQ has handed them to the kernel (not: until they arrived);
+  // then the share is dropped on an I/O thread.
   static Frame Of(base::Buffer buffer);
 
   absl::string_view text() const;
@@ -33,7 +33,8 @@ class Frame {
   size_t size() const;
   // The bytes as a buffer that owns them; uncopied beyond kCopiedBytesMax. The frame is empty then.
   base::Buffer ToBuffer() &&;
-  // The descriptor of the connection it came by; -1 for a frame that was not received from a network.
+  // The descriptor of the connection it came by; -1 for a frame that was not received from a
+  // network.
   int source_descriptor() const;
   zmq_msg_t* handle() { return &message_; }
 
@@ -44,9 +45,8 @@ class Frame {
 
 using Message = std::vector<Frame>;
 
-// What a frame of so many bytes takes on a connection, with its ZMTP header.
-constexpr uint64_t WireBytes(uint64_t frame_bytes) {
-  return frame_bytes + (frame_bytes <= 255 ? 2 : 9);
-}
+// The most a frame of so many bytes takes on a connection: a peer may use ZMTP's long header for
+// any.
+constexpr uint64_t WireBytes(uint64_t frame_bytes) { return frame_bytes + 9; }
 
 }  // namespace bitrepo::zeromq

@@ -71,8 +71,10 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
 
  private:
   SendResult Refused(int error, bool at_first) {
-    BITREPO_CHECK(error == EAGAIN || error == EHOSTUNREACH, "a send fails for want of room or peer");
-    // Room was found for the first frame, so a later one fails only when the peer has gone meanwhile.
+    BITREPO_CHECK(error == EAGAIN || error == EHOSTUNREACH,
+                  "a send fails for want of room or peer");
+    // Room was found for the first frame, so a later one fails only when the peer has gone
+    // meanwhile.
     const bool blocked = error == EAGAIN && at_first;
     if (blocked) {
       blocked_ = true;

@@ -17,28 +17,30 @@ class ConnectionGuard;
 
 enum class SendResult {
   kSent,        // ZeroMQ has it; says nothing of arrival
-  kBlocked,     // no room at present (or, for a dialling socket, no connection): the message is untouched
+  kBlocked,     // no room at present (or, for a dialling socket, no connection): the message is
+                // untouched
   kUnroutable,  // a routing socket has no such peer (any more): the message may be used up
 };
 
-// ZeroMQ's descriptor tells changes, not states: it is quiet while messages wait, once anything has looked.
-// So after every call that may have looked (each receive, each send) the state is asked for again, and
-// what is left is taken in a later turn of the loop.
-// Threads:  loop-confined; the callbacks are called on the loop, never from inside a call to this class.
-// Lifetime: the loop outlives it. It may be destroyed by its own callback. Its guard, when there is one, is
+// ZeroMQ's descriptor tells changes, not states: it is quiet while messages wait, once anything has
+// looked. So after every call that may have looked (each receive, each send) the state is asked for
+// again, and what is left is taken in a later turn of the loop. Threads:  loop-confined; the
+// callbacks are called on the loop, never from inside a call to this class. Lifetime: the loop
+// outlives it. It may be destroyed by its own callback. Its guard, when there is one, is
 //           destroyed just before it, in the same turn of the loop.
 class PolledSocket {
  public:
   struct Options {
-    // Messages of more frames are dropped and counted; for a routing socket the peer's id counts too.
+    // Messages of more frames are dropped and counted; for a routing socket the peer's id counts
+    // too.
     size_t frames_max = 8;
     // Messages handled before other work of the loop has its turn.
     size_t batch = 64;
     // Is told of what was delivered; may be nullptr.
     ConnectionGuard* guard = nullptr;
   };
-  // `descriptor` names the connection as ConnectionGuard does; -1 where there is none (inproc). On a routing
-  // socket the first frame is the id of the peer: to answer, put it first again.
+  // `descriptor` names the connection as ConnectionGuard does; -1 where there is none (inproc). On
+  // a routing socket the first frame is the id of the peer: to answer, put it first again.
   using OnMessage = absl::AnyInvocable<void(Message message, int descriptor)>;
   using OnWritable = absl::AnyInvocable<void()>;
 

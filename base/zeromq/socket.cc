@@ -53,9 +53,7 @@ absl::Status Socket::Connect(const std::string& endpoint) {
   return absl::OkStatus();
 }
 
-void Socket::Disconnect(const std::string& endpoint) {
-  zmq_disconnect(handle_, endpoint.c_str());
-}
+void Socket::Disconnect(const std::string& endpoint) { zmq_disconnect(handle_, endpoint.c_str()); }
 
 void Socket::Close() {
   if (handle_ != nullptr) {
@@ -70,8 +68,8 @@ bool Socket::is_router() const {
   return type == ZMQ_ROUTER;
 }
 
-// Only for an address that is plainly version 6: switched on for names, ZeroMQ would look up version 6
-// first and stay with it, and "localhost" would miss a listener on 127.0.0.1.
+// Only for an address that is plainly version 6: switched on for names, ZeroMQ would look up
+// version 6 first and stay with it, and "localhost" would miss a listener on 127.0.0.1.
 absl::Status Socket::AllowAddress6(const std::string& endpoint) {
   const int allowed = absl::StartsWith(endpoint, "tcp://[") ? 1 : 0;
   return zmq_setsockopt(handle_, ZMQ_IPV6, &allowed, sizeof allowed) == 0

@@ -11,7 +11,8 @@
 namespace bitrepo::zeromq {
 
 // Threads:  one thread, for its whole life.
-// Lifetime: the destructor closes it; what it has still to send is sent in the background within its linger.
+// Lifetime: the destructor closes it; what it has still to send is sent in the background within
+// its linger.
 class Socket {
  public:
   Socket() = default;  // none

@@ -13,7 +13,8 @@
 
 namespace bitrepo::zeromq {
 
-// A frame beyond these ends the connection it came by, without a word to its sender: senders check first.
+// A frame beyond these ends the connection it came by, without a word to its sender: senders check
+// first.
 inline constexpr int64_t kControlFrameBytesMax = 256 * 1024;
 inline constexpr int64_t kDataFrameBytesMax = 1024 * 1024 + 4096;
 inline constexpr int64_t kSubscriptionBytesMax = 4096;
@@ -21,13 +22,14 @@ inline constexpr int64_t kSubscriptionBytesMax = 4096;
 inline constexpr int kControlMessagesMax = 256;
 inline constexpr int kDataMessagesMax = 16;
 inline constexpr int kWatchMessagesMax = 1024;  // beyond it the watcher misses some
-inline constexpr int kBacklog = 512;            // connections the kernel keeps until they are accepted
+inline constexpr int kBacklog = 512;  // connections the kernel keeps until they are accepted
 // How long a closed socket still tries to send.
 inline constexpr absl::Duration kLinger = absl::Seconds(2);
 inline constexpr absl::Duration kWatchLinger = absl::ZeroDuration();
 inline constexpr absl::Duration kHandshakeWithin = absl::Seconds(5);
 inline constexpr absl::Duration kConnectWithin = absl::Seconds(5);
-// ZMTP heartbeats: they find half-open connections. Whether a component lives, its own heartbeats say.
+// ZMTP heartbeats: they find half-open connections. Whether a component lives, its own heartbeats
+// say.
 inline constexpr absl::Duration kHeartbeatEvery = absl::Seconds(5);
 inline constexpr absl::Duration kHeartbeatTimeout = absl::Seconds(15);
 inline constexpr absl::Duration kHeartbeatTtl = absl::Seconds(20);
@@ -35,9 +37,11 @@ inline constexpr absl::Duration kHeartbeatTtl = absl::Seconds(20);
 inline constexpr absl::Duration kRedialFirst = absl::Milliseconds(100);
 inline constexpr absl::Duration kRedialLongest = absl::Seconds(10);
 
-// The coordinator's side of the bus (ROUTER): names its peers itself, tells when one cannot be reached.
+// The coordinator's side of the bus (ROUTER): names its peers itself, tells when one cannot be
+// reached.
 absl::StatusOr<Socket> MakeControlHub(Context& context);
-// A component's side of the bus (DEALER): dials again by itself; queues nothing while not connected.
+// A component's side of the bus (DEALER): dials again by itself; queues nothing while not
+// connected.
 absl::StatusOr<Socket> MakeControlSpoke(Context& context, base::Random& random);
 // The lossy stream of copies (PUB and SUB).
 absl::StatusOr<Socket> MakeWatchPublisher(Context& context);
@@ -46,10 +50,11 @@ absl::StatusOr<Socket> MakeWatchSubscriber(Context& context, base::Random& rando
 absl::Status Subscribe(Socket& socket, absl::string_view prefix);
 // The serving side of the data channel (ROUTER).
 absl::StatusOr<Socket> MakeDataHub(Context& context);
-// The dialling side of the data channel (DEALER): one connection; lost is lost, it never dials again.
+// The dialling side of the data channel (DEALER): one connection; lost is lost, it never dials
+// again.
 absl::StatusOr<Socket> MakeDataSpoke(Context& context);
-// The reading end of a socket's monitor (PAIR). Without a limit: a monitor that does not take an event
-// stops an I/O thread.
+// The reading end of a socket's monitor (PAIR). Without a limit: a monitor that does not take an
+// event stops an I/O thread.
 absl::StatusOr<Socket> MakeMonitorReader(Context& context);
 
 }  // namespace bitrepo::zeromq

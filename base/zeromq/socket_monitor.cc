@@ -14,8 +14,8 @@ namespace bitrepo::zeromq {
 namespace {
 
 constexpr int kWatched = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_CONNECTED |
-                         ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
-                         ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                         ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 std::optional<ConnectionEvent> EventOf(uint16_t event) {
@@ -41,7 +41,8 @@ std::optional<ConnectionEvent> EventOf(uint16_t event) {
   }
 }
 
-// An event is a frame of 16 bits of event and 32 of value, in the machine's order; then one of the endpoint.
+// An event is a frame of 16 bits of event and 32 of value, in the machine's order; then one of the
+// endpoint.
 void Tell(const Message& message, SocketMonitor::OnEvent& on_event) {
   uint16_t event = 0;
   int32_t value = 0;
@@ -76,7 +77,8 @@ absl::StatusOr<std::unique_ptr<SocketMonitor>> SocketMonitor::Watch(runtime::Eve
   return monitor;
 }
 
-// First the writer, then the reader: an I/O thread waits for ever to write to a monitor that nobody reads.
+// First the writer, then the reader: an I/O thread waits for ever to write to a monitor that nobody
+// reads.
 SocketMonitor::~SocketMonitor() { zmq_socket_monitor(watched_, nullptr, 0); }
 
 }  // namespace bitrepo::zeromq

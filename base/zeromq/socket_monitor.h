@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to the connections of a socket, as calls on the loop: accepted, connected, lost, failed.
+// What happens to a socket's connections, as calls on the loop: accepted, made, lost, failed.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@ enum class ConnectionEvent {
   kDisconnected,     // value: descriptor, closed already or very soon
 };
 
-// Threads:  loop-confined; the callback is called on the loop, never from inside a call to this class.
-// Lifetime: made before the socket binds or connects, destroyed before the socket is; it may be destroyed by
+// Threads:  loop-confined; the callback is called on the loop, never from inside a call to this
+// class. Lifetime: made before the socket binds or connects, destroyed before the socket is; it may
+// be destroyed by
 //           its own callback.
 class SocketMonitor {
  public:

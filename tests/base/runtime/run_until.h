@@ -9,7 +9,8 @@
 
 namespace bitrepo::testing_support {
 
-// True when `condition` came true within `patience`; it is asked after every turn of about a millisecond.
+// True when `condition` came true within `patience`; it is asked after every turn of about a
+// millisecond.
 inline bool RunUntil(runtime::EventLoop& loop, const std::function<bool()>& condition,
                      absl::Duration patience = absl::Seconds(20)) {
   const absl::Time deadline = loop.Now() + patience;

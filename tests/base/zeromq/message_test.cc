@@ -55,11 +55,5 @@ TEST(Frame, MovesAndLeavesNothingBehind) {
   EXPECT_EQ(third.source_descriptor(), -1);
 }
 
-TEST(WireBytes, CountTheHeaderOfShortAndLongFrames) {
-  EXPECT_EQ(WireBytes(0), 2u);
-  EXPECT_EQ(WireBytes(255), 257u);
-  EXPECT_EQ(WireBytes(256), 265u);
-}
-
 }  // namespace
 }  // namespace bitrepo::zeromq

@@ -67,8 +67,7 @@ class PolledSocketTest : public ::testing::Test {
   // Sends as soon as the spoke is connected.
   void SendToHub(std::vector<std::string> texts) {
     Message message = Of(std::move(texts));
-    ASSERT_TRUE(
-        RunUntil(loop_, [&] { return spoke_->Send(message) == SendResult::kSent; }));
+    ASSERT_TRUE(RunUntil(loop_, [&] { return spoke_->Send(message) == SendResult::kSent; }));
     EXPECT_TRUE(message.empty());
   }
 
@@ -140,7 +139,8 @@ TEST_F(PolledSocketTest, NoWakeUpIsLostWhenBothSidesSendAndReceiveAllTheTime) {
 TEST_F(PolledSocketTest, WhatAFirstSendOverlooksIsServedWithoutAnotherMessage) {
   SendToHub({"hello"});
   ASSERT_TRUE(RunUntil(loop_, [&] { return at_hub_.size() == 1; }));
-  // A burst from the hub while the spoke's loop only sends: one turn of the loop must bring all of it.
+  // A burst from the hub while the spoke's loop only sends: one turn of the loop must bring all of
+  // it.
   for (int i = 0; i < 100; ++i) {
     Message answer;
     answer.push_back(Frame::Copy(at_hub_[0][0].text()));
@@ -206,13 +206,15 @@ TEST_F(PolledSocketTest, ABlockedSpokeIsToldWhenThereIsRoomAgain) {
   ASSERT_TRUE(RunUntil(loop_, [&] { return send() == SendResult::kSent; }));  // connected
   size_t sent = 1;
   // Full for good once a while brings no more room: both queues and the kernel's buffers.
-  while (RunUntil(loop_, [&] { return send() == SendResult::kSent; }, absl::Milliseconds(300))) {
+  while (RunUntil(
+      loop_, [&] { return send() == SendResult::kSent; }, absl::Milliseconds(300))) {
     ++sent;
     ASSERT_LT(sent, 200u) << "a sender is never blocked";
   }
   told = 0;
   EXPECT_EQ(send(), SendResult::kBlocked);
-  EXPECT_FALSE(RunUntil(loop_, [&] { return told > 0; }, absl::Milliseconds(100)))
+  EXPECT_FALSE(RunUntil(
+      loop_, [&] { return told > 0; }, absl::Milliseconds(100)))
       << "told although there is no room";
   ASSERT_TRUE(RunUntil(hub_loop, [&] { return heard >= sent / 2; }));
   EXPECT_TRUE(RunUntil(loop_, [&] { return told > 0; }));
@@ -266,10 +268,10 @@ TEST_F(PolledSocketTest, ABatchLeavesRoomForOtherWork) {
 TEST_F(PolledSocketTest, AMonitorTellsOfConnectionsMadeAndLost) {
   std::vector<ConnectionEvent> events;
   ASSERT_OK_AND_ASSIGN(Socket spoke, MakeDataSpoke(context_));
-  ASSERT_OK_AND_ASSIGN(auto monitor,
-                       SocketMonitor::Watch(loop_, context_, spoke, [&](ConnectionEvent event, int) {
-                         events.push_back(event);
-                       }));
+  ASSERT_OK_AND_ASSIGN(
+      auto monitor, SocketMonitor::Watch(loop_, context_, spoke, [&](ConnectionEvent event, int) {
+        events.push_back(event);
+      }));
   ASSERT_OK(spoke.Connect(endpoint_));
   ASSERT_TRUE(RunUntil(loop_, [&] { return events.size() == 2; }));
   EXPECT_EQ(events[0], ConnectionEvent::kConnected);
@@ -284,10 +286,10 @@ TEST_F(PolledSocketTest, AMonitorTellsOfADialThatFails) {
   hub_.reset();
   std::vector<ConnectionEvent> events;
   ASSERT_OK_AND_ASSIGN(Socket spoke, MakeDataSpoke(context_));
-  ASSERT_OK_AND_ASSIGN(auto monitor,
-                       SocketMonitor::Watch(loop_, context_, spoke, [&](ConnectionEvent event, int) {
-                         events.push_back(event);
-                       }));
+  ASSERT_OK_AND_ASSIGN(
+      auto monitor, SocketMonitor::Watch(loop_, context_, spoke, [&](ConnectionEvent event, int) {
+        events.push_back(event);
+      }));
   ASSERT_OK(spoke.Connect("tcp://127.0.0.1:1"));
   ASSERT_TRUE(RunUntil(loop_, [&] { return !events.empty(); }));
   EXPECT_EQ(events[0], ConnectionEvent::kDialFailed);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A peer without ZeroMQ: a blocking TCP socket that says whatever a test wants, well-formed ZMTP or not.
+// A peer without ZeroMQ: a TCP socket that says whatever a test wants, well-formed or not.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class RawPeer {
   RawPeer(const RawPeer&) = delete;
   RawPeer& operator=(const RawPeer&) = delete;
 
-  // The NULL handshake of ZMTP 3.0 (ZeroMQ RFC 23) as a socket of that type; false when the other side
-  // ends it.
+  // The NULL handshake of ZMTP 3.0 (ZeroMQ RFC 23) as a socket of that type; false when the other
+  // side ends it.
   bool ShakeHands(absl::string_view socket_type);
   // False when the connection is gone.
   bool Send(absl::string_view bytes);
