@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "base/random.h"
+#include "bus/protocol/conversation_table.h"
 #include "bus/protocol/envelope.h"
 
 namespace bitrepo::protocol {
@@ -62,7 +63,8 @@ struct ConversationEvent {
   std::string component;               // empty where it concerns all
   wire::ResponseCode code = wire::RESPONSE_CODE_UNSPECIFIED;
   std::string text;
-  std::shared_ptr<const Envelope> message;  // that caused it: identify reply, progress (with its token in secret), final
+  std::shared_ptr<const Envelope> message;  // that caused it: identify reply, progress, final
+                                       // `secret` of a progress: a token that was not told before, or empty
 };
 
 // What became of one contributor.
@@ -91,6 +93,14 @@ struct Outcome {
   absl::btree_map<base::ComponentId, ContributorResult> contributors;
 };
 
+// What was heard and had no effect: legal everywhere, and worth a look when it is much.
+struct ConversationCounters {
+  uint64_t ignored = 0;  // nothing in that state: a late or second final, a cancel after the end
+  uint64_t foreign = 0;  // of another conversation, from one that was not asked, or an answer to nothing that was asked
+  uint64_t stale = 0;    // a progress that is not newer than one told before
+  uint64_t resent = 0;   // messages sent again
+};
+
 struct ConversationOutbox {
   std::vector<Envelope> messages;        // publish in this order; a resend is byte for byte the first
   std::vector<ConversationEvent> events;
@@ -111,8 +121,9 @@ class Conversation {
   void OnBusDown(absl::Time now, ConversationOutbox& out);
   // Bytes moved on the data channel: the contributor lives.
   void OnActivity(const base::ComponentId& component, absl::Time now);
-  // The data plane gave up with this contributor while its final is still owed: the request is withdrawn (CANCEL) and
-  // the primitive fails with `why` unless a final says otherwise; kOne goes on with the next.
+  // The data plane gave up with this contributor while its final is still owed: the request is withdrawn (CANCEL). Where
+  // bytes go to the asker the primitive has failed with `why`; else what the final says counts, and without one it is
+  // unknown, with `why`. kOne goes on with the next.
   void OnTransferFailed(const base::ComponentId& component, absl::Status why, absl::Time now, ConversationOutbox& out);
   // Content for requests made from now on: a get that fails over asks only for what is still owed.
   void SetRequest(wire::Body request);
@@ -126,6 +137,8 @@ class Conversation {
   const base::ConversationId& id() const;
   bool done() const;
   const Outcome& outcome() const;  // final once done(); so far before
+  Phase phase() const;
+  const ConversationCounters& counters() const;
 
  private:
   struct State;

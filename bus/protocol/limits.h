@@ -35,6 +35,8 @@ inline constexpr absl::Duration kReturnGrace = absl::Seconds(5);
 inline constexpr absl::Duration kWithdrawPatience = absl::Seconds(5);
 // Silence of a contributor that works before it is asked again: two of its heartbeats.
 inline constexpr absl::Duration kWorkingResend = absl::Seconds(4);
+// Tokens that one contributor may hand out for one request; what comes after them is not told.
+inline constexpr size_t kTokensMax = 64;
 // The least time between two progress messages of one contribution.
 inline constexpr absl::Duration kProgressGap = absl::Seconds(1);
 

@@ -156,6 +156,23 @@ void SetEmptyContent(wire::Body& body, Content content) {
   reflection.MutableMessage(&body, field);
 }
 
+wire::TimeToDeliver TimeToDeliverOf(const wire::Body& body) {
+  switch (body.content_case()) {
+    case Body::kPutFileIdentifyReply:
+      return body.put_file_identify_reply().time_to_deliver();
+    case Body::kGetFileIdentifyReply:
+      return body.get_file_identify_reply().time_to_deliver();
+    case Body::kGetChecksumsIdentifyReply:
+      return body.get_checksums_identify_reply().time_to_deliver();
+    case Body::kGetFileIdsIdentifyReply:
+      return body.get_file_ids_identify_reply().time_to_deliver();
+    case Body::kGetStatusIdentifyReply:
+      return body.get_status_identify_reply().time_to_deliver();
+    default:
+      return {};
+  }
+}
+
 const wire::PageEnd* PageEndOf(const wire::Body& body) {
   switch (body.content_case()) {
     case Body::kGetChecksumsFinal:

@@ -67,6 +67,8 @@ std::string OperationWord(wire::Operation operation);
 std::string KindName(wire::Kind kind);
 // Makes `content` the (empty) content of `body`. CONTENT_NOT_SET clears it.
 void SetEmptyContent(wire::Body& body, Content content);
+// Of an identify reply; empty in other bodies.
+wire::TimeToDeliver TimeToDeliverOf(const wire::Body& body);
 // The page's end of a final of a list; nothing in other bodies.
 const wire::PageEnd* PageEndOf(const wire::Body& body);
 

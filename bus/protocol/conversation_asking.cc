@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whose turn it is: all at once, the first and then the rest, or one after another until one has done it.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bus/protocol/conversation_state.h"
+#include "bus/protocol/primitive.h"
+#include "bus/protocol/response_code.h"
+#include "bus/protocol/selection.h"
+
+namespace bitrepo::protocol {
+namespace {
+
+using Result = ContributorResult::State;
+
+// What one contributor says of the file itself, not of its own state: asking the others would split them.
+bool StopsTheRest(wire::ResponseCode code) {
+  return code == wire::DUPLICATE_FILE_FAILURE || code == wire::CONFLICT;
+}
+
+}  // namespace
+
+// Who is to be asked, in which order.
+void Conversation::State::Queue() {
+  const ConversationSpec& spec = asker.spec;
+  std::vector<Candidate> candidates;
+  for (const auto& [component, result] : outcome.contributors) {
+    if (result.state != Result::kWaiting) {
+      continue;
+    }
+    Candidate candidate{component, {}};
+    if (result.identify_reply != nullptr) {
+      candidate.time_to_deliver = TimeToDeliverOf(result.identify_reply->body);
+    }
+    candidates.push_back(std::move(candidate));
+  }
+  const bool one = spec.reach == Reach::kOne;
+  const std::vector<base::ComponentId> order =
+      RankCandidates(std::move(candidates), one ? spec.prefer : std::nullopt);
+  if (one) {
+    queue.assign(order.begin(), order.end());
+  } else {
+    for (const auto& [component, result] : outcome.contributors) {
+      if (result.state == Result::kWaiting) {
+        queue.push_back(component);
+      }
+    }
+  }
+  if (one && !spec.fail_over && !queue.empty()) {
+    const bool usable = !spec.prefer.has_value() || queue.front() == *spec.prefer;
+    queue.erase(queue.begin() + (usable ? 1 : 0), queue.end());
+  }
+}
+
+void Conversation::State::Proceed(absl::Time now, ConversationOutbox& out) {
+  if (phase == Phase::kAsking) {
+    switch (asker.spec.reach) {
+      case Reach::kAll:
+        AskAll(now, out);
+        break;
+      case Reach::kFirstThenRest:
+        ProceedInOrder(now, out);
+        break;
+      case Reach::kOne:
+        ProceedOneByOne(now, out);
+        break;
+    }
+  }
+  if (phase != Phase::kEnded && queue.empty() && OpenLegs(true) == 0) {
+    phase = Phase::kEnded;
+    End(out);
+  }
+}
+
+void Conversation::State::ProceedInOrder(absl::Time now, ConversationOutbox& out) {
+  for (const auto& [component, result] : outcome.contributors) {
+    if (!gate_open && result.state == Result::kFailed && StopsTheRest(result.code)) {
+      RefuseRest(component, result.code, out);
+      return;
+    }
+  }
+  for (const auto& [component, leg] : legs) {
+    gate_open = gate_open || leg->accepted() || leg->state() == LegState::kDone;
+  }
+  if (gate_open) {
+    AskAll(now, out);
+  }
+  while (!queue.empty() && OpenLegs(false) == 0) {
+    AskNext(now, out);
+  }
+}
+
+void Conversation::State::ProceedOneByOne(absl::Time now, ConversationOutbox& out) {
+  bool served = false;
+  bool paged = false;
+  for (const auto& [component, leg] : legs) {
+    served = served || leg->state() == LegState::kDone;
+    paged = paged || leg->has_paged();
+  }
+  if (served) {
+    queue.clear();
+    phase = Phase::kEnded;
+    End(out);
+    return;
+  }
+  if (paged || (!legs.empty() && !asker.spec.fail_over)) {
+    queue.clear();  // what one lists cannot be taken over by another in the middle
+  }
+  while (!queue.empty() && OpenLegs(false) == 0) {
+    AskNext(now, out);
+  }
+}
+
+void Conversation::State::AskAll(absl::Time now, ConversationOutbox& out) {
+  while (!queue.empty()) {
+    AskNext(now, out);
+  }
+}
+
+void Conversation::State::AskNext(absl::Time now, ConversationOutbox& out) {
+  const base::ComponentId component = queue.front();
+  queue.pop_front();
+  absl::StatusOr<Envelope> request = MakeRequest(component, "", now);
+  if (!request.ok()) {
+    Fail(component, MakeInfo(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, request.status().message()), out);
+    return;
+  }
+  const bool holds_on = asker.spec.reach != Reach::kOne || queue.empty();
+  auto leg = std::make_unique<Leg>(component, *std::move(request), holds_on, asker, now, out);
+  Record(*leg);
+  legs.insert_or_assign(component, std::move(leg));
+}
+
+absl::StatusOr<Envelope> Conversation::State::MakeRequest(const base::ComponentId& component,
+                                                          const std::string& cursor,
+                                                          absl::Time now) {
+  wire::Body body = asker.spec.request;
+  if (!cursor.empty()) {
+    body.mutable_page()->set_cursor(cursor);
+  }
+  const Destination destination =
+      asker.spec.to_coordinator ? Destination{Destination::Kind::kCoordinator, ""}
+                                : Destination{Destination::Kind::kPillar, component.text()};
+  return asker.Make(wire::REQUEST, destination, std::move(body), now);
+}
+
+void Conversation::State::RefuseRest(const base::ComponentId& who, wire::ResponseCode code,
+                                     ConversationOutbox& out) {
+  const std::string text = absl::StrCat("not asked, since ", who.text(), " answered ", NameOf(code));
+  while (!queue.empty()) {
+    const base::ComponentId component = queue.front();
+    queue.pop_front();
+    Fail(component, MakeInfo(code, text), out);
+  }
+}
+
+size_t Conversation::State::OpenLegs(bool with_withdrawn) const {
+  return static_cast<size_t>(std::count_if(legs.begin(), legs.end(), [&](const auto& entry) {
+    const LegState state = entry.second->state();
+    return !IsOver(state) && (with_withdrawn || state != LegState::kWithdrawn);
+  }));
+}
+
+}  // namespace bitrepo::protocol

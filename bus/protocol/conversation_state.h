@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of a conversation: its phase, its legs, and whose turn it is. Only conversation*.cc include this.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "bus/protocol/asker.h"
+#include "bus/protocol/conversation.h"
+#include "bus/protocol/field_rules.h"
+#include "bus/protocol/identification.h"
+#include "bus/protocol/leg.h"
+#include "bus/protocol/limits.h"
+
+namespace bitrepo::protocol {
+
+inline wire::ResponseInfo MakeInfo(wire::ResponseCode code, absl::string_view text) {
+  wire::ResponseInfo info;
+  info.set_code(code);
+  info.set_text(FittingText(text, kTextBytesMax));
+  return info;
+}
+
+struct Conversation::State {
+  State(ConversationSpec spec, absl::Time now, base::Random& random)
+      : asker{std::move(spec), now, random, true, now, absl::InfinitePast(), {}},
+        identification(asker) {}
+
+  void Begin(absl::Time now, ConversationOutbox& out);
+  void Fire(PhaseEvent event, absl::Time now, ConversationOutbox& out, const Envelope* message = nullptr);
+  void Note(PhaseEvent event, const Envelope& message, absl::Time now, ConversationOutbox& out);
+  void NoteReply(const Envelope& message, ConversationOutbox& out);
+  void NoteLate(const Envelope& message, ConversationOutbox& out);
+  void Select(bool late, absl::Time now, ConversationOutbox& out);
+  // In conversation_asking.cc: whom to ask, when, and what if they fail.
+  void Queue();
+  void Proceed(absl::Time now, ConversationOutbox& out);
+  void ProceedInOrder(absl::Time now, ConversationOutbox& out);
+  void ProceedOneByOne(absl::Time now, ConversationOutbox& out);
+  void AskAll(absl::Time now, ConversationOutbox& out);
+  void AskNext(absl::Time now, ConversationOutbox& out);
+  absl::StatusOr<Envelope> MakeRequest(const base::ComponentId& component, const std::string& cursor, absl::Time now);
+  void RefuseRest(const base::ComponentId& who, wire::ResponseCode code, ConversationOutbox& out);
+  void Fail(const base::ComponentId& component, wire::ResponseInfo why, ConversationOutbox& out);
+  void Record(const Leg& leg);
+  void End(ConversationOutbox& out);
+  // Those legs whose primitive is not over, those withdrawn among them or not.
+  size_t OpenLegs(bool with_withdrawn) const;
+  Leg* FindLeg(const base::ComponentId& component);
+  // Runs `step` on the leg, takes over what became of it, and goes on.
+  template <typename Step>
+  void OnLeg(Leg* leg, absl::Time now, ConversationOutbox& out, Step step) {
+    if (leg == nullptr) {
+      ++asker.counters.ignored;
+      return;
+    }
+    step(*leg);
+    Record(*leg);
+    Fire(PhaseEvent::kLegMoved, now, out);
+  }
+  void OnLegMessage(const Envelope& message, absl::Time now, ConversationOutbox& out);
+  void OnIdentifyMessage(const Envelope& message, absl::Time now, ConversationOutbox& out);
+
+  Asker asker;
+  Identification identification;
+  Phase phase = Phase::kIdentifying;
+  absl::btree_map<base::ComponentId, std::unique_ptr<Leg>> legs;
+  std::deque<base::ComponentId> queue;  // to be asked, in this order
+  bool gate_open = false;               // kFirstThenRest: the first has taken it up
+  bool cancelled = false;
+  wire::ResponseInfo trouble;           // what to tell where no contributor has anything to tell
+  Outcome outcome;
+};
+
+}  // namespace bitrepo::protocol

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/protocol/identification.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "bus/protocol/limits.h"
+#include "bus/protocol/response_code.h"
+
+namespace bitrepo::protocol {
+namespace {
+
+using Kind = Destination::Kind;
+
+bool IsPositive(const Envelope& reply) { return !IsRefusal(reply.body.response().code()); }
+
+bool IsHeldAlready(const Envelope& reply) {
+  return IsPositive(reply) && reply.body.put_file_identify_reply().already_held();
+}
+
+}  // namespace
+
+absl::Status Identification::Begin(absl::Time now, ConversationOutbox& out) {
+  const ConversationSpec& spec = asker_->spec;
+  began_ = now;
+  std::vector<Destination> destinations;
+  for (const base::ComponentId& component : spec.named) {
+    known_[component].expected = true;
+    destinations.push_back({Kind::kPillar, component.text()});
+  }
+  if (destinations.empty()) {
+    destinations.push_back({Kind::kCollection, spec.collection ? spec.collection->text() : ""});
+  }
+  for (const Destination& destination : destinations) {
+    BITREPO_ASSIGN_OR_RETURN(Envelope message,
+                             asker_->Make(wire::IDENTIFY, destination, spec.identify, now));
+    out.messages.push_back(message);
+    sent_.insert_or_assign(destination.ToString(), std::move(message));
+  }
+  resends_.Restart(spec.patience.resend_first, now, asker_->random);
+  out.events.push_back({EventKind::kIdentifyRequestSent, "", {}, "", nullptr});
+  return absl::OkStatus();
+}
+
+bool Identification::Owns(const Envelope& message) const {
+  return std::any_of(sent_.begin(), sent_.end(), [&message](const auto& sent) {
+    return message.header.answers() == sent.second.header.message_id();
+  });
+}
+
+Identification::Reply Identification::OnReply(const Envelope& message) {
+  const auto component = base::ComponentId::Parse(message.header.from());
+  if (!component.ok()) {
+    return Reply::kForeign;
+  }
+  const auto found = known_.find(*component);
+  const bool closed = routed_ || !asker_->spec.named.empty();
+  if (found == known_.end() && (closed || known_.size() >= kMembersMax)) {
+    return Reply::kForeign;
+  }
+  Known& known = found != known_.end() ? found->second : known_[*component];
+  if (known.reply != nullptr) {
+    return Reply::kRepeated;
+  }
+  known.reply = std::make_shared<const Envelope>(message);
+  known.away = false;
+  return Reply::kNew;
+}
+
+void Identification::OnRouted(const wire::Routed& routed, absl::Time now) {
+  routed_ = true;
+  settling_ = routed.settling();
+  if (settling_) {
+    asker_->settled_at = std::max(asker_->settled_at, now + kReturnGrace);
+  }
+  for (auto& [component, known] : known_) {
+    known.away = false;
+  }
+  for (const std::string& name : routed.sent_to()) {
+    if (const auto component = base::ComponentId::Parse(name); component.ok()) {
+      known_[*component].expected = true;
+    }
+  }
+  for (const std::string& name : routed.away()) {
+    if (const auto component = base::ComponentId::Parse(name); component.ok()) {
+      Known& known = known_[*component];
+      known.away = known.reply == nullptr;
+    }
+  }
+}
+
+void Identification::OnUndelivered(const Envelope& message, absl::Time now) {
+  for (const auto& [name, sent] : sent_) {
+    const auto component = base::ComponentId::Parse(sent.destination.id);
+    if (sent.header.message_id() != message.header.answers() || !component.ok() ||
+        sent.destination.kind != Kind::kPillar) {
+      continue;
+    }
+    Known& known = known_[*component];
+    known.away = known.reply == nullptr;
+    // Outside the grace nobody is waited for who is known not to be there.
+    known.expected = now < asker_->settled_at;
+  }
+}
+
+bool Identification::MaySelectNow() const {
+  const ConversationSpec& spec = asker_->spec;
+  return spec.reach == Reach::kOne &&
+         std::any_of(known_.begin(), known_.end(), [&spec](const auto& entry) {
+           return entry.second.reply != nullptr && IsPositive(*entry.second.reply) &&
+                  (spec.fail_over || !spec.prefer.has_value() || spec.prefer == entry.first);
+         });
+}
+
+bool Identification::AllAnswered() const {
+  const ConversationSpec& spec = asker_->spec;
+  if (spec.reach == Reach::kOne && spec.prefer.has_value() && !spec.fail_over) {
+    const auto only = known_.find(*spec.prefer);
+    if (only != known_.end() && only->second.reply != nullptr) {
+      return true;
+    }
+  }
+  if (spec.named.empty() && !routed_) {
+    return false;
+  }
+  bool nobody_away = !settling_;
+  for (const auto& [component, known] : known_) {
+    if (known.reply != nullptr) {
+      continue;
+    }
+    if (known.expected && !known.away) {
+      return false;
+    }
+    // A named one is away for good unless it is expected back; one of the collection may come back until the time-out.
+    nobody_away = nobody_away && !(known.away && (known.expected || spec.named.empty()));
+  }
+  return nobody_away || MaySelectNow();
+}
+
+void Identification::Resend(absl::Time now, ConversationOutbox& out) {
+  for (const auto& [name, message] : sent_) {
+    const auto component = base::ComponentId::Parse(message.destination.id);
+    const auto known = component.ok() && message.destination.kind == Kind::kPillar
+                           ? known_.find(*component)
+                           : known_.end();
+    if (known == known_.end() || known->second.reply == nullptr) {
+      ++asker_->counters.resent;
+      out.messages.push_back(message);
+    }
+  }
+  resends_.Next(asker_->spec.patience.resend_longest, now, asker_->random);
+}
+
+void Identification::OnBusUp(absl::Time now, ConversationOutbox& out) {
+  Resend(now, out);
+  resends_.Restart(asker_->spec.patience.resend_first, now, asker_->random);
+}
+
+absl::Time Identification::resend_at() const {
+  return asker_->bus_up ? resends_.at() : absl::InfiniteFuture();
+}
+
+absl::Time Identification::Deadline() const {
+  return asker_->Deadline(began_, asker_->spec.patience.identify);
+}
+
+absl::btree_map<base::ComponentId, ContributorResult> Identification::Results() const {
+  using State = ContributorResult::State;
+  absl::btree_map<base::ComponentId, ContributorResult> results;
+  for (const auto& [component, known] : known_) {
+    ContributorResult result;
+    result.away = known.away;
+    if (known.reply == nullptr) {
+      result.state = State::kFailed;
+      result.code = wire::UNREACHABLE;
+      result.text = known.away ? "it is not connected" : "it did not answer the identify";
+    } else {
+      result.identified = true;
+      result.identify_reply = known.reply;
+      result.code = known.reply->body.response().code();
+      result.text = known.reply->body.response().text();
+      result.state = State::kWaiting;
+      if (!IsPositive(*known.reply)) {
+        result.state = State::kFailed;
+      } else if (IsHeldAlready(*known.reply)) {
+        result.state = State::kDone;
+        result.code = wire::OPERATION_COMPLETED;
+      }
+    }
+    results.emplace(component, std::move(result));
+  }
+  return results;
+}
+
+wire::ResponseInfo Identification::NobodyThere() const {
+  wire::ResponseInfo info;
+  info.set_code(wire::UNREACHABLE);
+  info.set_text(routed_ ? absl::StrCat("nobody serves the collection ",
+                                       asker_->spec.collection ? asker_->spec.collection->text() : "")
+                        : "the coordinator does not answer");
+  return info;
+}
+
+}  // namespace bitrepo::protocol

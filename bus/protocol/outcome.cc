@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/protocol/outcome.h"
+
+#include "absl/strings/str_cat.h"
+#include "bus/protocol/response_code.h"
+
+namespace bitrepo::protocol {
+namespace {
+
+using State = ContributorResult::State;
+
+struct Count {
+  size_t all = 0;
+  size_t done = 0;
+  size_t unknown = 0;
+};
+
+Count CountOf(const Outcome& outcome) {
+  Count count;
+  for (const auto& [component, result] : outcome.contributors) {
+    ++count.all;
+    count.done += result.state == State::kDone ? 1 : 0;
+    count.unknown += result.state == State::kUnknown ? 1 : 0;
+  }
+  return count;
+}
+
+Verdict VerdictOf(const ConversationSpec& spec, bool cancelled, const Count& count) {
+  const size_t needed = spec.reach == Reach::kOne ? 1 : spec.quorum != 0 ? spec.quorum : count.all;
+  if (count.done > 0 && count.done >= needed) {
+    return Verdict::kSuccess;
+  }
+  if (cancelled) {
+    return Verdict::kCancelled;
+  }
+  if (count.done > 0) {
+    return Verdict::kPartial;
+  }
+  return count.unknown > 0 ? Verdict::kUnknown : Verdict::kFailed;
+}
+
+}  // namespace
+
+void Judge(const ConversationSpec& spec, bool cancelled, const wire::ResponseInfo& nobody,
+           Outcome& outcome) {
+  outcome.verdict = VerdictOf(spec, cancelled, CountOf(outcome));
+  if (outcome.verdict == Verdict::kSuccess) {
+    outcome.code = wire::OPERATION_COMPLETED;
+    outcome.text.clear();
+    return;
+  }
+  if (outcome.verdict == Verdict::kCancelled || outcome.contributors.empty()) {
+    outcome.code = nobody.code();
+    outcome.text = nobody.text();
+    return;
+  }
+  outcome.code = wire::RESPONSE_CODE_UNSPECIFIED;
+  for (const auto& [component, result] : outcome.contributors) {
+    const bool tells = result.state == State::kFailed || result.state == State::kUnknown;
+    if (tells && (outcome.code == wire::RESPONSE_CODE_UNSPECIFIED ||
+                  TellsMore(result.code, outcome.code))) {
+      outcome.code = result.code;
+      outcome.text = absl::StrCat(component.text(), ": ", result.text.empty()
+                                                              ? NameOf(result.code)
+                                                              : absl::string_view(result.text));
+    }
+  }
+}
+
+}  // namespace bitrepo::protocol
