@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A component's place on the bus: says HELLO, keeps the membership alive, publishes, and hears what is addressed to it.
+// A component's place on the bus: says HELLO, keeps the membership alive, publishes, and hears what
+// is addressed to it.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,16 +22,18 @@ namespace bitrepo::bus {
 struct Membership {
   std::string repository_id;
   wire::ComponentKind kind = wire::CLIENT;
-  std::string principal;                 // component id
-  std::string session;                   // a pillar's is its component id
+  std::string principal;  // component id
+  std::string session;    // a pillar's is its component id
   std::vector<std::string> collections;
   std::string program_version;
-  std::string store_id;                  // pillars: 16 bytes
-  uint64_t incarnation = 0;              // pillars
+  std::string store_id;  // 16 bytes; a pillar's is its store's, a client's is made when it is empty
+  uint64_t incarnation = 0;  // pillars
 };
 
-// Loop-confined; the handler is called on the loop and outlives the bus.
-// While there is no coordinator the link dials on; a coordinator silent for its gone_after is dialled afresh.
+// Threads:  loop-confined; the handler is called on the loop.
+// Lifetime: loop, random and handler outlive it; it is not destroyed from inside a call to its
+// handler. While there is no coordinator the link dials on; a coordinator silent for its gone_after
+// is dialled afresh, one that is BUSY after a pause.
 class Bus {
  public:
   class Handler {
@@ -37,15 +42,19 @@ class Bus {
     // HELLO was answered: from now on messages pass. Again after each loss of the coordinator.
     virtual void OnBusUp(const wire::Welcome& welcome) = 0;
     virtual void OnBusDown() = 0;
-    // Valid by OpenEnvelope, and addressed to this component. Never a hub kind but ROUTED, UNDELIVERED and REFUSED.
+    // Valid by OpenEnvelope, and addressed to this component. Never a hub kind but ROUTED,
+    // UNDELIVERED and REFUSED.
     virtual void OnEnvelope(const protocol::Envelope& envelope) = 0;
-    // The broker will not have this component (CONFLICT: its id is taken by another store). It is not dialled again.
+    // The broker will not have this component (CONFLICT: its id is taken by another store). It is
+    // not dialled again. BUSY is no refusal.
     virtual void OnRefused(const wire::ResponseInfo& why) = 0;
     // Frames that are no valid envelope but whose header can be answered; drop what cannot.
     virtual void OnFault(const protocol::EnvelopeFault& fault) = 0;
   };
-  Bus(Membership membership, runtime::EventLoop& loop, std::unique_ptr<SpokeLink> link, base::Random& random);
+  Bus(Membership membership, runtime::EventLoop& loop, std::unique_ptr<SpokeLink> link,
+      base::Random& random);
   ~Bus();
+  // kInvalidArgument when the membership could not even be said.
   absl::Status Start(Handler& handler);
   // kUnavailable while down or blocked: nothing is queued; conversations send again by themselves.
   absl::Status Publish(const protocol::Envelope& envelope);
@@ -54,6 +63,8 @@ class Bus {
   // Says BYE. No callbacks afterwards.
   void Stop();
   bool up() const;
+  // What was heard and not passed to the handler, by cause.
+  const std::map<std::string, uint64_t>& drop_counts() const;
 
  private:
   struct State;

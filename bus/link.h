@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seam under the bus: a hub that hears numbered peers, and a spoke that hears one hub, as frames.
+// The seam under the bus: a hub that hears numbered peers, and a spoke that hears one hub, as
+// frames.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +24,10 @@ enum class SendResult {
   kGone,     // there is no such peer any more
 };
 
-// The coordinator's side. Implementations: ZmqHubLink (ROUTER), MemoryHubLink, and in tests one with trouble.
-// Threads:  loop-confined; the handler is called on the loop, never from inside a call to the link.
-// Lifetime: the handler outlives the link, or Start is never called.
-// Messages of one peer stay in order; they may be lost with its connection, and then all later ones are.
+// The coordinator's side. Implementations: ZmqHubLink (ROUTER), MemoryHubLink, and in tests one
+// with trouble. Threads:  loop-confined; the handler is called on the loop, never from inside a
+// call to the link. Lifetime: the handler outlives the link, or Start is never called. Messages of
+// one peer stay in order; they may be lost with its connection, and then all later ones are.
 class HubLink {
  public:
   class Handler {
@@ -39,7 +40,7 @@ class HubLink {
   virtual ~HubLink() = default;
   virtual absl::Status Start(Handler& handler) = 0;
   virtual SendResult Send(PeerNumber peer, const Frames& frames) = 0;
-  // Ends the connection of that peer; unknown numbers are fine. No OnFrames of it comes afterwards.
+  // Ends the connection of that peer; unknown numbers are fine. Nothing is heard of it afterwards.
   virtual void Cut(PeerNumber peer) = 0;
   // What the transport has refused or cut by itself, by cause.
   virtual std::map<std::string, uint64_t> DropCounts() const = 0;
@@ -48,8 +49,9 @@ class HubLink {
   virtual uint64_t connection_count() const = 0;
 };
 
-// A component's side. Implementations: ZmqSpokeLink (DEALER), MemorySpokeLink, and in tests one with trouble.
-// Dials by itself, with pauses that grow and jitter, until it is connected. Threads and lifetime as HubLink.
+// A component's side. Implementations: ZmqSpokeLink (DEALER), MemorySpokeLink, and in tests one
+// with trouble. Dials by itself, with pauses that grow and jitter, until it is connected. Threads
+// and lifetime as HubLink.
 class SpokeLink {
  public:
   class Handler {
@@ -63,7 +65,8 @@ class SpokeLink {
   virtual absl::Status Start(Handler& handler) = 0;
   // kGone while not connected: nothing is queued for a hub that is not there.
   virtual SendResult Send(const Frames& frames) = 0;
-  // Drops the connection (when there is one) and dials afresh: for a hub that is silent though connected.
+  // Drops the connection and dials afresh: for a hub that is silent though connected.
+  // OnDisconnected follows when there was a connection.
   virtual void Redial() = 0;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lossy copy of the bus for watchers: published by the coordinator, heard by whoever subscribes, never a brake on the bus.
+// The lossy copy of the bus for watchers: published by the coordinator, heard by whoever
+// subscribes, never a brake on the bus.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -14,34 +16,38 @@ namespace bitrepo::bus {
 
 using protocol::Frames;
 
-// Frames of one copy: sequence number (8 bytes, little-endian), destination, header, body. Never the secret.
+// Frames of one copy: sequence number (8 bytes, little-endian), destination, header, body. Never
+// the secret.
 inline constexpr size_t kWatchFrames = 4;
 
-// One message as a watcher sees it. Header and body were parsed, not validated: nothing may be decided by them, and
-// their texts are escaped before they are shown.
+// One message as a watcher sees it, valid as OpenCopy judges. Its texts are escaped before they are
+// shown.
 struct WatchCopy {
-  uint64_t sequence = 0;      // 1, 2, 3 ... in one run of the coordinator
-  uint64_t missed = 0;        // copies lost between the one before and this one
-  std::string destination;    // as in the envelope: "collection:demo", "client:alice.5f03c2d1"
+  uint64_t sequence = 0;  // 1, 2, 3 ... in one run of the coordinator
+  uint64_t missed = 0;    // copies lost between the one before and this one
+  protocol::Destination destination;
   wire::Header header;
   wire::Body body;
 };
 
-// The coordinator's side, a seam. Implementations: ZmqWatchPublisher (PUB), MemoryWatchStream.
-// Loop-confined. A watcher that is slow or absent loses copies; the publisher never waits.
+// The coordinator's side, a seam. Implementations: ZmqWatchPublisher (PUB), and in tests one that
+// remembers. Loop-confined. A watcher that is slow or absent loses copies; the publisher never
+// waits.
 class WatchPublisher {
  public:
   virtual ~WatchPublisher() = default;
   // `message` is an envelope's frames; its secret and signature are left out.
   virtual void Publish(const Frames& message) = 0;
   virtual uint64_t published() const = 0;
+  // Connections that the transport has refused or cut by itself, by cause.
+  virtual std::map<std::string, uint64_t> DropCounts() const = 0;
   // Where watchers subscribe, with the real port.
   virtual std::string endpoint() const = 0;
 };
 
-// A watcher's side, a seam. Implementations: ZmqWatchSubscriber (SUB), MemoryWatchStream's.
-// Loop-confined; the handler is called on the loop, outlives the subscriber, and is never called from inside Start.
-// Connects by itself, again and again.
+// A watcher's side, a seam. Implementations: ZmqWatchSubscriber (SUB), and in tests one that is
+// told. Loop-confined; the handler is called on the loop, outlives the subscriber, and is never
+// called from inside Start. Connects by itself, again and again.
 class WatchSubscriber {
  public:
   class Handler {
@@ -68,8 +74,8 @@ class WatchEncoder {
   uint64_t sequence_ = 0;
 };
 
-// Pure: reads copies and counts what is missing by the numbers. A number that falls is a new run of the coordinator,
-// whose copies before it count as missed. Loop-confined.
+// Pure: reads copies and counts what is missing by the numbers. A number that falls is a new run of
+// the coordinator, whose copies before it count as missed. Loop-confined.
 class WatchDecoder {
  public:
   // Nothing, and counted, for what is no copy.

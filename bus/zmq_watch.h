@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The watch stream over ZeroMQ: PUB at the coordinator, SUB at each watcher.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "base/runtime/event_loop.h"
+#include "base/zeromq/connection_guard.h"
+#include "base/zeromq/context.h"
+#include "base/zeromq/polled_socket.h"
+#include "base/zeromq/socket_monitor.h"
+#include "bus/watch_stream.h"
+
+namespace bitrepo::bus {
+
+// Lifetime: loop and context outlive it.
+class ZmqWatchPublisher final : public WatchPublisher {
+ public:
+  static constexpr size_t kWatchersMax = 64;
+  // What watchers may send: their subscriptions stay in memory, many times their size on the wire.
+  static constexpr uint64_t kHeardBytesMax = 256 * 1024;
+  static constexpr uint64_t kHeardBytesTotalMax = 4 * 1024 * 1024;
+
+  // kFailedPrecondition when the endpoint cannot be had, kInvalidArgument when it is none.
+  static absl::StatusOr<std::unique_ptr<ZmqWatchPublisher>> Listen(runtime::EventLoop& loop,
+                                                                   zeromq::Context& context,
+                                                                   const std::string& endpoint);
+  ~ZmqWatchPublisher() override;
+
+  void Publish(const Frames& message) override;
+  uint64_t published() const override { return encoder_.encoded(); }
+  std::string endpoint() const override { return endpoint_; }
+  std::map<std::string, uint64_t> DropCounts() const override { return guard_->counts(); }
+
+ private:
+  ZmqWatchPublisher() = default;
+
+  std::string endpoint_;
+  WatchEncoder encoder_;
+  std::unique_ptr<zeromq::PolledSocket> socket_;
+  std::unique_ptr<zeromq::ConnectionGuard> guard_;  // dies first
+};
+
+// Lifetime: loop, context, random and handler outlive it; not destroyed by its own handler.
+class ZmqWatchSubscriber final : public WatchSubscriber {
+ public:
+  ZmqWatchSubscriber(runtime::EventLoop& loop, zeromq::Context& context, std::string endpoint,
+                     base::Random& random);
+  ~ZmqWatchSubscriber() override;
+
+  // kInvalidArgument for an endpoint that cannot be dialled.
+  absl::Status Start(Handler& handler) override;
+  uint64_t missed() const override { return decoder_.missed(); }
+  uint64_t malformed() const override { return decoder_.malformed(); }
+
+ private:
+  void OnEvent(zeromq::ConnectionEvent event);
+  void OnMessage(const zeromq::Message& message);
+
+  runtime::EventLoop& loop_;
+  zeromq::Context& context_;
+  const std::string endpoint_;
+  base::Random& random_;
+  Handler* handler_ = nullptr;
+  bool connected_ = false;
+  WatchDecoder decoder_;
+  std::unique_ptr<zeromq::PolledSocket> socket_;
+  std::unique_ptr<zeromq::SocketMonitor> monitor_;  // dies first
+};
+
+}  // namespace bitrepo::bus
