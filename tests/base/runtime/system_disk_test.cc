@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/runtime/system_disk.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "absl/cleanup/cleanup.h"
+#include "base/runtime/exclusive_rename.h"
+#include "tests/conformance/disk_suite.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace bitrepo::conformance {
+
+INSTANTIATE_TEST_SUITE_P(SystemDisk, DiskSuite,
+                         ::testing::Values(std::function<DiskUnderTest()>([] {
+                           auto directory = std::make_shared<testing_support::TempDir>();
+                           auto disk = runtime::SystemDisk::Open(directory->path());
+                           return DiskUnderTest{directory, *std::move(disk)};
+                         })));
+
+}  // namespace bitrepo::conformance
+
+namespace bitrepo::runtime {
+namespace {
+
+using ::testing::HasSubstr;
+using testing_support::StatusIs;
+using testing_support::TempDir;
+
+std::span<const std::byte> Bytes(absl::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+class SystemDiskTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(disk_, SystemDisk::Open(directory_.path()));
+  }
+
+  TempDir directory_;
+  std::unique_ptr<SystemDisk> disk_;
+};
+
+TEST_F(SystemDiskTest, TheRootMustBeADirectory) {
+  EXPECT_THAT(SystemDisk::Open(directory_.Path("none")), StatusIs(absl::StatusCode::kNotFound));
+  std::ofstream(directory_.Path("file")) << "x";
+  EXPECT_THAT(SystemDisk::Open(directory_.Path("file")),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(SystemDiskTest, NoSymbolicLinkIsFollowedAnywhere) {
+  std::ofstream(directory_.Path("target")) << "secret";
+  ASSERT_OK(disk_->MakeDirectories("directory"));
+  ASSERT_EQ(symlink("target", directory_.Path("link").c_str()), 0);
+  ASSERT_EQ(symlink("/etc", directory_.Path("etc").c_str()), 0);
+  ASSERT_EQ(symlink("nowhere", directory_.Path("dangling").c_str()), 0);
+  const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(disk_->OpenRead("link"), refused);
+  EXPECT_THAT(disk_->OpenWrite("link"), refused);
+  EXPECT_THAT(disk_->Lock("link"), refused);
+  EXPECT_THAT(disk_->Stat("link"), refused);
+  EXPECT_THAT(disk_->OpenRead("etc/passwd"), refused);
+  EXPECT_THAT(disk_->Stat("etc/passwd"), refused);
+  EXPECT_THAT(disk_->List("etc"), refused);
+  EXPECT_THAT(disk_->Create("etc/new"), refused);
+  EXPECT_THAT(disk_->Rename("target", "etc/target"), refused);
+  EXPECT_THAT(disk_->Remove("etc/passwd"), refused);
+  EXPECT_THAT(disk_->MakeDirectories("etc/new"), refused);
+  EXPECT_THAT(disk_->SyncDirectory("etc"), refused);
+  EXPECT_THAT(disk_->Create("dangling"), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(disk_->Lock("dangling"), refused);
+  EXPECT_OK(disk_->Remove("link")) << "the link itself is ours to remove";
+  EXPECT_OK(disk_->OpenRead("target"));
+}
+
+TEST_F(SystemDiskTest, APipeIsRefusedWithoutWaitingForItsOtherEnd) {
+  ASSERT_EQ(mkfifo(directory_.Path("pipe").c_str(), 0600), 0);
+  EXPECT_THAT(disk_->OpenRead("pipe"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(disk_->Stat("pipe"), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(SystemDiskTest, FilesAreForTheOwnerOnlyAndClosedOnExec) {
+  ASSERT_OK_AND_ASSIGN(const auto file, disk_->Create("file"));
+  struct stat info {};
+  ASSERT_EQ(stat(directory_.Path("file").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  for (int fd = 3; fd < 64; ++fd) {
+    const int flags = fcntl(fd, F_GETFD);
+    char path[64];
+    const ssize_t got =
+        readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
+    if (got > 0 && std::string(path, static_cast<size_t>(got)).find("bitrepo-test") != std::string::npos) {
+      EXPECT_TRUE((flags & FD_CLOEXEC) != 0) << fd;
+    }
+  }
+}
+
+TEST_F(SystemDiskTest, TheRootMayBeMovedWhileItIsOpen) {
+  const std::string moved = directory_.path() + "-moved";
+  ASSERT_EQ(rename(directory_.path().c_str(), moved.c_str()), 0);
+  const absl::Cleanup back = [&] { rename(moved.c_str(), directory_.path().c_str()); };
+  ASSERT_OK(disk_->Create("file"));
+  EXPECT_EQ(access((moved + "/file").c_str(), F_OK), 0);
+}
+
+TEST_F(SystemDiskTest, ALockHoldsAgainstAnotherDiskOnTheSameTree) {
+  ASSERT_OK_AND_ASSIGN(const auto other, SystemDisk::Open(directory_.path()));
+  ASSERT_OK_AND_ASSIGN(auto lock, disk_->Lock("LOCK"));
+  EXPECT_THAT(other->Lock("LOCK"), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                            HasSubstr(directory_.path() + "/LOCK")));
+  lock.reset();
+  EXPECT_OK(other->Lock("LOCK"));
+}
+
+TEST_F(SystemDiskTest, LinkThenUnlinkDoesNotReplaceEither) {
+  std::ofstream(directory_.Path("a")) << "one";
+  std::ofstream(directory_.Path("b")) << "two";
+  const int root = open(directory_.path().c_str(), O_RDONLY | O_DIRECTORY);
+  EXPECT_EQ(LinkThenUnlink(root, "a", root, "b"), EEXIST);
+  EXPECT_EQ(access(directory_.Path("a").c_str(), F_OK), 0);
+  EXPECT_EQ(LinkThenUnlink(root, "a", root, "c"), 0);
+  EXPECT_NE(access(directory_.Path("a").c_str(), F_OK), 0);
+  EXPECT_EQ(access(directory_.Path("c").c_str(), F_OK), 0);
+  EXPECT_EQ(LinkThenUnlink(root, "none", root, "d"), ENOENT);
+  close(root);
+}
+
+TEST_F(SystemDiskTest, AFullFileSystemIsToldAndLeavesTheRestReadable) {
+  if (geteuid() != 0 ||
+      mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=1m,nr_inodes=16") != 0) {
+    GTEST_SKIP() << "NOT TESTED: a full file system; it takes root to mount a small one";
+  }
+  const absl::Cleanup unmount = [&] {
+    disk_.reset();
+    umount2(directory_.path().c_str(), MNT_DETACH);
+  };
+  ASSERT_OK_AND_ASSIGN(disk_, SystemDisk::Open(directory_.path()));
+  ASSERT_OK_AND_ASSIGN(const auto file, disk_->Create("file"));
+  ASSERT_OK(file->WriteAt(0, Bytes("kept")));
+  const std::string large(2 << 20, 'x');
+  EXPECT_THAT(file->WriteAt(4096, Bytes(large)),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("file")));
+  ASSERT_OK_AND_ASSIGN(const SpaceInfo space, disk_->Space());
+  EXPECT_EQ(space.total_bytes, 1u << 20);
+  EXPECT_EQ(space.free_bytes, 0u);
+  std::string out(4, '?');
+  ASSERT_OK(file->ReadAt(0, std::as_writable_bytes(std::span(out))));
+  EXPECT_EQ(out, "kept");
+  ASSERT_OK(file->Truncate(4));
+  EXPECT_OK(file->WriteAt(4, Bytes("more")));
+
+  absl::Status status;
+  for (int i = 0; status.ok() && i < 100; ++i) {
+    status = disk_->Create(std::to_string(i)).status();
+  }
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
+}  // namespace
+}  // namespace bitrepo::runtime
