@@ -52,13 +52,16 @@ class Channel {
   absl::Status Start();  // on the channel's loop, or before it runs
 
   // Serving. From now on the holder of the token may store into `sink`, or fetch from `source`; until Revoke or its expiry. A token serves
-  // one stream at a time; when its stream broke before COMMIT, it may be opened again. `on_end` is called once: after a
-  // successful end, at Revoke, or at expiry.
+  // one stream at a time; when its stream broke before COMMIT, it may be opened again. `on_end` is called once: when a stream has
+  // come to an end (success, refusal, or ABORT of either side), at Revoke, or at expiry. A stream that is open when the token
+  // expires goes on while bytes move. Once Commit was asked of the sink, its answer alone decides.
   void GrantStore(const wire::TokenBody& token, std::shared_ptr<Sink> sink, TransferEvents events);
   void GrantFetch(const wire::TokenBody& token, std::shared_ptr<Source> source, TransferEvents events);
   void Revoke(const base::TokenId& token, absl::Status why);
 
-  // By a token of another. Endpoints in the token are tried in order.
+  // By a token of another. Endpoints in the token are tried in order; where the connection is cut after bytes have moved it is
+  // dialled once more at once, and only what is missing moves again. kUnavailable: no endpoint could be reached, the peer fell silent,
+  // or the outcome of a COMMIT is not known; the same token may be used again.
   TransferId Push(std::string token, std::shared_ptr<Source> source, TransferEvents events);
   // `ranges` within the token's; empty: all that it grants. Segments come in order of the ranges.
   TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink, TransferEvents events);

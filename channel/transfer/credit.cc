@@ -32,7 +32,17 @@ void CreditPool::Return(uint64_t bytes) {
   free_ += bytes;
 }
 
-CreditWindow::~CreditWindow() { pool_.Return(committed()); }
+CreditWindow::~CreditWindow() {
+  SetHungry(false);
+  pool_.Return(committed());
+}
+
+void CreditWindow::SetHungry(bool hungry) {
+  if (hungry_ != hungry) {
+    hungry_ = hungry;
+    pool_.hungry_ += hungry ? 1 : -1;
+  }
+}
 
 bool CreditWindow::Begin(uint64_t bytes) {
   End();
@@ -47,7 +57,7 @@ void CreditWindow::End() {
   pool_.Return(limit_ - arrived_);
   limit_ = 0;
   arrived_ = 0;
-  hungry_ = false;
+  SetHungry(false);
 }
 
 absl::Status CreditWindow::Arrive(uint64_t bytes) {
@@ -66,8 +76,7 @@ void CreditWindow::Release(uint64_t bytes) {
   pool_.Return(bytes);
 }
 
-std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come) {
-  hungry_ = false;
+std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come, bool turn) {
   const uint64_t ahead = limit_ - arrived_;
   const uint64_t needed = to_come > ahead ? to_come - ahead : 0;
   const uint64_t room = kStreamWindowBytes - std::min(committed(), kStreamWindowBytes);
@@ -77,10 +86,14 @@ std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come) {
   };
   const uint64_t wanted = useful(room);
   if (wanted == 0) {
+    SetHungry(false);
     return std::nullopt;
   }
-  const uint64_t step = useful(std::min(wanted, pool_.free()));
-  hungry_ = step == 0;
+  const bool others_wait = pool_.hungry_ > (hungry_ ? 1U : 0U);
+  const uint64_t kept = committed() == 0 ? 0 : std::min(pool_.free(), pool_.reserve());
+  const uint64_t step =
+      others_wait && !turn ? 0 : useful(std::min(wanted, pool_.free() - kept));
+  SetHungry(step == 0);
   if (step == 0 || !pool_.Take(step)) {
     return std::nullopt;
   }

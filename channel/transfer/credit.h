@@ -2,6 +2,7 @@
 // Absolute byte credit: a limit that only rises, granted by the receiver out of the memory that all its streams share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -37,10 +38,15 @@ class CreditPool {
   void Return(uint64_t bytes);
   uint64_t free() const { return free_; }
   uint64_t bytes_max() const { return bytes_max_; }
+  // Kept for streams that begin or have nothing: running ones do not grow into it.
+  uint64_t reserve() const { return bytes_max_ / kReserveShare; }
 
  private:
+  friend class CreditWindow;
+  static constexpr uint64_t kReserveShare = 4;
   uint64_t free_;
   uint64_t bytes_max_;
+  size_t hungry_ = 0;  // windows that wait their turn
 };
 
 // The receiver's view of one transfer, over the streams that carry it one after the other.
@@ -61,13 +67,16 @@ class CreditWindow {
   // What arrived is no longer held.
   void Release(uint64_t bytes);
   // The new limit, when it can rise by a useful step; `to_come` is what the sender may still have to send.
-  std::optional<uint64_t> Grow(uint64_t to_come);
-  // True when the last Grow stopped only because the pool was empty.
+  // While other windows are hungry it waits its `turn` like them: the host gives turns, first come first served.
+  std::optional<uint64_t> Grow(uint64_t to_come, bool turn);
+  // True when the last Grow stopped only because the pool had nothing for it.
   bool hungry() const { return hungry_; }
   uint64_t limit() const { return limit_; }
   uint64_t committed() const { return limit_ - arrived_ + held_; }
 
  private:
+  void SetHungry(bool hungry);
+
   CreditPool& pool_;
   bool hungry_ = false;
   uint64_t limit_ = 0;    // of the present stream

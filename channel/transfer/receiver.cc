@@ -35,11 +35,18 @@ bool Receiver::OnOpened(uint64_t unasked, ReceiverOutbox& outbox) {
   next_number_ = 0;
   refused_.clear();
   announced_.reset();
-  GrantMore(outbox);
   if (!spec_.store) {
-    EndWhenComplete(outbox);
+    GrantMore(false, outbox);
   }
   return true;
+}
+
+void Receiver::OnGranted(ReceiverOutbox& outbox) {
+  if (spec_.store) {
+    GrantMore(false, outbox);
+  } else {
+    EndWhenComplete(outbox);
+  }
 }
 
 void Receiver::OnClosed() {
@@ -80,6 +87,10 @@ void Receiver::OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool
   if (fault.ok()) {
     fault = window_.Arrive(bytes.size());
   }
+  if (!fault.ok() && !intact) {
+    outbox.push_back(StreamUnreadable{std::move(fault)});
+    return;
+  }
   if (!fault.ok()) {
     Fail(std::move(fault), true, outbox);
     return;
@@ -94,7 +105,7 @@ void Receiver::OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool
   } else {
     Refuse(number, *range, outbox);
   }
-  GrantMore(outbox);
+  GrantMore(false, outbox);
   EndWhenComplete(outbox);
 }
 
@@ -175,7 +186,7 @@ void Receiver::OnWritten(uint64_t write, const absl::Status& how, ReceiverOutbox
     return;
   }
   written_bytes_ += length;
-  GrantMore(outbox);
+  GrantMore(false, outbox);
   if (written_bytes_ - told_stored_ >= kStoredStepBytes || written_bytes_ == wanted_.bytes()) {
     told_stored_ = written_bytes_;
     outbox.push_back(TellStored{written_bytes_});
@@ -204,7 +215,7 @@ void Receiver::OnCommit(CommitRequest commit, ReceiverOutbox& outbox) {
   EndWhenComplete(outbox);
 }
 
-void Receiver::OnPoolFreed(ReceiverOutbox& outbox) { GrantMore(outbox); }
+void Receiver::OnPoolFreed(ReceiverOutbox& outbox) { GrantMore(true, outbox); }
 
 std::vector<base::ByteRange> Receiver::Missing() const {
   std::vector<base::ByteRange> missing;
@@ -221,11 +232,11 @@ uint64_t Receiver::to_come() const {
   return all - std::min(all, have_.bytes());
 }
 
-void Receiver::GrantMore(ReceiverOutbox& outbox) {
+void Receiver::GrantMore(bool turn, ReceiverOutbox& outbox) {
   if (!open_ || done()) {
     return;
   }
-  if (std::optional<uint64_t> limit = window_.Grow(to_come()); limit.has_value()) {
+  if (std::optional<uint64_t> limit = window_.Grow(to_come(), turn); limit.has_value()) {
     outbox.push_back(RaiseCredit{*limit});
   }
 }

@@ -55,8 +55,12 @@ struct ReceiverFailed {
   absl::Status why;
   bool violation = false;  // the peer broke the protocol
 };
+// A damaged frame that fits no segment: this stream cannot be read on, another one may.
+struct StreamUnreadable {
+  absl::Status why;
+};
 using ReceiverEffect = std::variant<WriteSegment, NackSegment, RaiseCredit, TellStored,
-                                    CommitSegments, ReceiverFailed>;
+                                    CommitSegments, StreamUnreadable, ReceiverFailed>;
 using ReceiverOutbox = std::vector<ReceiverEffect>;
 
 // Pure; loop-confined. Outlives its streams: what has come stays, counters begin anew with each stream.
@@ -65,7 +69,10 @@ class Receiver {
  public:
   Receiver(ReceiverSpec spec, CreditPool& pool);
   // A stream begins on which `unasked` bytes may come before any CREDIT. False: the pool has no room for them.
+  // A fetch grants its first credit here, behind its OPEN; a store in OnGranted, behind its OPEN_OK.
   bool OnOpened(uint64_t unasked, ReceiverOutbox& outbox);
+  // OPEN_OK has passed: a fetch of nothing has come whole.
+  void OnGranted(ReceiverOutbox& outbox);
   void OnClosed();  // the stream has ended; writes under way go on
   void OnAck(uint64_t number, uint64_t offset, const AckPayload& ack, ReceiverOutbox& outbox);
   // `intact` is false when the check of the frame does not hold.
@@ -73,7 +80,7 @@ class Receiver {
               ReceiverOutbox& outbox);
   void OnWritten(uint64_t write, const absl::Status& how, ReceiverOutbox& outbox);
   void OnCommit(CommitRequest commit, ReceiverOutbox& outbox);
-  void OnPoolFreed(ReceiverOutbox& outbox);  // memory has come free: perhaps credit can rise
+  void OnPoolFreed(ReceiverOutbox& outbox);  // its turn, now that memory has come free
 
   std::vector<base::ByteRange> Missing() const;  // in the order wanted
   uint64_t wanted_bytes() const { return wanted_.bytes(); }
@@ -82,7 +89,7 @@ class Receiver {
   uint64_t credit_limit() const { return window_.limit(); }
   uint64_t committed_credit() const { return window_.committed(); }
   bool hungry() const { return window_.hungry(); }
-  bool complete() const { return complete_; }  // CommitSegments was asked for
+  bool commit_pending() const { return commit_.has_value() && !done(); }  // COMMIT has come, writes go on
   bool done() const { return complete_ || failed_; }
 
  private:
@@ -99,7 +106,7 @@ class Receiver {
   void Refuse(uint64_t number, base::ByteRange range, ReceiverOutbox& outbox);
   absl::Status JudgeSegment(uint64_t number, const base::ByteRange& range) const;
   uint64_t to_come() const;
-  void GrantMore(ReceiverOutbox& outbox);
+  void GrantMore(bool turn, ReceiverOutbox& outbox);
   void EndWhenComplete(ReceiverOutbox& outbox);
   void Fail(absl::Status why, bool violation, ReceiverOutbox& outbox);
 

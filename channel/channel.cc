@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "channel/channel.h"
+
+#include <atomic>
+#include <utility>
+
+#include "channel/channel_core.h"
+#include "channel/loop_door.h"
+
+namespace bitrepo::channel {
+
+struct Channel::State {
+  // Runs `what` with the core on the loop, while there is one.
+  template <typename What>
+  void Post(What what) {
+    door->Post([weak = std::weak_ptr<ChannelCore>(core), what = std::move(what)]() mutable {
+      if (const std::shared_ptr<ChannelCore> here = weak.lock()) {
+        what(*here);
+      }
+    });
+  }
+
+  Link& link;
+  std::shared_ptr<LoopDoor> door;
+  std::shared_ptr<ChannelCore> core;
+  std::atomic<uint64_t> last_transfer{0};
+};
+
+Channel::Channel(ChannelOptions options, runtime::EventLoop& loop, Link& link,
+                 transfer::TokenMint& mint, base::Random& random) {
+  auto door = std::make_shared<LoopDoor>(loop);
+  auto core = std::make_shared<ChannelCore>(std::move(options), loop, link, mint, random, door);
+  state_ = std::shared_ptr<State>(new State{link, std::move(door), std::move(core), {}});
+}
+
+Channel::~Channel() {
+  state_->core->Close();
+  state_->door->Close();
+}
+
+absl::Status Channel::Start() { return state_->core->Start(); }
+
+void Channel::GrantStore(const wire::TokenBody& token, std::shared_ptr<Sink> sink,
+                         TransferEvents events) {
+  state_->Post([token, sink = std::move(sink),
+                events = std::move(events)](ChannelCore& core) mutable {
+    core.GrantStore(token, std::move(sink), std::move(events));
+  });
+}
+
+void Channel::GrantFetch(const wire::TokenBody& token, std::shared_ptr<Source> source,
+                         TransferEvents events) {
+  state_->Post([token, source = std::move(source),
+                events = std::move(events)](ChannelCore& core) mutable {
+    core.GrantFetch(token, std::move(source), std::move(events));
+  });
+}
+
+void Channel::Revoke(const base::TokenId& token, absl::Status why) {
+  state_->Post([token, why = std::move(why)](ChannelCore& core) { core.Revoke(token, why); });
+}
+
+TransferId Channel::Push(std::string token, std::shared_ptr<Source> source,
+                         TransferEvents events) {
+  const TransferId id{++state_->last_transfer};
+  state_->Post([id, token = std::move(token), source = std::move(source),
+                events = std::move(events)](ChannelCore& core) mutable {
+    core.Push(id, std::move(token), std::move(source), std::move(events));
+  });
+  return id;
+}
+
+TransferId Channel::Fetch(std::string token, std::vector<base::ByteRange> ranges,
+                          std::shared_ptr<Sink> sink, TransferEvents events) {
+  const TransferId id{++state_->last_transfer};
+  state_->Post([id, token = std::move(token), ranges = std::move(ranges), sink = std::move(sink),
+                events = std::move(events)](ChannelCore& core) mutable {
+    core.Fetch(id, std::move(token), std::move(ranges), std::move(sink), std::move(events));
+  });
+  return id;
+}
+
+void Channel::Cancel(TransferId transfer, absl::Status why) {
+  state_->Post([transfer, why = std::move(why)](ChannelCore& core) { core.Cancel(transfer, why); });
+}
+
+void Channel::Close() {
+  state_->Post([](ChannelCore& core) { core.Close(); });
+}
+
+std::string Channel::endpoint() const { return state_->link.endpoint(); }
+
+}  // namespace bitrepo::channel

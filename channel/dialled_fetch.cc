@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "channel/dialled_transfer.h"
+#include "channel/transfer/control_payload.h"
+
+namespace bitrepo::channel {
+
+using transfer::FrameType;
+
+DialledFetch::DialledFetch(TransferServices services, TransferId id, std::string token,
+                           std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink,
+                           TransferEvents events, Host& host)
+    : DialledTransfer(std::move(services), id, std::move(token), std::move(events), host),
+      ranges_(std::move(ranges)),
+      sink_(std::move(sink)) {}
+
+DialledFetch::~DialledFetch() {
+  if (receiving_ != nullptr) {
+    receiving_->Stop();
+  }
+}
+
+absl::Status DialledFetch::Prepare(const wire::TokenBody& token) {
+  absl::StatusOr<base::ByteRange> granted = base::ByteRange::Within(
+      token.file_size(), token.offset(),
+      token.has_length() ? std::optional<uint64_t>(token.length()) : std::nullopt);
+  if (!granted.ok()) {
+    return granted.status();
+  }
+  if (ranges_.empty() && !granted->empty()) {
+    ranges_.push_back(*granted);
+  }
+  if (ranges_.size() > transfer::kWantedRangesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(ranges_.size(), " ranges in one fetch, more than ",
+                                                   transfer::kWantedRangesMax));
+  }
+  base::RangeSet all;
+  for (const base::ByteRange& range : ranges_) {
+    if (range.empty() || !granted->Contains(range)) {
+      return absl::OutOfRangeError(absl::StrCat("the range ", range.ToString(),
+                                                " is empty or not in ", granted->ToString()));
+    }
+    if (all.Intersects(range)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the range ", range.ToString(), " is asked for twice"));
+    }
+    all.Add(range);
+  }
+  if (all.bytes() == token.file_size() && token.digest().algorithm() == wire::SHA256) {
+    absl::StatusOr<base::Digest> digest =
+        base::Digest::FromBytes(base::Algorithm::kSha256, token.digest().value());
+    if (!digest.ok()) {
+      return digest.status();
+    }
+    digest_ = *std::move(digest);
+  }
+  transfer::ReceiverSpec spec;
+  spec.wanted = ranges_;
+  receiving_ = std::make_shared<ReceivingEnd>(services_, sink_, std::move(spec),
+                                              static_cast<ReceivingEnd::Owner&>(*this));
+  return absl::OkStatus();
+}
+
+std::vector<base::ByteRange> DialledFetch::ranges_to_open() const {
+  return receiving_->machine().Missing();
+}
+
+void DialledFetch::Opened(bool /*again*/) {
+  // Nothing comes unasked, so there is memory for it; credit follows as there is.
+  receiving_->Attach(port_, 0);
+}
+
+absl::Status DialledFetch::TakeOpenOk(const transfer::OpenAnswer& answer) {
+  const transfer::Receiver& machine = receiving_->machine();
+  const uint64_t missing = machine.wanted_bytes() - machine.held_bytes();
+  if (answer.size_bytes != missing) {
+    return absl::InvalidArgumentError(absl::StrCat("OPEN_OK announces ", answer.size_bytes,
+                                                   " bytes where ", missing, " were asked for"));
+  }
+  receiving_->OnGranted();
+  return absl::OkStatus();
+}
+
+absl::Status DialledFetch::TakeStreamFrame(const transfer::FrameHeader& header,
+                                           base::Buffer payload, bool intact) {
+  return receiving_->OnFrame(header, std::move(payload), intact)
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(absl::StrCat(transfer::FrameName(header.type),
+                                                       " has no place on this stream"));
+}
+
+void DialledFetch::StreamGone() { receiving_->Detach(); }
+
+uint64_t DialledFetch::bytes_moved() const {
+  return receiving_ == nullptr ? 0 : receiving_->machine().held_bytes();
+}
+
+bool DialledFetch::ends_alone() const {
+  const transfer::Receiver& machine = receiving_->machine();
+  return committing() || (machine.held_bytes() > 0 && machine.held_bytes() == machine.wanted_bytes());
+}
+
+bool DialledFetch::committing() const { return receiving_ != nullptr && receiving_->committing(); }
+
+void DialledFetch::LetGo(const absl::Status& why) {
+  if (receiving_ != nullptr) {
+    receiving_->Stop();
+    receiving_->Detach();
+  }
+  if (!committed_) {
+    sink_->Aborted(why);
+  }
+  sink_.reset();
+}
+
+std::optional<base::Digest> DialledFetch::DigestToCommit(std::optional<base::Digest> /*sent*/) {
+  return digest_;
+}
+
+void DialledFetch::OnCommitted(const wire::ResponseInfo& response) {
+  committed_ = true;
+  EndSaying(FrameType::kDone, response);
+}
+
+void DialledFetch::OnReceiveFailed(const absl::Status& why, bool violation) {
+  const std::shared_ptr<LiveTransfer> self = shared_from_this();
+  if (violation) {
+    Violation(why);
+  }
+  End(why);
+}
+
+}  // namespace bitrepo::channel

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "channel/granted_transfer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "channel/transfer/control_payload.h"
+
+namespace bitrepo::channel {
+namespace {
+
+using transfer::FrameType;
+
+wire::ResponseInfo Answer(wire::ResponseCode code, absl::string_view text) {
+  wire::ResponseInfo response;
+  response.set_code(code);
+  response.set_text(std::string(text));
+  return response;
+}
+
+absl::Status OutOfPlace(const transfer::FrameHeader& header) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
+}
+
+// What a token of a store takes at most.
+base::ByteRange StoreRange(const wire::TokenBody& token) {
+  const uint64_t length = token.has_length() ? token.length() : token.max_bytes();
+  return base::ByteRange::Make(token.offset(), length).value_or(base::ByteRange());
+}
+
+}  // namespace
+
+GrantedTransfer::GrantedTransfer(TransferServices services, base::TokenId id,
+                                 wire::TokenBody token, TransferEvents events,
+                                 absl::Duration stall, Host& host)
+    : LiveTransfer(std::move(services), std::move(events)),
+      token_(std::move(token)),
+      id_(id),
+      stall_(stall),
+      host_(host) {}
+
+void GrantedTransfer::Start() { SetTimer(absl::FromUnixMicros(token_.expires_at_boot_us())); }
+
+void GrantedTransfer::SetTimer(absl::Time when) {
+  timer_ = services_.loop->RunAt(when, [weak = weak_from_this(), this] {
+    if (const std::shared_ptr<LiveTransfer> self = weak.lock()) {
+      OnExpired();
+    }
+  });
+}
+
+void GrantedTransfer::OnExpired() {
+  const uint64_t moved = bytes_moved();
+  const bool moving = port_ && moved_at_expiry_ != moved;
+  if (moving || committing()) {
+    moved_at_expiry_ = moved;
+    SetTimer(services_.loop->Now() + stall_);
+    return;
+  }
+  End(absl::DeadlineExceededError("the token has expired"));
+}
+
+void GrantedTransfer::Open(PeerSession& session, uint32_t stream,
+                           const transfer::OpenRequest& open) {
+  wire::ResponseInfo answer;
+  if (open.verb != token_.verb()) {
+    answer = Answer(wire::DENIED, "the token is not for this verb");
+  } else if (port_ || committing()) {
+    answer = Answer(wire::BUSY, "another stream of this token is open");
+  } else {
+    answer = Begin(StreamPort(session.shared_from_this(), stream), open);
+  }
+  if (answer.code() != wire::OPERATION_COMPLETED) {
+    session.Refuse(stream, answer);
+  }
+}
+
+void GrantedTransfer::Revoke(const absl::Status& why) {
+  if (!committing()) {
+    End(why);
+  }
+}
+
+void GrantedTransfer::Bind(const StreamPort& port) {
+  port_ = port;
+  port.session().Adopt(port.stream(), weak_from_this());
+}
+
+void GrantedTransfer::StreamBroke(const absl::Status& /*why*/) {
+  if (moved_at_expiry_.has_value() && !committing()) {
+    End(absl::DeadlineExceededError("the token has expired"));
+  }
+}
+
+void GrantedTransfer::Forget() {
+  services_.loop->CancelTimer(timer_);
+  host_.OnGrantEnded(id_);
+}
+
+GrantedStore::GrantedStore(TransferServices services, base::TokenId id, wire::TokenBody token,
+                           std::shared_ptr<Sink> sink, TransferEvents events,
+                           absl::Duration stall, uint64_t initial_credit, Host& host)
+    : GrantedTransfer(services, id, std::move(token), std::move(events), stall, host),
+      initial_credit_(initial_credit),
+      sink_(std::move(sink)) {
+  transfer::ReceiverSpec spec;
+  spec.wanted = {StoreRange(token_)};
+  spec.store = true;
+  spec.size_known = token_.has_length();
+  receiving_ = std::make_shared<ReceivingEnd>(std::move(services), sink_, std::move(spec),
+                                              static_cast<ReceivingEnd::Owner&>(*this));
+}
+
+wire::ResponseInfo GrantedStore::Begin(StreamPort port, const transfer::OpenRequest& open) {
+  if (!open.ranges.empty()) {
+    return Answer(wire::RANGE_ERROR, "a store names no ranges: what is missing is told");
+  }
+  const transfer::Receiver& machine = receiving_->machine();
+  transfer::OpenAnswer answer;
+  answer.missing = machine.Missing();
+  if (!receiving_->Attach(port, std::min(initial_credit_, machine.wanted_bytes()))) {
+    return Answer(wire::BUSY, "there is no memory for another stream now");
+  }
+  Bind(port);
+  answer.credit = machine.credit_limit();
+  port.Say(FrameType::kOpenOk, transfer::WriteOpenOk(answer));
+  receiving_->OnGranted();
+  return Answer(wire::OPERATION_COMPLETED, "");
+}
+
+absl::Status GrantedStore::TakeFrame(const transfer::FrameHeader& header, base::Buffer payload,
+                                     bool intact) {
+  return receiving_->OnFrame(header, std::move(payload), intact) ? absl::OkStatus()
+                                                                 : OutOfPlace(header);
+}
+
+void GrantedStore::StreamBroke(const absl::Status& why) {
+  receiving_->Detach();
+  GrantedTransfer::StreamBroke(why);
+}
+
+void GrantedStore::LetGo(const absl::Status& why) {
+  receiving_->Stop();
+  receiving_->Detach();
+  if (!committed_) {
+    sink_->Aborted(why);
+  }
+  sink_.reset();
+}
+
+void GrantedStore::OnCommitted(const wire::ResponseInfo& response) {
+  committed_ = true;
+  EndSaying(FrameType::kCommitOk, response);
+}
+
+void GrantedStore::OnReceiveFailed(const absl::Status& why, bool violation) {
+  const std::shared_ptr<LiveTransfer> self = shared_from_this();
+  if (violation) {
+    Violation(why);
+  }
+  End(why);
+}
+
+GrantedFetch::GrantedFetch(TransferServices services, base::TokenId id, wire::TokenBody token,
+                           std::shared_ptr<Source> source, TransferEvents events,
+                           absl::Duration stall, Host& host)
+    : GrantedTransfer(std::move(services), id, std::move(token), std::move(events), stall, host),
+      source_(std::move(source)) {}
+
+GrantedFetch::~GrantedFetch() {
+  if (sending_ != nullptr) {
+    sending_->Stop();
+  }
+}
+
+void GrantedFetch::OnBlocked(bool blocked) {
+  if (sending_ != nullptr) {
+    sending_->OnBlocked(blocked);
+  }
+}
+
+wire::ResponseInfo GrantedFetch::Begin(StreamPort port, const transfer::OpenRequest& open) {
+  absl::StatusOr<base::ByteRange> granted = base::ByteRange::Within(
+      token_.file_size(), token_.offset(),
+      token_.has_length() ? std::optional<uint64_t>(token_.length()) : std::nullopt);
+  if (!granted.ok()) {
+    return Answer(wire::RANGE_ERROR, granted.status().message());
+  }
+  std::vector<base::ByteRange> ranges = open.ranges;
+  if (ranges.empty() && !granted->empty()) {
+    ranges.push_back(*granted);
+  }
+  transfer::OpenAnswer answer;
+  for (const base::ByteRange& range : ranges) {
+    if (!granted->Contains(range)) {
+      return Answer(wire::RANGE_ERROR, absl::StrCat("the range ", range.ToString(),
+                                                    " is not in ", granted->ToString()));
+    }
+    if (range.length() > UINT64_MAX - answer.size_bytes) {
+      return Answer(wire::RANGE_ERROR, "the ranges are too many bytes in all");
+    }
+    answer.size_bytes += range.length();
+  }
+  asked_bytes_ = answer.size_bytes;
+  Bind(port);
+  port.Say(FrameType::kOpenOk, transfer::WriteOpenOk(answer));
+  sending_ = std::make_shared<SendingEnd>(services_, port, source_, true,
+                                          static_cast<SendingEnd::Owner&>(*this));
+  sending_->Start(std::move(ranges), 0);
+  return Answer(wire::OPERATION_COMPLETED, "");
+}
+
+absl::Status GrantedFetch::TakeFrame(const transfer::FrameHeader& header, base::Buffer payload,
+                                     bool /*intact*/) {
+  if (header.type == FrameType::kDone) {
+    absl::StatusOr<wire::ResponseInfo> response = transfer::ReadStreamEnd(payload.text());
+    if (!response.ok()) {
+      return response.status();
+    }
+    if (!sending_->all_sent()) {
+      return absl::InvalidArgumentError("DONE came before everything was sent");
+    }
+    const absl::Status how = transfer::StatusOf(*response);
+    if (how.ok()) {
+      Progress(asked_bytes_);
+    }
+    CloseStream();
+    End(how);
+    return absl::OkStatus();
+  }
+  return sending_->OnFrame(header) ? absl::OkStatus() : OutOfPlace(header);
+}
+
+void GrantedFetch::StreamBroke(const absl::Status& why) {
+  sending_->Stop();
+  sending_.reset();
+  GrantedTransfer::StreamBroke(why);
+}
+
+void GrantedFetch::LetGo(const absl::Status& why) {
+  if (sending_ != nullptr) {
+    sending_->Stop();
+    sending_.reset();
+  }
+  source_->Finished(why);
+  source_.reset();
+}
+
+void GrantedFetch::OnStored(uint64_t bytes) {
+  // The receiver's word, which is bounded by what it asked for.
+  stored_bytes_ = std::max(stored_bytes_, std::min(bytes, asked_bytes_));
+  Progress(stored_bytes_);
+}
+
+void GrantedFetch::OnSendFailed(const absl::Status& why, bool violation) {
+  const std::shared_ptr<LiveTransfer> self = shared_from_this();
+  if (violation) {
+    Violation(why);
+  } else {
+    End(why);
+  }
+}
+
+}  // namespace bitrepo::channel

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every transfer under way has, granted or dialled: a stream while it is open, and one end that is told once.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "channel/channel.h"
+#include "channel/stream_port.h"
+
+namespace bitrepo::channel {
+
+// Loop-confined. Held by shared_ptr by the core of the channel until it has ended.
+class LiveTransfer : public PeerSession::Stream, public std::enable_shared_from_this<LiveTransfer> {
+ public:
+  ~LiveTransfer() override = default;
+  // Ends it, once; when a stream is open and `why` is no OK, the peer is told ABORT.
+  void End(const absl::Status& why);
+  bool ended() const { return ended_; }
+
+  void OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact) final;
+  void OnBroken(const absl::Status& why) final;
+
+ protected:
+  LiveTransfer(TransferServices services, TransferEvents events)
+      : services_(std::move(services)), events_(std::move(events)) {}
+
+  // A frame other than ABORT. kInvalidArgument when it has no place here: the session is cut.
+  virtual absl::Status TakeFrame(const transfer::FrameHeader& header, base::Buffer payload,
+                                 bool intact) = 0;
+  // The stream is gone with its session; the port is empty already.
+  virtual void StreamBroke(const absl::Status& why) = 0;
+  // Lets go of source or sink, telling it `why`; then whoever holds the transfer forgets it.
+  virtual void LetGo(const absl::Status& why) = 0;
+  virtual void Forget() = 0;
+
+  void Progress(uint64_t bytes_done);
+  // The peer breaks the protocol: its session is cut, which breaks the stream.
+  void Violation(const absl::Status& why);
+  // Says the last word of the stream, then ends the transfer with what it says.
+  void EndSaying(transfer::FrameType type, const wire::ResponseInfo& response);
+  // The stream ends here; the transfer goes on.
+  void CloseStream();
+
+  TransferServices services_;
+  StreamPort port_;
+
+ private:
+  void Conclude(const absl::Status& why);
+
+  TransferEvents events_;
+  bool ended_ = false;
+};
+
+}  // namespace bitrepo::channel

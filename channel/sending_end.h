@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of a stream that sends: reads its source as the machine wants, and says the segments.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "channel/source.h"
+#include "channel/stream_port.h"
+#include "channel/transfer/sender.h"
+
+namespace bitrepo::channel {
+
+// Loop-confined. Of one stream; held by shared_ptr by its owner, who calls Stop before it goes.
+class SendingEnd final : public TransferMemory::Waiter,
+                         public std::enable_shared_from_this<SendingEnd> {
+ public:
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void OnAllSent() = 0;                  // once
+    virtual void OnStored(uint64_t bytes) = 0;     // written at the receiver
+    // The last call. A violation is the peer's.
+    virtual void OnSendFailed(const absl::Status& why, bool violation) = 0;
+  };
+  // `acknowledges`: an ACK goes before each segment.
+  SendingEnd(TransferServices services, StreamPort port, std::shared_ptr<Source> source,
+             bool acknowledges, Owner& owner);
+  void Start(std::vector<base::ByteRange> ranges, uint64_t credit);
+  void Stop() { owner_ = nullptr; }
+
+  // CREDIT, STORED, NACK. False for any other.
+  bool OnFrame(const transfer::FrameHeader& header);
+  void OnBlocked(bool blocked);
+  void OnGranted(const transfer::OpenAnswer& answer);  // a store: what the receiver lacks, and its credit
+  bool OnMemoryFreed() override;
+  bool all_sent() const { return machine_->all_sent(); }
+
+ private:
+  void Run(transfer::SenderOutbox outbox);
+  void Read();
+  void OnRead(uint64_t number, uint64_t taken, absl::StatusOr<base::Buffer> bytes);
+  void SayAck(uint64_t number, const base::ByteRange& range, const absl::Status& status);
+
+  TransferServices services_;
+  StreamPort port_;
+  std::shared_ptr<Source> source_;
+  const bool acknowledges_;
+  Owner* owner_;
+  std::unique_ptr<transfer::Sender> machine_;
+  std::deque<transfer::ReadSegment> to_read_;  // waits for memory
+  bool waiting_ = false;
+};
+
+}  // namespace bitrepo::channel

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// A serving and a dialling channel on one manual loop, with what tests grant, push and fetch across them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "channel/channel.h"
+#include "channel/memory_channel_link.h"
+#include "tests/channel/memory_ends.h"
+#include "tests/support/manual_event_loop.h"
+
+namespace bitrepo::channel {
+
+// How one transfer went, as its events told.
+struct Told {
+  std::vector<uint64_t> progress;
+  std::vector<absl::Status> ends;
+  bool ended() const { return !ends.empty(); }
+  absl::Status end() const {
+    return ends.size() == 1 ? ends.front()
+                            : absl::InternalError(absl::StrCat(ends.size(), " ends were told"));
+  }
+};
+
+inline TransferEvents Into(std::shared_ptr<Told> told) {
+  TransferEvents events;
+  events.on_progress = [told](uint64_t bytes) { told->progress.push_back(bytes); };
+  events.on_end = [told](absl::Status how) { told->ends.push_back(std::move(how)); };
+  return events;
+}
+
+// `bytes` bytes that repeat for one seed.
+inline std::string SomeBytes(size_t bytes, uint64_t seed = 1) {
+  base::SeededRandom random(seed);
+  std::string text(bytes, '\0');
+  random.Fill(std::as_writable_bytes(std::span<char>(text.data(), text.size())));
+  return text;
+}
+
+inline ChannelOptions Node(std::string node) {
+  ChannelOptions options;
+  options.node = std::move(node);
+  return options;
+}
+
+// Makes tokens that name `endpoint`.
+class TestMint {
+ public:
+  explicit TestMint(std::string endpoint)
+      : mint(std::string(32, 'k'), std::string(16, 'e')), endpoint_(std::move(endpoint)) {}
+
+  wire::TokenBody Store(std::optional<uint64_t> length, uint64_t max_bytes = 1ULL << 40) {
+    wire::TokenBody body = Body(wire::STORE);
+    if (length.has_value()) {
+      body.set_length(*length);
+    }
+    body.set_max_bytes(max_bytes);
+    return body;
+  }
+  wire::TokenBody Fetch(const std::string& text) {
+    wire::TokenBody body = Body(wire::FETCH);
+    body.set_file_size(text.size());
+    body.mutable_digest()->set_algorithm(wire::SHA256);
+    body.mutable_digest()->set_value(
+        base::Hasher::Of(base::Algorithm::kSha256, text).bytes());
+    return body;
+  }
+  std::string Seal(wire::TokenBody& body, absl::Time expires_at) {
+    return mint.Seal(body, expires_at);
+  }
+
+  transfer::TokenMint mint;
+
+ private:
+  wire::TokenBody Body(wire::TokenVerb verb) {
+    wire::TokenBody body;
+    std::string id(16, '\0');
+    id[0] = static_cast<char>(++last_id_);
+    body.set_token_id(id);
+    body.set_conversation_id(std::string(16, 'c'));
+    body.set_issuer("pillar-1");
+    body.add_endpoints(endpoint_);
+    body.set_verb(verb);
+    body.set_collection_id("photos");
+    body.set_file_id("a.txt");
+    return body;
+  }
+  std::string endpoint_;
+  int last_id_ = 0;
+};
+
+struct ChannelPair {
+  explicit ChannelPair(ChannelOptions serving_options = Node("pillar-1"),
+                       ChannelOptions dialling_options = Node("client-1"))
+      : serving_link(net, loop, "memory://pillar"),
+        dialling_link(net, loop, ""),
+        mint("memory://pillar"),
+        serving(std::in_place, std::move(serving_options), loop, serving_link, mint.mint, random),
+        dialling(std::in_place, std::move(dialling_options), loop, dialling_link, mint.mint,
+                 random) {}
+  absl::Status Start() {
+    absl::Status started = serving->Start();
+    return started.ok() ? dialling->Start() : started;
+  }
+  absl::Time Later() { return loop.Now() + absl::Hours(1); }
+
+  testing_support::ManualEventLoop loop;
+  base::SeededRandom random{7};
+  MemoryChannelNet net;
+  MemoryChannelLink serving_link;
+  MemoryChannelLink dialling_link;
+  TestMint mint;
+  std::optional<Channel> serving;
+  std::optional<Channel> dialling;
+};
+
+}  // namespace bitrepo::channel

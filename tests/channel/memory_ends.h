@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A source and a sink in memory that count what is asked of them, and hold, fail or refuse as a test says.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/checksum.h"
+#include "base/range_set.h"
+#include "channel/sink.h"
+#include "channel/source.h"
+
+namespace bitrepo::channel {
+
+// Loop-confined. Reads are answered at once, or when the test says so.
+class TextSource final : public Source {
+ public:
+  explicit TextSource(std::string text) : text_(base::Buffer::Of(std::move(text))) {}
+  uint64_t size_bytes() const override { return text_.size(); }
+  void Read(base::ByteRange range,
+            absl::AnyInvocable<void(absl::StatusOr<base::Buffer>)> done) override {
+    reads.Add(range);
+    read_bytes += range.length();
+    if (!fail_at.empty() && !fail_at.Intersect(range).empty()) {
+      done(absl::DataLossError("the block is damaged"));
+      return;
+    }
+    done(text_.Part(range.offset(), range.length()));
+  }
+  void Facts(absl::AnyInvocable<void(absl::StatusOr<CommitFacts>)> done) override {
+    ++facts_asked;
+    if (!changed.ok()) {
+      done(changed);
+      return;
+    }
+    done(CommitFacts{text_.size(), base::Hasher::Of(base::Algorithm::kSha256, text_.text())});
+  }
+  void Finished(const absl::Status& how) override { finished.push_back(how); }
+
+  base::RangeSet reads;
+  uint64_t read_bytes = 0;
+  int facts_asked = 0;
+  base::ByteRange fail_at;
+  absl::Status changed;
+  std::vector<absl::Status> finished;
+
+ private:
+  base::Buffer text_;
+};
+
+// Loop-confined.
+class TextSink final : public Sink {
+ public:
+  using Done = absl::AnyInvocable<void(absl::Status)>;
+  void Write(base::ByteRange range, base::Buffer bytes, Done done) override {
+    ++writes;
+    if (!fail_write.ok()) {
+      done(fail_write);
+      return;
+    }
+    if (text.size() < range.end()) {
+      text.resize(range.end());
+    }
+    const absl::string_view from = bytes.text();
+    text.replace(range.offset(), range.length(), from.data(), from.size());
+    written.Add(range);
+    written_bytes += range.length();
+    if (hold) {
+      held_bytes += range.length();
+      held_bytes_most = std::max(held_bytes_most, held_bytes);
+      held.emplace_back(std::move(bytes), std::move(done));
+    } else {
+      done(absl::OkStatus());
+    }
+  }
+  void Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
+              absl::AnyInvocable<void(wire::ResponseInfo)> done) override {
+    ++commits;
+    committed_size = size_bytes;
+    committed_digest = sha256;
+    wire::ResponseInfo response;
+    response.set_code(wire::OPERATION_COMPLETED);
+    if (sha256.has_value() && *sha256 != base::Hasher::Of(base::Algorithm::kSha256, text)) {
+      response.set_code(wire::NEW_FILE_CHECKSUM_FAILURE);
+      response.set_text("the bytes do not have the digest committed to");
+    }
+    if (hold_commit) {
+      held_commit = [done = std::move(done), response]() mutable { done(response); };
+    } else {
+      done(response);
+    }
+  }
+  void Aborted(const absl::Status& why) override { aborted.push_back(why); }
+
+  // Answers the oldest held write.
+  void Release() {
+    auto [bytes, done] = std::move(held.front());
+    held.pop_front();
+    held_bytes -= bytes.size();
+    done(absl::OkStatus());
+  }
+  void ReleaseAll() {
+    while (!held.empty()) {
+      Release();
+    }
+  }
+
+  bool hold = false;
+  bool hold_commit = false;
+  absl::Status fail_write;
+  std::string text;
+  base::RangeSet written;
+  uint64_t written_bytes = 0;
+  uint64_t held_bytes = 0;
+  uint64_t held_bytes_most = 0;
+  int writes = 0;
+  int commits = 0;
+  uint64_t committed_size = 0;
+  std::optional<base::Digest> committed_digest;
+  std::vector<absl::Status> aborted;
+  std::deque<std::pair<base::Buffer, Done>> held;
+  absl::AnyInvocable<void()> held_commit;
+};
+
+}  // namespace bitrepo::channel
