@@ -53,7 +53,7 @@ void RangeSet::Remove(const ByteRange& range) {
       ranges_.emplace(range.end(), to);
       bytes_ += to - range.end();
     }
-    next = ranges_.lower_bound(range.end());
+    next = ranges_.lower_bound(to);
   }
 }
 
@@ -69,7 +69,7 @@ bool RangeSet::Intersects(const ByteRange& range) const {
   if (range.empty()) {
     return false;
   }
-  const auto next = ranges_.lower_bound(range.end());
+  const auto next = ranges_.lower_bound(to);
   return next != ranges_.begin() && std::prev(next)->second > range.offset();
 }
 
