@@ -69,7 +69,7 @@ bool RangeSet::Intersects(const ByteRange& range) const {
   if (range.empty()) {
     return false;
   }
-  const auto next = ranges_.lower_bound(to);
+  const auto next = ranges_.lower_bound(range.end());
   return next != ranges_.begin() && std::prev(next)->second > range.offset();
 }
 
