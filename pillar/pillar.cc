@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pillar/pillar.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "bus/bus.h"
+#include "bus/protocol/contribution.h"
+#include "bus/protocol/primitive.h"
+#include "pillar/alarm_bell.h"
+#include "pillar/request_table.h"
+#include "pillar/requests/gauge.h"
+#include "pillar/requests/identify.h"
+#include "pillar/requests/publisher.h"
+#include "pillar/requests/replies.h"
+#include "pillar/requests/request_handler.h"
+
+namespace bitrepo::pillar {
+namespace {
+
+constexpr absl::Duration kTick = absl::Seconds(1);
+constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
+constexpr absl::Duration kPublisherGrace = absl::Seconds(5);  // for the group that is being written at the end
+constexpr absl::Duration kInterruptedSweep = absl::Hours(1);
+
+bus::Membership MembershipFor(const PillarOptions& options, const store::FileStore& store) {
+  bus::Membership membership;
+  membership.repository_id = options.repository_id;
+  membership.kind = wire::PILLAR;
+  membership.principal = options.id.text();
+  membership.session = options.id.text();
+  for (const base::CollectionId& collection : options.collections) {
+    membership.collections.push_back(collection.text());
+  }
+  membership.program_version = options.program_version;
+  membership.store_id = store.store_id().ToBytes();
+  membership.incarnation = store.incarnation();
+  return membership;
+}
+
+}  // namespace
+
+struct Pillar::State final : bus::Bus::Handler,
+                             requests::Host,
+                             std::enable_shared_from_this<Pillar::State> {
+  State(PillarOptions options_in, PillarParts parts_in)
+      : options(std::move(options_in)),
+        parts(std::move(parts_in)),
+        bus(MembershipFor(options, parts.store), parts.loop, std::move(parts.link), parts.random),
+        publisher(parts.loop, parts.workers, parts.store),
+        request_parts{parts.loop,
+                      parts.channel,
+                      parts.mint,
+                      parts.store,
+                      parts.workers,
+                      parts.random,
+                      publisher,
+                      gauge,
+                      *this,
+                      options.id.text(),
+                      options.program_version,
+                      options.data_endpoints,
+                      options.keep_free_bytes,
+                      options.transfer_idle},
+        spec{options.repository_id, options.id, parts.loop.clock().WallNow()},
+        table({options.requests_max, options.requests_per_principal_max,
+               options.finished_kept_max, options.finished_kept_for},
+              spec, request_parts, [this](const protocol::Envelope& reply) { Publish(reply); }),
+        bell(options.repository_id, options.id.text(), parts.random),
+        started(parts.loop.Now()) {}
+
+  // ---- bus
+  void OnBusUp(const wire::Welcome& welcome) override {
+    base::LogLine(base::LogLevel::kInfo, "bus-up").With("coordinator", welcome.coordinator_id());
+    if (events.on_ready != nullptr) events.on_ready();
+  }
+  void OnBusDown() override { base::LogLine(base::LogLevel::kWarning, "bus-down"); }
+  void OnRefused(const wire::ResponseInfo& why) override {
+    base::LogLine(base::LogLevel::kError, "refused-by-the-coordinator")
+        .With("code", wire::ResponseCode_Name(why.code()))
+        .With("why", why.text());
+    if (events.on_refused == nullptr) return;
+    events.on_refused(absl::FailedPreconditionError(
+        absl::StrCat("the coordinator refuses ", options.id.text(), ": ", why.text())));
+  }
+  void OnFault(const protocol::EnvelopeFault& fault) override {
+    base::LogLine(base::LogLevel::kDebug, "message-not-valid").With("cause", fault.cause);
+    auto refusal =
+        protocol::MakeRefusal(spec, fault, parts.loop.clock().WallNow(), parts.random);
+    if (refusal.ok()) Publish(*refusal);
+  }
+  void OnEnvelope(const protocol::Envelope& envelope) override;
+  void OnIdentify(const protocol::Envelope& identify);
+  std::optional<std::string> NotForMe(const wire::Header& header) const;
+  // The bus may be down or full: the asker asks again.
+  void Publish(const protocol::Envelope& envelope) {
+    if (!bus.Publish(envelope).ok()) ++replies_dropped;
+  }
+
+  // ---- what requests ask of the pillar
+  Vitals vitals() const override;
+  void RaiseAlarm(absl::string_view code, absl::string_view text,
+                  absl::string_view file_id) override {
+    const auto alarm =
+        bell.Ring(code, text, file_id, parts.loop.Now(), parts.loop.clock().WallNow());
+    if (alarm) Publish(*alarm);
+  }
+  void OnReport(const store::StoreReport& fresh) override {
+    report = fresh;
+    if (!fresh.writable) RaiseAlarm("disk-failing", fresh.trouble, "");
+  }
+
+  // ---- time
+  void Tick();
+  void TellLoad();
+  void CheckStore();
+  void SweepInterrupted();
+  void OnInterrupted(const absl::StatusOr<std::vector<store::Answer>>& interrupted);
+  void Drain(absl::Time deadline);
+
+  // Calls back on the loop while this lives.
+  template <typename Callback>
+  auto IfAlive(Callback callback) {
+    return [weak = weak_from_this(), callback = std::move(callback)]() mutable {
+      const std::shared_ptr<State> self = weak.lock();
+      if (self != nullptr) callback(*self);
+    };
+  }
+
+  const PillarOptions options;
+  PillarParts parts;
+  PillarEvents events;
+  bus::Bus bus;
+  const std::shared_ptr<requests::Gauge> gauge = std::make_shared<requests::Gauge>();
+  requests::Publisher publisher;
+  requests::RequestParts request_parts;
+  protocol::ContributionSpec spec;
+  RequestTable table;
+  AlarmBell bell;
+  std::optional<store::StoreReport> report;
+  const absl::Time started;
+  size_t enquiries = 0;
+  uint64_t replies_dropped = 0;
+  bool checking = false;
+  absl::Time check_at = absl::InfinitePast();
+  absl::Time sweep_at = absl::InfinitePast();
+  bool stopping = false;
+  bool stopped = false;
+  absl::AnyInvocable<void()> on_stopped;
+};
+
+// Why a message is not for this pillar.
+std::optional<std::string> Pillar::State::NotForMe(const wire::Header& header) const {
+  if (header.repository_id() != options.repository_id) {
+    return absl::StrCat("this is the repository ", options.repository_id);
+  }
+  if (!header.to().empty() && header.to() != options.id.text()) {
+    return absl::StrCat("this is the pillar ", options.id.text());
+  }
+  if (header.collection_id().empty()) return std::nullopt;
+  for (const base::CollectionId& collection : options.collections) {
+    if (collection.text() == header.collection_id()) return std::nullopt;
+  }
+  return absl::StrCat("the collection ", header.collection_id(), " is not kept here");
+}
+
+void Pillar::State::OnEnvelope(const protocol::Envelope& envelope) {
+  if (stopped) return;
+  switch (envelope.header.kind()) {
+    case wire::IDENTIFY:
+      OnIdentify(envelope);
+      return;
+    case wire::REQUEST:
+      if (const auto why = NotForMe(envelope.header)) {
+        table.Refuse(envelope, wire::REQUEST_NOT_UNDERSTOOD_FAILURE, *why);
+      } else {
+        table.OnRequest(envelope);
+      }
+      return;
+    case wire::CANCEL:
+      if (!NotForMe(envelope.header)) table.OnCancel(envelope);
+      return;
+    default:
+      return;  // replies to what this pillar has told: nobody waits for them
+  }
+}
+
+void Pillar::State::OnIdentify(const protocol::Envelope& identify) {
+  const auto reply = [this, identify](wire::Body body) {
+    Publish(protocol::MakeReply(spec, identify, wire::IDENTIFY_REPLY, std::move(body), "",
+                                parts.loop.clock().WallNow(), parts.random));
+  };
+  const wire::Operation operation = identify.header.operation();
+  if (const auto why = NotForMe(identify.header)) {
+    reply(requests::IdentifyReplyBody(operation, wire::REQUEST_NOT_UNDERSTOOD_FAILURE, *why));
+    return;
+  }
+  if (stopping) {
+    reply(requests::IdentifyReplyBody(operation, wire::IDENTIFICATION_NEGATIVE,
+                                      "the pillar is stopping"));
+    return;
+  }
+  if (enquiries >= kEnquiriesMax || table.under_way() >= options.requests_max) {
+    reply(requests::IdentifyReplyBody(operation, wire::BUSY, "the pillar has too much to do"));
+    return;
+  }
+  ++enquiries;
+  requests::AnswerIdentify(request_parts, identify,
+                           [reply, weak = weak_from_this()](wire::Body body) {
+                             const std::shared_ptr<State> self = weak.lock();
+                             if (self == nullptr || self->stopped) return;
+                             --self->enquiries;
+                             reply(std::move(body));
+                           });
+}
+
+requests::Host::Vitals Pillar::State::vitals() const {
+  Vitals vitals;
+  vitals.queue = static_cast<uint32_t>(table.under_way());
+  vitals.bus_up = bus.up();
+  vitals.started = started;
+  vitals.report = report;
+  vitals.dropped_frames = bus.drop_counts();
+  if (replies_dropped > 0) vitals.dropped_frames["reply-while-bus-down"] = replies_dropped;
+  return vitals;
+}
+
+void Pillar::State::Tick() {
+  if (stopped) return;
+  const absl::Time now = parts.loop.Now();
+  gauge->Tick(now);
+  table.OnTime(now);
+  TellLoad();
+  if (now >= check_at && !checking) CheckStore();
+  if (now >= sweep_at) SweepInterrupted();
+  parts.loop.RunAfter(kTick, IfAlive([](State& self) { self.Tick(); }));
+}
+
+void Pillar::State::TellLoad() {
+  const requests::Gauge::Reading reading = gauge->Read();
+  wire::Load load;
+  load.set_state(!report || report->writable ? wire::LOAD_READY
+                 : report->free_bytes == 0   ? wire::LOAD_READ_ONLY
+                                             : wire::LOAD_FAILING);
+  load.set_queue(static_cast<uint32_t>(table.under_way()));
+  load.set_in_bytes_per_second(reading.in_bytes_per_second);
+  load.set_out_bytes_per_second(reading.out_bytes_per_second);
+  load.set_free_bytes(report ? report->free_bytes : 0);
+  bus.SetLoad(std::move(load));
+}
+
+void Pillar::State::CheckStore() {
+  checking = true;
+  check_at = parts.loop.Now() + options.check_every;
+  const absl::Status taken = parts.workers.Submit(
+      runtime::Lane::kWrite, runtime::StrandId::kNone,
+      [store = &parts.store, loop = &parts.loop, weak = weak_from_this()] {
+        loop->Post([weak, checked = store->Check()] {
+          const std::shared_ptr<State> self = weak.lock();
+          if (self == nullptr) return;
+          self->checking = false;
+          if (checked.ok()) {
+            self->OnReport(*checked);
+          } else {
+            self->RaiseAlarm("disk-failing", checked.status().message(), "");
+          }
+          self->TellLoad();
+        });
+      });
+  if (!taken.ok()) checking = false;
+}
+
+void Pillar::State::SweepInterrupted() {
+  sweep_at = parts.loop.Now() + kInterruptedSweep;
+  // A full lane leaves it to the next sweep.
+  parts.workers
+      .Submit(runtime::Lane::kWrite, runtime::StrandId::kNone,
+              [store = &parts.store, loop = &parts.loop, term = options.interrupted_term,
+               weak = weak_from_this()] {
+                loop->Post([weak, interrupted = store->InterruptedAnswers(term)] {
+                  const std::shared_ptr<State> self = weak.lock();
+                  if (self != nullptr) self->OnInterrupted(interrupted);
+                });
+              })
+      .IgnoreError();
+}
+
+void Pillar::State::OnInterrupted(const absl::StatusOr<std::vector<store::Answer>>& interrupted) {
+  if (!interrupted.ok()) {
+    base::LogLine(base::LogLevel::kError, "sweep-failed")
+        .With("why", interrupted.status().ToString());
+    return;
+  }
+  for (store::Answer answer : *interrupted) {
+    if (table.IsUnderWay(
+            {answer.key.principal, answer.key.conversation, answer.key.message_id})) {
+      continue;
+    }
+    wire::Body final;
+    *final.mutable_response() = requests::MakeResponse(
+        wire::FAILURE, "the pillar died while this was under way, and nobody asked again");
+    answer.final_body = final.SerializeAsString();
+    store::AuditEvent event;
+    event.action = "INTERRUPTED";
+    event.principal = answer.key.principal;
+    event.conversation = answer.key.conversation.ToString();
+    event.result = wire::ResponseCode_Name(wire::FAILURE);
+    publisher.Close(std::move(answer), std::move(event), [](const absl::Status&) {});
+  }
+}
+
+void Pillar::State::Drain(absl::Time deadline) {
+  const absl::Time now = parts.loop.Now();
+  publisher.Flush();
+  if (now >= deadline && table.under_way() > 0) table.Abandon();
+  const bool drained = table.under_way() == 0 && publisher.idle();
+  if (!drained && now < deadline + kPublisherGrace) {
+    parts.loop.RunAfter(kDrainPoll, IfAlive([deadline](State& self) { self.Drain(deadline); }));
+    return;
+  }
+  stopped = true;
+  bus.Stop();
+  if (on_stopped != nullptr) on_stopped();
+}
+
+Pillar::Pillar(PillarOptions options, PillarParts parts)
+    : state_(std::make_shared<State>(std::move(options), std::move(parts))) {}
+
+Pillar::~Pillar() = default;
+
+absl::Status Pillar::Start(PillarEvents events) {
+  state_->events = std::move(events);
+  if (absl::Status started = state_->bus.Start(*state_); !started.ok()) return started;
+  state_->Tick();
+  return absl::OkStatus();
+}
+
+void Pillar::Stop(absl::AnyInvocable<void()> done) {
+  state_->stopping = true;
+  state_->on_stopped = std::move(done);
+  state_->table.StopTaking();
+  state_->parts.loop.Post(state_->IfAlive([deadline = state_->parts.loop.Now() + state_->options.grace](
+                                              State& self) { self.Drain(deadline); }));
+}
+
+size_t Pillar::requests_under_way() const { return state_->table.under_way(); }
+
+}  // namespace bitrepo::pillar

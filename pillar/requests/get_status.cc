@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pillar/requests/get_status.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bus/protocol/limits.h"
+#include "pillar/requests/replies.h"
+
+namespace bitrepo::requests {
+namespace {
+
+void AddCheck(wire::GetStatusFinal& final, absl::string_view name, wire::Health health,
+              absl::string_view text) {
+  wire::HealthCheck* check = final.add_checks();
+  check->set_name(std::string(name));
+  check->set_health(health);
+  check->set_text(MakeResponse(wire::OPERATION_COMPLETED, text).text());
+  final.set_health(std::max(final.health(), health));
+}
+
+void AddSpace(wire::GetStatusFinal& final, const store::StoreReport& report,
+              uint64_t keep_free_bytes) {
+  final.set_free_bytes(report.free_bytes);
+  final.set_total_bytes(report.total_bytes);
+  const bool enough = report.free_bytes > keep_free_bytes;
+  AddCheck(final, "free space", enough ? wire::HEALTH_OK : wire::HEALTH_WARNING,
+           absl::StrCat(report.free_bytes, " of ", report.total_bytes, " bytes are free",
+                        enough ? "" : absl::StrCat(", ", keep_free_bytes, " are to be kept free")));
+}
+
+void AddCollections(wire::GetStatusFinal& final, const store::StoreReport& report) {
+  uint64_t missing = 0;
+  uint64_t damaged = 0;
+  uint64_t quarantined = 0;
+  for (const store::CollectionCount& count : report.collections) {
+    missing += count.missing_files;
+    damaged += count.damaged_files;
+    quarantined += count.quarantined_files;
+    if (final.collections_size() == static_cast<int>(protocol::kCollectionsMax)) continue;
+    wire::CollectionStatus* collection = final.add_collections();
+    collection->set_collection_id(count.collection.text());
+    collection->set_files(count.files);
+    collection->set_bytes(count.bytes);
+    collection->set_quarantined_files(count.quarantined_files);
+    collection->set_missing_files(count.missing_files);
+  }
+  AddCheck(final, "files complete", missing == 0 ? wire::HEALTH_OK : wire::HEALTH_ERROR,
+           absl::StrCat(missing, " recorded files are missing"));
+  AddCheck(final, "files undamaged", damaged == 0 ? wire::HEALTH_OK : wire::HEALTH_ERROR,
+           absl::StrCat(damaged, " files are known to be damaged"));
+  AddCheck(final, "quarantine", quarantined == 0 ? wire::HEALTH_OK : wire::HEALTH_WARNING,
+           absl::StrCat(quarantined, " unknown files are in quarantine"));
+}
+
+}  // namespace
+
+void GetStatus::Start() {
+  const absl::Status taken = RunThen(
+      runtime::Lane::kWrite, [store = &parts_.store] { return store->Check(); },
+      &GetStatus::OnReport);
+  if (!taken.ok()) End(FinalBody(wire::GET_STATUS, wire::BUSY, "the pillar has too much to write"));
+}
+
+void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
+  if (report.ok()) parts_.host.OnReport(*report);
+  if (done_) return;
+  const Host::Vitals vitals = parts_.host.vitals();
+  wire::Body body = FinalBody(wire::GET_STATUS, wire::OPERATION_COMPLETED, "");
+  wire::GetStatusFinal& final = *body.mutable_get_status_final();
+  final.set_health(wire::HEALTH_OK);
+  final.set_version(parts_.program_version);
+  final.set_queue(vitals.queue);
+  final.set_uptime_us(static_cast<uint64_t>(
+      std::max<int64_t>(0, absl::ToInt64Microseconds(parts_.loop.Now() - vitals.started))));
+  for (const auto& [cause, count] : vitals.dropped_frames) {
+    if (final.dropped_frames().size() < protocol::kDropCausesMax) {
+      (*final.mutable_dropped_frames())[cause] = count;
+    }
+  }
+  AddCheck(final, "bus", vitals.bus_up ? wire::HEALTH_OK : wire::HEALTH_ERROR,
+           vitals.bus_up ? "the coordinator is there" : "there is no coordinator");
+  if (report.ok()) {
+    AddCheck(final, "store writable", report->writable ? wire::HEALTH_OK : wire::HEALTH_ERROR,
+             report->writable ? "a probe was written, synced and removed" : report->trouble);
+    AddSpace(final, *report, parts_.keep_free_bytes);
+    AddCollections(final, *report);
+  } else {
+    AddCheck(final, "store writable", wire::HEALTH_ERROR, report.status().message());
+  }
+  End(std::move(body));
+}
+
+void GetStatus::Cancel(wire::ResponseCode code, absl::string_view reason) {
+  if (!done_) End(FinalBody(wire::GET_STATUS, code, reason));
+}
+
+void GetStatus::OnTime(absl::Time /*now*/) {}
+
+void GetStatus::End(wire::Body final) {
+  done_ = true;
+  context_.Finished(std::move(final));
+}
+
+}  // namespace bitrepo::requests

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pillar/requests/replies.h"
+
+#include <utility>
+
+#include "bus/protocol/field_rules.h"
+#include "bus/protocol/limits.h"
+#include "bus/protocol/primitive.h"
+
+namespace bitrepo::requests {
+
+namespace {
+
+wire::Body BodyOf(wire::Kind kind, wire::Operation operation, wire::ResponseCode code,
+                  absl::string_view text) {
+  wire::Body body;
+  *body.mutable_response() = MakeResponse(code, text);
+  protocol::SetEmptyContent(body, protocol::ContentOf(kind, operation));
+  return body;
+}
+
+}  // namespace
+
+wire::ResponseInfo MakeResponse(wire::ResponseCode code, absl::string_view text) {
+  wire::ResponseInfo response;
+  response.set_code(code);
+  response.set_text(protocol::FittingText(text, protocol::kTextBytesMax));
+  return response;
+}
+
+wire::Body IdentifyReplyBody(wire::Operation operation, wire::ResponseCode code,
+                             absl::string_view text) {
+  return BodyOf(wire::IDENTIFY_REPLY, operation, code, text);
+}
+
+wire::Body AcceptedBody(wire::Operation operation) {
+  wire::Body body = BodyOf(wire::PROGRESS, operation, wire::OPERATION_ACCEPTED_PROGRESS, "");
+  body.mutable_progress()->set_phase(wire::ACCEPTED);
+  return body;
+}
+
+wire::Body FinalBody(wire::Operation operation, wire::ResponseCode code, absl::string_view text) {
+  return BodyOf(wire::FINAL, operation, code, text);
+}
+
+bool ChangesFiles(wire::Operation operation) { return operation == wire::PUT_FILE; }
+
+wire::ResponseCode CodeOfStore(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      return wire::NO_SPACE;
+    case absl::StatusCode::kDataLoss:
+      return wire::DATA_LOSS;
+    case absl::StatusCode::kNotFound:
+      return wire::FILE_NOT_FOUND_FAILURE;
+    case absl::StatusCode::kAlreadyExists:
+      return wire::DUPLICATE_FILE_FAILURE;
+    case absl::StatusCode::kOutOfRange:
+      return wire::RANGE_ERROR;
+    case absl::StatusCode::kInvalidArgument:
+      return wire::REQUEST_NOT_UNDERSTOOD_FAILURE;
+    case absl::StatusCode::kCancelled:
+      return wire::CANCELLED;
+    case absl::StatusCode::kDeadlineExceeded:
+      return wire::EXPIRED;
+    default:
+      return wire::FAILURE;
+  }
+}
+
+wire::FileInfo InfoOf(const store::FileRecord& record) {
+  wire::FileInfo info;
+  info.set_file_id(record.file_id.text());
+  info.set_size_bytes(record.size_bytes);
+  *info.mutable_digest() = ToWire(record.sha256);
+  info.set_generation_id(record.generation.ToBytes());
+  info.set_stored_at_us(absl::ToUnixMicros(record.stored_at));
+  return info;
+}
+
+wire::Digest ToWire(const base::Digest& digest) {
+  wire::Digest out;
+  switch (digest.algorithm()) {
+    case base::Algorithm::kMd5:
+      out.set_algorithm(wire::MD5);
+      break;
+    case base::Algorithm::kSha1:
+      out.set_algorithm(wire::SHA1);
+      break;
+    case base::Algorithm::kSha256:
+      out.set_algorithm(wire::SHA256);
+      break;
+    case base::Algorithm::kSha384:
+      out.set_algorithm(wire::SHA384);
+      break;
+    case base::Algorithm::kSha512:
+      out.set_algorithm(wire::SHA512);
+      break;
+  }
+  out.set_value(digest.bytes());
+  return out;
+}
+
+absl::StatusOr<base::Digest> FromWire(const wire::Digest& digest) {
+  switch (digest.algorithm()) {
+    case wire::MD5:
+      return base::Digest::FromBytes(base::Algorithm::kMd5, digest.value());
+    case wire::SHA1:
+      return base::Digest::FromBytes(base::Algorithm::kSha1, digest.value());
+    case wire::SHA256:
+      return base::Digest::FromBytes(base::Algorithm::kSha256, digest.value());
+    case wire::SHA384:
+      return base::Digest::FromBytes(base::Algorithm::kSha384, digest.value());
+    case wire::SHA512:
+      return base::Digest::FromBytes(base::Algorithm::kSha512, digest.value());
+    default:
+      return absl::InvalidArgumentError("the digest of a file is one without a salt");
+  }
+}
+
+store::Answer AnswerFor(const protocol::Envelope& request, absl::Time wall_now) {
+  store::Answer answer;
+  answer.key = {request.header.from(), request.conversation(), request.message_id()};
+  answer.body_sha256 = protocol::BodyDigest(request);
+  answer.recorded_at = wall_now;
+  return answer;
+}
+
+store::AuditEvent AuditOf(const protocol::Envelope& request, absl::string_view action,
+                          absl::string_view file_id, const wire::ResponseInfo& response) {
+  store::AuditEvent event;
+  event.action = std::string(action);
+  event.collection = request.header.collection_id();
+  event.file_id = std::string(file_id);
+  event.principal = request.header.from();
+  event.conversation = request.conversation().ToString();
+  event.result = wire::ResponseCode_Name(response.code());
+  event.detail = response.text();
+  return event;
+}
+
+}  // namespace bitrepo::requests
