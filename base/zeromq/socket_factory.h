@@ -33,9 +33,10 @@ inline constexpr absl::Duration kConnectWithin = absl::Seconds(5);
 inline constexpr absl::Duration kHeartbeatEvery = absl::Seconds(5);
 inline constexpr absl::Duration kHeartbeatTimeout = absl::Seconds(15);
 inline constexpr absl::Duration kHeartbeatTtl = absl::Seconds(20);
-// Pauses between dials double from the first to the longest, both with jitter.
+// Pauses between dials double from the first to the longest, both with jitter. The longest is well
+// within the time that a coordinator, newly started, waits for its members to come back.
 inline constexpr absl::Duration kRedialFirst = absl::Milliseconds(100);
-inline constexpr absl::Duration kRedialLongest = absl::Seconds(10);
+inline constexpr absl::Duration kRedialLongest = absl::Seconds(2);
 
 // The coordinator's side of the bus (ROUTER): names its peers itself, tells when one cannot be
 // reached.
