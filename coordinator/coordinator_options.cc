@@ -21,13 +21,13 @@ void CheckEndpoint(runtime::Settings& settings, absl::string_view key, const std
     return;
   }
   if (const absl::Status checked = check_endpoint(endpoint); !checked.ok()) {
-    settings.Problem(key, checked.message());
+    settings.Problem(key, absl::StrCat("is wrong: ", checked.message()));
   }
 }
 
 void CheckName(runtime::Settings& settings, absl::string_view key, const std::string& name) {
   if (const auto id = base::ComponentId::Parse(name); !name.empty() && !id.ok()) {
-    settings.Problem(key, id.status().message());
+    settings.Problem(key, absl::StrCat("is wrong: ", id.status().message()));
   }
 }
 
@@ -60,34 +60,37 @@ void ReadCollections(runtime::Settings& settings, CoordinatorOptions& options) {
     const std::string key = absl::StrCat("collections.", id);
     const std::string pillars_key = absl::StrCat(key, ".pillars");
     if (const auto name = base::CollectionId::Parse(id); !name.ok()) {
-      settings.Problem(key, name.status().message());
+      settings.Problem(key, absl::StrCat("is wrong: ", name.status().message()));
     }
     auto& expected = options.collections[id];
     for (const std::string& pillar : settings.GetStrings(pillars_key)) {
       CheckName(settings, pillars_key, pillar);
       if (pillar.empty() || pillar == options.coordinator_id) {
-        settings.Problem(pillars_key, absl::StrCat("\"", pillar, "\" cannot be a pillar's id"));
+        settings.Problem(pillars_key,
+                         absl::StrCat("names \"", pillar, "\", which is no pillar's id"));
       }
       if (!expected.insert(pillar).second) {
-        settings.Problem(pillars_key, absl::StrCat("the pillar ", pillar, " is named twice"));
+        settings.Problem(pillars_key, absl::StrCat("names ", pillar, " twice"));
       }
       pillars.insert(pillar);
     }
     if (expected.empty()) {
-      settings.Problem(pillars_key, "a collection needs at least one pillar");
+      settings.Problem(pillars_key, "must name at least one pillar");
     }
     if (expected.size() > kPillarsOfCollectionMax) {
-      settings.Problem(pillars_key, absl::StrCat("at most ", kPillarsOfCollectionMax, " pillars"));
+      settings.Problem(pillars_key,
+                       absl::StrCat("must name at most ", kPillarsOfCollectionMax, " pillars"));
     }
   }
   if (options.collections.empty()) {
-    settings.Problem("collections", "no collection is configured: add [collections.NAME]");
+    settings.Problem("collections", "are missing: add [collections.NAME]");
   }
   if (options.collections.size() > kCollectionsMax) {
-    settings.Problem("collections", absl::StrCat("at most ", kCollectionsMax, " collections"));
+    settings.Problem("collections", absl::StrCat("must be at most ", kCollectionsMax));
   }
   if (pillars.size() > kPillarsMax) {
-    settings.Problem("collections", absl::StrCat("at most ", kPillarsMax, " pillars altogether"));
+    settings.Problem("collections",
+                     absl::StrCat("must name at most ", kPillarsMax, " pillars altogether"));
   }
 }
 
