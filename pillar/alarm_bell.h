@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alarms to the operators: each kind of trouble with each file once in a while, not once for each reader that meets it.
+// Alarms to the operators: each kind of trouble with each file once in a while, not once for each
+// reader that meets it.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@
 namespace bitrepo::pillar {
 
 inline constexpr size_t kAlarmsRememberedMax = 1024;
-inline constexpr absl::Duration kAlarmPause = absl::Minutes(10);  // between two of one code and file
+inline constexpr absl::Duration kAlarmPause =
+    absl::Minutes(10);  // between two of one code and file
 
 // Loop-confined. Lifetime: `random` outlives it.
 class AlarmBell {

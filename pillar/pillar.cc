@@ -13,8 +13,8 @@
 #include "pillar/alarm_bell.h"
 #include "pillar/request_table.h"
 #include "pillar/requests/gauge.h"
+#include "pillar/requests/group_commit.h"
 #include "pillar/requests/identify.h"
-#include "pillar/requests/publisher.h"
 #include "pillar/requests/replies.h"
 #include "pillar/requests/request_handler.h"
 
@@ -23,7 +23,8 @@ namespace {
 
 constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
-constexpr absl::Duration kPublisherGrace = absl::Seconds(5);  // for the group that is being written at the end
+constexpr absl::Duration kCommitGrace =
+    absl::Seconds(5);  // for the group that is being written at the end
 constexpr absl::Duration kInterruptedSweep = absl::Hours(1);
 
 bus::Membership MembershipFor(const PillarOptions& options, const store::FileStore& store) {
@@ -50,14 +51,14 @@ struct Pillar::State final : bus::Bus::Handler,
       : options(std::move(options_in)),
         parts(std::move(parts_in)),
         bus(MembershipFor(options, parts.store), parts.loop, std::move(parts.link), parts.random),
-        publisher(parts.loop, parts.workers, parts.store),
+        commits(parts.loop, parts.workers, parts.store),
         request_parts{parts.loop,
                       parts.channel,
                       parts.mint,
                       parts.store,
                       parts.workers,
                       parts.random,
-                      publisher,
+                      commits,
                       gauge,
                       *this,
                       options.id.text(),
@@ -66,8 +67,8 @@ struct Pillar::State final : bus::Bus::Handler,
                       options.keep_free_bytes,
                       options.transfer_idle},
         spec{options.repository_id, options.id, parts.loop.clock().WallNow()},
-        table({options.requests_max, options.requests_per_principal_max,
-               options.finished_kept_max, options.finished_kept_for},
+        table({options.requests_max, options.requests_per_principal_max, options.finished_kept_max,
+               options.finished_kept_for},
               spec, request_parts, [this](const protocol::Envelope& reply) { Publish(reply); }),
         bell(options.repository_id, options.id.text(), parts.random),
         started(parts.loop.Now()) {}
@@ -88,8 +89,7 @@ struct Pillar::State final : bus::Bus::Handler,
   }
   void OnFault(const protocol::EnvelopeFault& fault) override {
     base::LogLine(base::LogLevel::kDebug, "message-not-valid").With("cause", fault.cause);
-    auto refusal =
-        protocol::MakeRefusal(spec, fault, parts.loop.clock().WallNow(), parts.random);
+    auto refusal = protocol::MakeRefusal(spec, fault, parts.loop.clock().WallNow(), parts.random);
     if (refusal.ok()) Publish(*refusal);
   }
   void OnEnvelope(const protocol::Envelope& envelope) override;
@@ -135,7 +135,7 @@ struct Pillar::State final : bus::Bus::Handler,
   PillarEvents events;
   bus::Bus bus;
   const std::shared_ptr<requests::Gauge> gauge = std::make_shared<requests::Gauge>();
-  requests::Publisher publisher;
+  requests::GroupCommit commits;
   requests::RequestParts request_parts;
   protocol::ContributionSpec spec;
   RequestTable table;
@@ -255,21 +255,21 @@ void Pillar::State::TellLoad() {
 void Pillar::State::CheckStore() {
   checking = true;
   check_at = parts.loop.Now() + options.check_every;
-  const absl::Status taken = parts.workers.Submit(
-      runtime::Lane::kWrite, runtime::StrandId::kNone,
-      [store = &parts.store, loop = &parts.loop, weak = weak_from_this()] {
-        loop->Post([weak, checked = store->Check()] {
-          const std::shared_ptr<State> self = weak.lock();
-          if (self == nullptr) return;
-          self->checking = false;
-          if (checked.ok()) {
-            self->OnReport(*checked);
-          } else {
-            self->RaiseAlarm("disk-failing", checked.status().message(), "");
-          }
-          self->TellLoad();
-        });
-      });
+  const absl::Status taken =
+      parts.workers.Submit(runtime::Lane::kWrite, runtime::StrandId::kNone,
+                           [store = &parts.store, loop = &parts.loop, weak = weak_from_this()] {
+                             loop->Post([weak, checked = store->Check()] {
+                               const std::shared_ptr<State> self = weak.lock();
+                               if (self == nullptr) return;
+                               self->checking = false;
+                               if (checked.ok()) {
+                                 self->OnReport(*checked);
+                               } else {
+                                 self->RaiseAlarm("disk-failing", checked.status().message(), "");
+                               }
+                               self->TellLoad();
+                             });
+                           });
   if (!taken.ok()) checking = false;
 }
 
@@ -295,8 +295,7 @@ void Pillar::State::OnInterrupted(const absl::StatusOr<std::vector<store::Answer
     return;
   }
   for (store::Answer answer : *interrupted) {
-    if (table.IsUnderWay(
-            {answer.key.principal, answer.key.conversation, answer.key.message_id})) {
+    if (table.IsUnderWay({answer.key.principal, answer.key.conversation, answer.key.message_id})) {
       continue;
     }
     wire::Body final;
@@ -308,16 +307,16 @@ void Pillar::State::OnInterrupted(const absl::StatusOr<std::vector<store::Answer
     event.principal = answer.key.principal;
     event.conversation = answer.key.conversation.ToString();
     event.result = wire::ResponseCode_Name(wire::FAILURE);
-    publisher.Close(std::move(answer), std::move(event), [](const absl::Status&) {});
+    commits.Close(std::move(answer), std::move(event), [](const absl::Status&) {});
   }
 }
 
 void Pillar::State::Drain(absl::Time deadline) {
   const absl::Time now = parts.loop.Now();
-  publisher.Flush();
+  commits.Flush();
   if (now >= deadline && table.under_way() > 0) table.Abandon();
-  const bool drained = table.under_way() == 0 && publisher.idle();
-  if (!drained && now < deadline + kPublisherGrace) {
+  const bool drained = table.under_way() == 0 && commits.idle();
+  if (!drained && now < deadline + kCommitGrace) {
     parts.loop.RunAfter(kDrainPoll, IfAlive([deadline](State& self) { self.Drain(deadline); }));
     return;
   }
@@ -342,8 +341,10 @@ void Pillar::Stop(absl::AnyInvocable<void()> done) {
   state_->stopping = true;
   state_->on_stopped = std::move(done);
   state_->table.StopTaking();
-  state_->parts.loop.Post(state_->IfAlive([deadline = state_->parts.loop.Now() + state_->options.grace](
-                                              State& self) { self.Drain(deadline); }));
+  state_->parts.loop.Post(
+      state_->IfAlive([deadline = state_->parts.loop.Now() + state_->options.grace](State& self) {
+        self.Drain(deadline);
+      }));
 }
 
 size_t Pillar::requests_under_way() const { return state_->table.under_way(); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host of one pillar: hears requests on the bus, does each once, and answers with exactly one final.
+// The host of one pillar: hears requests on the bus, does each once, and answers with exactly one
+// final.
 #pragma once
 
 #include <memory>
@@ -30,14 +31,18 @@ struct PillarParts {
 
 // What its program is told; on the loop.
 struct PillarEvents {
-  absl::AnyInvocable<void()> on_ready;               // each time the coordinator has welcomed it
-  absl::AnyInvocable<void(absl::Status)> on_refused;  // the broker will not have it; it stays off the bus
+  absl::AnyInvocable<void()> on_ready;  // each time the coordinator has welcomed it
+  absl::AnyInvocable<void(absl::Status)>
+      on_refused;  // the broker will not have it; it stays off the bus
 };
 
 // Threads:  loop-confined.
-// Lifetime: all parts outlive it; work that it has given to the workers may end after it, so store, loop and channel
-//           outlive the workers too. Dying without Stop is what a crash looks like: nothing more is said.
-// Errors:   what goes wrong for one request is its final; what goes wrong for the pillar is in its status and alarms.
+// Lifetime: all parts outlive it; work that it has given to the workers may end after it, so store,
+//           loop and channel
+//           outlive the workers too. Dying without Stop is what a crash looks like: nothing more is
+//           said.
+// Errors:   what goes wrong for one request is its final; what goes wrong for the pillar is in its
+//           status and alarms.
 class Pillar {
  public:
   Pillar(PillarOptions options, PillarParts parts);
@@ -45,8 +50,10 @@ class Pillar {
 
   // Joins the bus. Requires: called once.
   absl::Status Start(PillarEvents events = {});
-  // Takes no new requests, lets those under way end for at most options.grace, then leaves the bus and calls `done` on
-  // the loop. Gets that are cut short are answered GONE; puts are left to be repeated after the next start.
+  // Takes no new requests, lets those under way end for at most options.grace, then leaves the bus
+  // and calls `done` on
+  // the loop. Gets that are cut short are answered GONE; puts are left to be repeated after the
+  // next start.
   void Stop(absl::AnyInvocable<void()> done);
 
   size_t requests_under_way() const;

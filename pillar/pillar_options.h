@@ -32,10 +32,12 @@ struct PillarOptions {
   size_t requests_per_principal_max = kRequestsPerPrincipalMax;
   size_t finished_kept_max = kFinishedKeptMax;
   absl::Duration finished_kept_for = absl::Minutes(5);
-  absl::Duration transfer_idle = absl::Minutes(15);  // a transfer without a byte for so long has failed
-  absl::Duration interrupted_term = absl::Hours(24);  // then a put cut short by a crash is a FAILURE
-  absl::Duration check_every = absl::Minutes(1);      // the store checks itself
-  absl::Duration grace = absl::Seconds(10);           // given to running requests at a stop
+  absl::Duration transfer_idle =
+      absl::Minutes(15);  // a transfer without a byte for so long has failed
+  absl::Duration interrupted_term =
+      absl::Hours(24);                            // then a put cut short by a crash is a FAILURE
+  absl::Duration check_every = absl::Minutes(1);  // the store checks itself
+  absl::Duration grace = absl::Seconds(10);       // given to running requests at a stop
 };
 
 }  // namespace bitrepo::pillar

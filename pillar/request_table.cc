@@ -72,9 +72,9 @@ bool RequestTable::IsUnderWay(const RequestKey& key) const {
 
 void RequestTable::Refuse(const Envelope& request, wire::ResponseCode code,
                           absl::string_view text) {
-  publish_(protocol::MakeReply(
-      spec_, request, wire::FINAL, requests::FinalBody(request.header.operation(), code, text), "",
-      parts_.loop.clock().WallNow(), parts_.random));
+  publish_(protocol::MakeReply(spec_, request, wire::FINAL,
+                               requests::FinalBody(request.header.operation(), code, text), "",
+                               parts_.loop.clock().WallNow(), parts_.random));
 }
 
 void RequestTable::OnRequest(const Envelope& request) {
@@ -105,9 +105,8 @@ void RequestTable::Admit(const Envelope& request) {
     return;
   }
   const auto of_principal = by_principal_.find(request.header.from());
-  if (under_way_ >= limits_.requests ||
-      (of_principal != by_principal_.end() &&
-       of_principal->second >= limits_.requests_per_principal)) {
+  if (under_way_ >= limits_.requests || (of_principal != by_principal_.end() &&
+                                         of_principal->second >= limits_.requests_per_principal)) {
     Refuse(request, wire::BUSY, "the pillar has too many requests under way");
     return;
   }
@@ -123,14 +122,13 @@ void RequestTable::Admit(const Envelope& request) {
 }
 
 void RequestTable::LookUp(const EntryPtr& entry) {
-  const store::AnswerKey key{entry->key.principal, entry->key.conversation,
-                             entry->key.message_id};
+  const store::AnswerKey key{entry->key.principal, entry->key.conversation, entry->key.message_id};
   const absl::Status taken = parts_.workers.Submit(
       runtime::Lane::kRead, runtime::StrandId::kNone,
       [key, store = &parts_.store, loop = &parts_.loop, table = std::weak_ptr(self_),
        weak = std::weak_ptr(entry)] {
-        auto answer = std::make_shared<absl::StatusOr<std::optional<store::Answer>>>(
-            store->FindAnswer(key));
+        auto answer =
+            std::make_shared<absl::StatusOr<std::optional<store::Answer>>>(store->FindAnswer(key));
         loop->Post([answer, table, weak] {
           const auto alive = table.lock();
           const EntryPtr found = weak.lock();
@@ -181,9 +179,8 @@ void RequestTable::Repeat(const EntryPtr& entry, wire::Body final) {
   ContributionOutbox out;
   protocol::ContributionSpec spec = spec_;
   spec.wall_start = parts_.loop.clock().WallNow();
-  entry->contribution.emplace(Contribution::Recorded(std::move(spec), entry->asked,
-                                                     std::move(final), parts_.loop.Now(),
-                                                     parts_.random, out));
+  entry->contribution.emplace(Contribution::Recorded(
+      std::move(spec), entry->asked, std::move(final), parts_.loop.Now(), parts_.random, out));
   CarryOut(entry, std::move(out));
 }
 
@@ -191,8 +188,7 @@ void RequestTable::Begin(const EntryPtr& entry) {
   ContributionOutbox out;
   protocol::ContributionSpec spec = spec_;
   spec.wall_start = parts_.loop.clock().WallNow();
-  entry->contribution.emplace(std::move(spec), entry->asked, parts_.loop.Now(), parts_.random,
-                              out);
+  entry->contribution.emplace(std::move(spec), entry->asked, parts_.loop.Now(), parts_.random, out);
   CarryOut(entry, std::move(out));
   if (entry->cancel && entry->under_way) {
     Apply(entry, [&](Contribution& contribution, ContributionOutbox& more) {
@@ -262,7 +258,8 @@ void RequestTable::OnCancel(const Envelope& cancel) {
   }
 }
 
-// Of a request that is not known (any more): what is on record is the answer; else it is withdrawn before it came.
+// Of a request that is not known (any more): what is on record is the answer; else it is withdrawn
+// before it came.
 void RequestTable::AnswerStrayCancel(const Envelope& cancel, const RequestKey& key) {
   const store::AnswerKey answer_key{key.principal, key.conversation, key.message_id};
   // A full lane leaves the cancel unanswered: the asker sends it again.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every request under way or lately finished, each once by its key: starts it, keeps its word, and repeats its final.
+// Every request under way or lately finished, each once by its key: starts it, keeps its word, and
+// repeats its final.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +22,9 @@
 
 namespace bitrepo::pillar {
 
-inline constexpr size_t kFinishedBytesMax = 16 * 1024 * 1024;  // of finals and requests kept for repeats
-inline constexpr size_t kWithdrawnMax = 4096;                  // cancels that came before their request
+inline constexpr size_t kFinishedBytesMax =
+    16 * 1024 * 1024;                          // of finals and requests kept for repeats
+inline constexpr size_t kWithdrawnMax = 4096;  // cancels that came before their request
 
 struct TableLimits {
   size_t requests = 0;
@@ -31,7 +33,8 @@ struct TableLimits {
   absl::Duration finished_kept_for;
 };
 
-// Before a change begins, its recorded answer is looked up; what arrives meanwhile under the same key joins it.
+// Before a change begins, its recorded answer is looked up; what arrives meanwhile under the same
+// key joins it.
 // Threads:  loop-confined.
 // Lifetime: the parts outlive it. Dying it forgets all and says nothing.
 class RequestTable {
@@ -64,8 +67,7 @@ class RequestTable {
 
   void Admit(const protocol::Envelope& request);
   void LookUp(const EntryPtr& entry);
-  void OnLookedUp(const EntryPtr& entry,
-                  absl::StatusOr<std::optional<store::Answer>> answer);
+  void OnLookedUp(const EntryPtr& entry, absl::StatusOr<std::optional<store::Answer>> answer);
   void Begin(const EntryPtr& entry);
   void Repeat(const EntryPtr& entry, wire::Body final);
   void Apply(const EntryPtr& entry, Step step);
@@ -92,7 +94,8 @@ class RequestTable {
   size_t under_way_ = 0;
   bool taking_ = true;
   absl::btree_map<protocol::RequestKey, absl::Time> withdrawn_;
-  std::vector<std::shared_ptr<requests::RequestHandler>> buried_;  // finished; freed when no call is inside them
+  std::vector<std::shared_ptr<requests::RequestHandler>>
+      buried_;                           // finished; freed when no call is inside them
   std::shared_ptr<RequestTable*> self_;  // what callbacks hold weakly
 };
 

@@ -14,7 +14,8 @@
 
 namespace bitrepo::requests {
 
-// Digests for `algorithms`, in their order. HMAC: RFC 2104 over the algorithm's hash, the salt as its key.
+// Digests for `algorithms`, in their order. HMAC: RFC 2104 over the algorithm's hash, the salt as
+// its key.
 // Loop-confined; may be handed from one worker to the next.
 class FileDigester {
  public:

@@ -6,7 +6,7 @@
 namespace bitrepo::requests {
 namespace {
 
-constexpr double kFade = 0.95;       // what is left of the past after one more measurement
+constexpr double kFade = 0.95;        // what is left of the past after one more measurement
 constexpr double kStartWeight = 0.2;  // of the newest start in the smoothed one
 
 }  // namespace
@@ -52,8 +52,7 @@ Gauge::Reading Gauge::Read() const {
 
 void Gauge::Tick(absl::Time now) {
   base::MutexLock lock(mutex_);
-  const double seconds =
-      ticked_ == absl::InfinitePast() ? 0 : absl::ToDoubleSeconds(now - ticked_);
+  const double seconds = ticked_ == absl::InfinitePast() ? 0 : absl::ToDoubleSeconds(now - ticked_);
   if (seconds > 0) {
     in_rate_ = static_cast<uint64_t>(static_cast<double>(in_bytes_) / seconds);
     out_rate_ = static_cast<uint64_t>(static_cast<double>(out_bytes_) / seconds);

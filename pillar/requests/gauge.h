@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this pillar measures of itself: how fast its disk answered lately, and how much is moving now.
+// What this pillar measures of itself: how fast its disk answered lately, and how much is moving
+// now.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@ namespace bitrepo::requests {
 namespace {
 
 constexpr uint32_t kRecordedItemsMax = 5000;
-constexpr uint32_t kReadItemsMax = 100;      // of a page whose files must be read
+constexpr uint32_t kReadItemsMax = 100;       // of a page whose files must be read
 constexpr uint64_t kReadBytes = 1024 * 1024;  // of one read of the store
 constexpr size_t kTroubleTextBytesMax = 200;
 // Field tags, lengths and numbers of one item, a digest of it, and its trouble: upper bounds.
@@ -108,8 +108,8 @@ void GetChecksums::ReadNext() {
   const wire::GetChecksumsRequest& asked = request().body.get_checksums_request();
   if (!query_->only) range_ = base::ByteRange::Whole(record.size_bytes);
   Reading reading;
-  reading.digester = std::make_shared<FileDigester>(
-      *FileDigester::Make(algorithms_, asked.checksums().salt()));
+  reading.digester =
+      std::make_shared<FileDigester>(*FileDigester::Make(algorithms_, asked.checksums().salt()));
   reading.left = range_;
   unread_bytes_ = range_.length();
   const absl::Status taken = RunThen(
@@ -153,13 +153,12 @@ GetChecksums::Reading GetChecksums::ReadSlice(Reading reading, const base::Clock
 }
 
 void GetChecksums::Continue(Reading reading) {
-  const absl::Status taken =
-      RunThen(runtime::Lane::kRead,
-              [clock = &parts_.loop.clock(), gauge = parts_.gauge,
-               reading = std::move(reading)]() mutable {
-                return ReadSlice(std::move(reading), *clock, *gauge);
-              },
-              &GetChecksums::OnSlice);
+  const absl::Status taken = RunThen(
+      runtime::Lane::kRead,
+      [clock = &parts_.loop.clock(), gauge = parts_.gauge, reading = std::move(reading)]() mutable {
+        return ReadSlice(std::move(reading), *clock, *gauge);
+      },
+      &GetChecksums::OnSlice);
   if (!taken.ok()) End(wire::BUSY, "the pillar has too much to read");
 }
 
@@ -181,8 +180,7 @@ void GetChecksums::OnSlice(Reading reading) {
   ReadNext();
 }
 
-void GetChecksums::AddComputed(const store::FileRecord& record,
-                               std::vector<wire::Digest> digests) {
+void GetChecksums::AddComputed(const store::FileRecord& record, std::vector<wire::Digest> digests) {
   for (const wire::Digest& digest : digests) {
     if (digest.algorithm() == wire::SHA256 && range_.length() == record.size_bytes &&
         digest.value() != record.sha256.bytes()) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GetChecksums: digests of one file, of a range of it, or of a page of files; recorded ones with their age, or by reading now.
+// GetChecksums: digests of one file, of a range of it, or of a page of files; recorded ones with
+// their age, or by reading now.
 #pragma once
 
 #include <memory>
@@ -12,9 +13,11 @@
 
 namespace bitrepo::requests {
 
-inline constexpr uint64_t kSliceBytes = 16 * 1024 * 1024;  // read in one go, before others get the worker
+inline constexpr uint64_t kSliceBytes =
+    16 * 1024 * 1024;  // read in one go, before others get the worker
 
-// Ends as GetFileIds does. In a list a damaged file is an item with its trouble; of a single file it is the code of the final too.
+// Ends as GetFileIds does. In a list a damaged file is an item with its trouble; of a single file
+// it is the code of the final too.
 class GetChecksums final : public RequestHandler {
  public:
   using RequestHandler::RequestHandler;
@@ -49,9 +52,9 @@ class GetChecksums final : public RequestHandler {
   std::optional<store::ListQuery> query_;
   std::vector<wire::DigestAlgorithm> algorithms_;
   store::RecordPage page_;
-  size_t next_ = 0;              // of page_.records, to be read
-  base::ByteRange range_;        // of the file being read
-  uint64_t unread_bytes_ = 0;    // of the file being read
+  size_t next_ = 0;            // of page_.records, to be read
+  base::ByteRange range_;      // of the file being read
+  uint64_t unread_bytes_ = 0;  // of the file being read
   uint64_t bytes_done_ = 0;
   uint64_t bytes_total_ = 0;
   wire::GetChecksumsFinal found_;

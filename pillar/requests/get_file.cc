@@ -137,9 +137,9 @@ void GetFile::End(wire::ResponseCode code, absl::string_view text) {
     final.mutable_get_file_final()->set_bytes_sent(
         code == wire::OPERATION_COMPLETED ? range_.length() : grant_->bytes_done());
   }
-  parts_.publisher.Audit(AuditOf(request(), "GET_FILE",
-                                 request().body.get_file_request().range().file_id(),
-                                 final.response()));
+  parts_.commits.Audit(AuditOf(request(), "GET_FILE",
+                               request().body.get_file_request().range().file_id(),
+                               final.response()));
   context_.Finished(std::move(final));
 }
 

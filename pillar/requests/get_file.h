@@ -11,7 +11,8 @@
 
 namespace bitrepo::requests {
 
-// Ends with one of: OPERATION_COMPLETED (the receiver has verified all), FILE_NOT_FOUND_FAILURE, RANGE_ERROR, DATA_LOSS,
+// Ends with one of: OPERATION_COMPLETED (the receiver has verified all), FILE_NOT_FOUND_FAILURE,
+// RANGE_ERROR, DATA_LOSS,
 // FILE_TRANSFER_FAILURE, EXPIRED, CANCELLED, GONE, BUSY, FAILURE.
 class GetFile final : public RequestHandler {
  public:

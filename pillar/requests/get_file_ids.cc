@@ -35,12 +35,12 @@ void GetFileIds::Start() {
                   query.status().message()));
     return;
   }
-  const absl::Status taken =
-      RunThen(runtime::Lane::kRead,
-              [store = &parts_.store, query = *std::move(query), page = request().body.page()] {
-                return Look(*store, query, page);
-              },
-              &GetFileIds::OnPage);
+  const absl::Status taken = RunThen(
+      runtime::Lane::kRead,
+      [store = &parts_.store, query = *std::move(query), page = request().body.page()] {
+        return Look(*store, query, page);
+      },
+      &GetFileIds::OnPage);
   if (!taken.ok()) {
     End(FinalBody(wire::GET_FILE_IDS, wire::BUSY, "the pillar has too much to read"));
   }

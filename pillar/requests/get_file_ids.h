@@ -6,7 +6,8 @@
 
 namespace bitrepo::requests {
 
-// Ends with OPERATION_COMPLETED, FILE_NOT_FOUND_FAILURE (of the one file asked for), DATA_LOSS (it is recorded, but missing or damaged),
+// Ends with OPERATION_COMPLETED, FILE_NOT_FOUND_FAILURE (of the one file asked for), DATA_LOSS (it
+// is recorded, but missing or damaged),
 // REQUEST_NOT_UNDERSTOOD_FAILURE (a cursor of another query), BUSY or FAILURE.
 class GetFileIds final : public RequestHandler {
  public:

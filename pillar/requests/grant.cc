@@ -33,9 +33,9 @@ Grant::Grant(const RequestParts& parts, wire::TokenBody token, std::optional<uin
       seen_at_(parts.loop.Now()) {
   absl::Duration term = kTokenTermMax;
   if (bytes) {
-    const uint64_t seconds = std::min<uint64_t>(
-        *bytes / kSlowestBytesPerSecond,
-        static_cast<uint64_t>(absl::ToInt64Seconds(kTokenTermMax)));
+    const uint64_t seconds =
+        std::min<uint64_t>(*bytes / kSlowestBytesPerSecond,
+                           static_cast<uint64_t>(absl::ToInt64Seconds(kTokenTermMax)));
     term = std::min(parts.transfer_idle + absl::Seconds(seconds), kTokenTermMax);
   }
   text_ = parts.mint.Seal(token_, parts.loop.Now() + term);

@@ -17,7 +17,8 @@
 
 namespace bitrepo::requests {
 
-// A token is good for as long as its bytes need at this rate, beyond the idle time; a shorter end comes by revoking it.
+// A token is good for as long as its bytes need at this rate, beyond the idle time; a shorter end
+// comes by revoking it.
 inline constexpr uint64_t kSlowestBytesPerSecond = 256 * 1024;
 inline constexpr absl::Duration kTokenTermMax = absl::Hours(7 * 24);
 
@@ -45,7 +46,8 @@ class Grant {
   channel::TransferEvents Events();
   // Bytes that have gone through; never falls.
   uint64_t bytes_done() const;
-  // True when nothing has moved for the idle time. Call now and then: it remembers when it last saw bytes move.
+  // True when nothing has moved for the idle time. Call now and then: it remembers when it last saw
+  // bytes move.
   bool StoodStill(absl::Time now);
   void Revoke(absl::Status why);
 

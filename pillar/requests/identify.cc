@@ -25,7 +25,8 @@ struct Question {
 
 using Found = absl::StatusOr<store::FileRecord>;
 
-// How soon: what requests lately took to begin, behind what this very question waited for the lane and the disk.
+// How soon: what requests lately took to begin, behind what this very question waited for the lane
+// and the disk.
 wire::TimeToDeliver Measured(const Question& question, absl::Time now, bool storing) {
   wire::TimeToDeliver time;
   const absl::Duration waited = std::max(now - question.asked, absl::ZeroDuration());
@@ -45,7 +46,8 @@ wire::Body Positive(const Question& question) {
   return Reply(question, wire::IDENTIFICATION_POSITIVE, "");
 }
 
-// Could a file of this size be kept? The store decides when it comes; this spares the asker the way.
+// Could a file of this size be kept? The store decides when it comes; this spares the asker the
+// way.
 std::optional<wire::Body> Hindrance(const Question& question, std::optional<uint64_t> size_bytes) {
   if (!question.vitals.report) return std::nullopt;
   const store::StoreReport& report = *question.vitals.report;
@@ -53,8 +55,9 @@ std::optional<wire::Body> Hindrance(const Question& question, std::optional<uint
     return Reply(question, wire::IDENTIFICATION_NEGATIVE,
                  "the store takes no writes: " + report.trouble);
   }
-  const uint64_t room =
-      report.free_bytes > question.keep_free_bytes ? report.free_bytes - question.keep_free_bytes : 0;
+  const uint64_t room = report.free_bytes > question.keep_free_bytes
+                            ? report.free_bytes - question.keep_free_bytes
+                            : 0;
   if (size_bytes.value_or(0) > room) {
     return Reply(question, wire::NO_SPACE,
                  absl::StrCat("no space for ", size_bytes.value_or(0), " bytes: ", room, " left"));
@@ -179,7 +182,8 @@ void AnswerIdentify(const RequestParts& parts, const protocol::Envelope& identif
   question->reading = parts.gauge->Read();
   question->keep_free_bytes = parts.keep_free_bytes;
 
-  // A question about no single file still waits its turn in the lane, so that the measured time is true.
+  // A question about no single file still waits its turn in the lane, so that the measured time is
+  // true.
   const bool one_file = IsAboutOneFile(identify.body);
   std::optional<base::CollectionId> collection;
   std::optional<base::FileId> file_id;
@@ -188,8 +192,8 @@ void AnswerIdentify(const RequestParts& parts, const protocol::Envelope& identif
     auto file = base::FileId::Parse(FileAskedFor(identify.body));
     const absl::Status parsed = named.ok() ? file.status() : named.status();
     if (!parsed.ok()) {
-      question->reply(IdentifyReplyBody(operation, wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
-                                        parsed.message()));
+      question->reply(
+          IdentifyReplyBody(operation, wire::REQUEST_NOT_UNDERSTOOD_FAILURE, parsed.message()));
       return;
     }
     collection = *named;

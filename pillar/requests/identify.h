@@ -8,8 +8,10 @@
 
 namespace bitrepo::requests {
 
-// Gives the body of the reply to `identify` to `reply`, once, on the loop; perhaps at once, perhaps after a worker has
-// looked. Dropped when the loop ends first. `parts` need not outlive the call, what it refers to must.
+// Gives the body of the reply to `identify` to `reply`, once, on the loop; perhaps at once, perhaps
+// after a worker has
+// looked. Dropped when the loop ends first. `parts` need not outlive the call, what it refers to
+// must.
 void AnswerIdentify(const RequestParts& parts, const protocol::Envelope& identify,
                     absl::AnyInvocable<void(wire::Body)> reply);
 

@@ -33,7 +33,8 @@ absl::StatusOr<store::RecordPage> ReadPage(
     ++fitting;
   }
   if (fitting == found.records.size()) return found;
-  // The cursor stands behind the last record of a page: this asks for the page that ends where the message is full.
+  // The cursor stands behind the last record of a page: this asks for the page that ends where the
+  // message is full.
   return store.List(query, fitting, page.cursor());
 }
 

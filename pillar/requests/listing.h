@@ -17,7 +17,8 @@ namespace bitrepo::requests {
 absl::StatusOr<store::ListQuery> QueryFor(const wire::Header& header,
                                           const wire::FileSelection& files);
 
-// At most what `page` asks for, `items_max` and what fits a final, but one record when there is any. `bytes_of` says how large the
+// At most what `page` asks for, `items_max` and what fits a final, but one record when there is
+// any. `bytes_of` says how large the
 // item made of a record will be on the wire. Blocks: for a worker.
 absl::StatusOr<store::RecordPage> ReadPage(
     store::FileStore& store, const store::ListQuery& query, const wire::PageSpec& page,

@@ -58,7 +58,8 @@ PutFile::Prepared PutFile::Prepare(store::FileStore& store, const Order& order) 
     prepared.existing = *std::move(existing);
     if (Compare(*prepared.existing, order) != Likeness::kUnknown) return prepared;
   } else if (!absl::IsNotFound(existing.status()) && !absl::IsDataLoss(existing.status())) {
-    // A file that is recorded but missing or damaged may come again: the store takes the same bytes in its place.
+    // A file that is recorded but missing or damaged may come again: the store takes the same bytes
+    // in its place.
     prepared.status = existing.status();
     return prepared;
   }
@@ -116,7 +117,8 @@ void PutFile::Receive(std::unique_ptr<store::StagedFile> staged) {
 }
 
 void PutFile::OnTransferEnded(const absl::Status& how) {
-  if (stage_ != Stage::kReceiving) return;  // the bytes are here, or the put has ended: all is known
+  if (stage_ != Stage::kReceiving)
+    return;  // the bytes are here, or the put has ended: all is known
   if (absl::IsDeadlineExceeded(how)) {
     Refuse(wire::EXPIRED, "the token expired before all bytes had come");
   } else if (absl::IsResourceExhausted(how)) {
@@ -158,8 +160,8 @@ absl::Status PutFile::Judge(const SealedPut& put) const {
                                             put.committed_sha256->ToString()));
   }
   if (order_->size_bytes && *order_->size_bytes != facts.size_bytes) {
-    return absl::DataLossError(absl::StrCat(facts.size_bytes, " bytes came, the request says ",
-                                            *order_->size_bytes));
+    return absl::DataLossError(
+        absl::StrCat(facts.size_bytes, " bytes came, the request says ", *order_->size_bytes));
   }
   if (!order_->digest) return absl::OkStatus();
   const base::Digest& found = put.also ? *put.also : facts.sha256;
@@ -173,32 +175,31 @@ absl::Status PutFile::Judge(const SealedPut& put) const {
 void PutFile::Publish(SealedPut put) {
   stage_ = Stage::kPublishing;
   const absl::Time wall_now = parts_.loop.clock().WallNow();
-  store::FileRecord record{order_->file_id,         0,
-                           request().conversation(), put.facts->size_bytes,
-                           put.facts->sha256,        wall_now,
-                           wall_now};
+  store::FileRecord record{
+      order_->file_id, 0,       request().conversation(), put.facts->size_bytes, put.facts->sha256,
+      wall_now,        wall_now};
   final_ = Completed(InfoOf(record), false);
   facts_ = std::move(put.facts);
-  store::Publication publication{order_->collection,
-                                 order_->file_id,
-                                 request().conversation(),
-                                 wall_now,
-                                 std::move(put.staged),
-                                 AnswerFor(request(), wall_now),
-                                 AuditOf(request(), kAction, order_->file_id.text(),
-                                         final_.response())};
+  store::Publication publication{
+      order_->collection,
+      order_->file_id,
+      request().conversation(),
+      wall_now,
+      std::move(put.staged),
+      AnswerFor(request(), wall_now),
+      AuditOf(request(), kAction, order_->file_id.text(), final_.response())};
   publication.answer.final_body = final_.SerializeAsString();
   wire::Progress progress;
   progress.set_phase(wire::STORING);
   progress.set_bytes_done(facts_->size_bytes);
   progress.set_bytes_total(facts_->size_bytes);
   context_.Progress(progress);
-  parts_.publisher.Publish(
-      std::move(publication),
-      [weak = weak_from_this()](absl::StatusOr<store::FileRecord> published) {
-        const std::shared_ptr<RequestHandler> self = weak.lock();
-        if (self != nullptr) static_cast<PutFile*>(self.get())->OnPublished(std::move(published));
-      });
+  parts_.commits.Publish(std::move(publication),
+                         [weak = weak_from_this()](absl::StatusOr<store::FileRecord> published) {
+                           const std::shared_ptr<RequestHandler> self = weak.lock();
+                           if (self != nullptr)
+                             static_cast<PutFile*>(self.get())->OnPublished(std::move(published));
+                         });
 }
 
 void PutFile::OnPublished(absl::StatusOr<store::FileRecord> record) {
@@ -207,11 +208,12 @@ void PutFile::OnPublished(absl::StatusOr<store::FileRecord> record) {
     return;
   }
   if (absl::IsUnavailable(record.status())) {
-    // The store has stopped, and only its next start tells which way this went: nothing more can be recorded.
+    // The store has stopped, and only its next start tells which way this went: nothing more can be
+    // recorded.
     parts_.host.RaiseAlarm("disk-failing", record.status().message(), order_->file_id.text());
-    Tell(FinalBody(wire::PUT_FILE, wire::FAILURE,
-                   absl::StrCat("it is not known whether the file was stored: ",
-                                record.status().message())));
+    Tell(FinalBody(
+        wire::PUT_FILE, wire::FAILURE,
+        absl::StrCat("it is not known whether the file was stored: ", record.status().message())));
     return;
   }
   if (!absl::IsAlreadyExists(record.status())) {
@@ -244,8 +246,8 @@ void PutFile::OnFoundOther(absl::StatusOr<store::FileRecord> existing) {
 void PutFile::EndTaken(const store::FileRecord& existing, bool same) {
   wire::Body final = Completed(InfoOf(existing), same);
   if (!same) {
-    *final.mutable_response() = MakeResponse(wire::DUPLICATE_FILE_FAILURE,
-                                             "the id is taken by a file with other bytes");
+    *final.mutable_response() =
+        MakeResponse(wire::DUPLICATE_FILE_FAILURE, "the id is taken by a file with other bytes");
   }
   Close(std::move(final));
 }
@@ -268,14 +270,15 @@ void PutFile::Close(wire::Body final) {
   answer.final_body = final_.SerializeAsString();
   store::AuditEvent audit =
       AuditOf(request(), kAction, request().body.put_file_request().file_id(), final_.response());
-  parts_.publisher.Close(std::move(answer), std::move(audit),
-                         [weak = weak_from_this()](const absl::Status& /*how*/) {
-                           // When it cannot be recorded it is told all the same: nothing has changed.
-                           const std::shared_ptr<RequestHandler> self = weak.lock();
-                           if (self == nullptr) return;
-                           auto* put = static_cast<PutFile*>(self.get());
-                           put->Tell(std::move(put->final_));
-                         });
+  parts_.commits.Close(std::move(answer), std::move(audit),
+                       [weak = weak_from_this()](const absl::Status& /*how*/) {
+                         // When it cannot be recorded it is told all the same: nothing has
+                         // changed.
+                         const std::shared_ptr<RequestHandler> self = weak.lock();
+                         if (self == nullptr) return;
+                         auto* put = static_cast<PutFile*>(self.get());
+                         put->Tell(std::move(put->final_));
+                       });
 }
 
 void PutFile::Tell(wire::Body final) {
@@ -305,7 +308,7 @@ void PutFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
 void PutFile::OnTime(absl::Time now) {
   if (!noted_ && now - context_.arrived() >= kNoteAfter && stage_ == Stage::kReceiving) {
     noted_ = true;
-    parts_.publisher.Open(AnswerFor(request(), parts_.loop.clock().WallNow()));
+    parts_.commits.Open(AnswerFor(request(), parts_.loop.clock().WallNow()));
   }
   if (stage_ != Stage::kReceiving) return;
   wire::Progress progress;

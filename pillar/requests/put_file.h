@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PutFile: takes the bytes of a new file under a token, proves them, and publishes them whole or not at all.
+// PutFile: takes the bytes of a new file under a token, proves them, and publishes them whole or
+// not at all.
 #pragma once
 
 #include <memory>
@@ -11,12 +12,15 @@
 
 namespace bitrepo::requests {
 
-// A put that lasts longer than this is noted as under way, so that a death of the pillar leaves a trace of it. A shorter
+// A put that lasts longer than this is noted as under way, so that a death of the pillar leaves a
+// trace of it. A shorter
 // one is only ever recorded with its final.
 inline constexpr absl::Duration kNoteAfter = absl::Seconds(1);
 
-// Ends with one of: OPERATION_COMPLETED (durable, or already held with these bytes), DUPLICATE_FILE_FAILURE,
-// NEW_FILE_CHECKSUM_FAILURE, NO_SPACE, FILE_TRANSFER_FAILURE, EXPIRED, CANCELLED, BUSY, FAILURE. Nothing is stored but in the first.
+// Ends with one of: OPERATION_COMPLETED (durable, or already held with these bytes),
+// DUPLICATE_FILE_FAILURE,
+// NEW_FILE_CHECKSUM_FAILURE, NO_SPACE, FILE_TRANSFER_FAILURE, EXPIRED, CANCELLED, BUSY, FAILURE.
+// Nothing is stored but in the first.
 // Every final is on record before it is told.
 class PutFile final : public RequestHandler {
  public:
@@ -63,12 +67,13 @@ class PutFile final : public RequestHandler {
 
   std::optional<Order> order_;
   Stage stage_ = Stage::kPreparing;
-  std::optional<store::FileRecord> existing_;  // taken before the bytes came; only they can tell whether it is the same
+  std::optional<store::FileRecord>
+      existing_;  // taken before the bytes came; only they can tell whether it is the same
   std::unique_ptr<Grant> grant_;
-  std::optional<store::StagedFile::Facts> facts_;              // of the bytes being published
-  wire::Body final_;                                           // recorded, to be told
+  std::optional<store::StagedFile::Facts> facts_;             // of the bytes being published
+  wire::Body final_;                                          // recorded, to be told
   absl::AnyInvocable<void(wire::ResponseInfo)> tell_sender_;  // of its COMMIT
-  std::optional<wire::ResponseInfo> withdrawn_;                // to end with, when a worker comes back
+  std::optional<wire::ResponseInfo> withdrawn_;  // to end with, when a worker comes back
   bool noted_ = false;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bodies that a pillar answers with, and how what the store says becomes what the protocol says.
+// The bodies that a pillar answers with, and how what the store says becomes what the protocol
+// says.
 #pragma once
 
 #include <string>
@@ -26,7 +27,8 @@ wire::Body FinalBody(wire::Operation operation, wire::ResponseCode code, absl::s
 // True for operations whose final is recorded: a repeat must not do them again.
 bool ChangesFiles(wire::Operation operation);
 
-// The code for a store that could not do its job: NO_SPACE, DATA_LOSS, FILE_NOT_FOUND_FAILURE ...; FAILURE where the
+// The code for a store that could not do its job: NO_SPACE, DATA_LOSS, FILE_NOT_FOUND_FAILURE ...;
+// FAILURE where the
 // fault is the store's own.
 wire::ResponseCode CodeOfStore(const absl::Status& status);
 

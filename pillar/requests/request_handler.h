@@ -22,7 +22,7 @@
 #include "channel/channel.h"
 #include "channel/transfer/token.h"
 #include "pillar/requests/gauge.h"
-#include "pillar/requests/publisher.h"
+#include "pillar/requests/group_commit.h"
 #include "pillar/store/file_store.h"
 
 namespace bitrepo::requests {
@@ -31,7 +31,7 @@ namespace bitrepo::requests {
 class Host {
  public:
   struct Vitals {
-    uint32_t queue = 0;                        // requests under way
+    uint32_t queue = 0;  // requests under way
     bool bus_up = false;
     absl::Time started;                        // monotonic
     std::optional<store::StoreReport> report;  // the last self-check; nothing before the first
@@ -47,7 +47,8 @@ class Host {
 };
 
 // What all requests of one pillar stand on.
-// Lifetime: outlives the handlers; loop, channel, store and workers outlive the work handlers have given away.
+// Lifetime: outlives the handlers; loop, channel, store and workers outlive the work handlers have
+//           given away.
 struct RequestParts {
   runtime::EventLoop& loop;
   channel::Channel& channel;
@@ -55,15 +56,15 @@ struct RequestParts {
   store::FileStore& store;
   runtime::WorkerPool& workers;
   base::Random& random;
-  Publisher& publisher;
+  GroupCommit& commits;
   std::shared_ptr<Gauge> gauge;
   Host& host;
 
-  std::string self;                         // component id
+  std::string self;  // component id
   std::string program_version;
   std::vector<std::string> data_endpoints;  // empty: where the channel listens
   uint64_t keep_free_bytes = 0;
-  absl::Duration transfer_idle;             // a transfer without a byte for so long has failed
+  absl::Duration transfer_idle;  // a transfer without a byte for so long has failed
 };
 
 // Where a handler reports. Loop-confined; after Finished nothing may be reported.
@@ -90,7 +91,8 @@ class RequestHandler : public std::enable_shared_from_this<RequestHandler> {
   RequestHandler& operator=(const RequestHandler&) = delete;
 
   virtual void Start() = 0;
-  // The asker withdraws it, or the pillar stops: ends with `code` unless the effect can no longer be held back.
+  // The asker withdraws it, or the pillar stops: ends with `code` unless the effect can no longer
+  // be held back.
   virtual void Cancel(wire::ResponseCode code, absl::string_view reason) = 0;
   // About once a second: reports how far it is, and ends what has stood still too long.
   virtual void OnTime(absl::Time now) = 0;
@@ -98,7 +100,8 @@ class RequestHandler : public std::enable_shared_from_this<RequestHandler> {
  protected:
   const protocol::Envelope& request() const { return context_.request(); }
 
-  // Runs `work` on a worker, then `next` of this handler with its result, on the loop; never when the handler is gone.
+  // Runs `work` on a worker, then `next` of this handler with its result, on the loop; never when
+  // the handler is gone.
   // `work` must not touch the handler.
   template <typename Self, typename Work, typename Result>
   absl::Status RunThen(runtime::Lane lane, Work work, void (Self::*next)(Result)) {

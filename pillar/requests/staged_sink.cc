@@ -81,7 +81,8 @@ StagedSink::StagedSink(std::unique_ptr<store::StagedFile> staged,
                        std::optional<base::Algorithm> also, runtime::WorkerPool& workers,
                        const base::Clock& clock, std::shared_ptr<Gauge> gauge,
                        absl::AnyInvocable<void(SealedPut)> sealed)
-    : shared_(std::make_shared<Shared>(std::move(staged), also, clock, std::move(gauge), std::move(sealed))),
+    : shared_(std::make_shared<Shared>(std::move(staged), also, clock, std::move(gauge),
+                                       std::move(sealed))),
       line_(std::make_shared<WorkLine>(workers, runtime::Lane::kWrite)) {}
 
 StagedSink::~StagedSink() = default;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the bytes of a put go: into a staged file, hashed on the way, sealed when the sender commits.
+// Where the bytes of a put go: into a staged file, hashed on the way, sealed when the sender
+// commits.
 #pragma once
 
 #include <cstdint>
@@ -19,20 +20,23 @@ namespace bitrepo::requests {
 
 // A put whose sender has said that this is all.
 struct SealedPut {
-  absl::Status status;                         // why it could not be sealed
-  std::unique_ptr<store::StagedFile> staged;   // with status OK
+  absl::Status status;                            // why it could not be sealed
+  std::unique_ptr<store::StagedFile> staged;      // with status OK
   std::optional<store::StagedFile::Facts> facts;  // of the bytes that are here; with status OK
-  std::optional<base::Digest> also;            // by the other algorithm that was asked for
-  uint64_t committed_size_bytes = 0;           // what the sender vouches for
+  std::optional<base::Digest> also;               // by the other algorithm that was asked for
+  uint64_t committed_size_bytes = 0;              // what the sender vouches for
   std::optional<base::Digest> committed_sha256;
   absl::AnyInvocable<void(wire::ResponseInfo)> done;  // tells the sender; exactly once
 };
 
-// Threads:  called on the channel's loop; the staged file is only touched on workers, one piece of work at a time.
-// Lifetime: held by the channel until the grant ends; workers and clock outlive the work given away.
+// Threads:  called on the channel's loop; the staged file is only touched on workers, one piece of
+//           work at a time.
+// Lifetime: held by the channel until the grant ends; workers and clock outlive the work given
+//           away.
 class StagedSink final : public channel::Sink {
  public:
-  // `also`: hashed in the same pass, beside SHA-256. `sealed` is called on a worker (or, when no worker takes it, on the
+  // `also`: hashed in the same pass, beside SHA-256. `sealed` is called on a worker (or, when no
+  // worker takes it, on the
   // channel's loop), once for each Commit.
   StagedSink(std::unique_ptr<store::StagedFile> staged, std::optional<base::Algorithm> also,
              runtime::WorkerPool& workers, const base::Clock& clock, std::shared_ptr<Gauge> gauge,

@@ -5,7 +5,8 @@
 
 namespace bitrepo::requests {
 
-// Only ever touched by the work of one line, which is one piece at a time; the file itself is thread-safe.
+// Only ever touched by the work of one line, which is one piece at a time; the file itself is
+// thread-safe.
 struct StoredSource::Shared {
   std::shared_ptr<store::StoredFile> file;
   const base::Clock& clock;

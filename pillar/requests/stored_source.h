@@ -17,7 +17,8 @@
 namespace bitrepo::requests {
 
 // Threads:  called on the channel's loop; reads run on workers, one at a time.
-// Lifetime: held by the channel until the grant ends; workers and clock outlive the work given away.
+// Lifetime: held by the channel until the grant ends; workers and clock outlive the work given
+//           away.
 class StoredSource final : public channel::Source {
  public:
   // `damaged` is told of each read that fails its record, on a worker.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The disk work of one transfer, one piece at a time and in order, holding at most one place in a lane.
+// The disk work of one transfer, one piece at a time and in order, holding at most one place in a
+// lane.
 #pragma once
 
 #include <deque>
@@ -18,7 +19,8 @@ namespace bitrepo::requests {
 // Lifetime: held by shared_ptr; what was added runs even when the last other holder is gone.
 class WorkLine : public std::enable_shared_from_this<WorkLine> {
  public:
-  // Called exactly once: with OK on a worker, or, when the lane takes nothing, with kResourceExhausted on any thread.
+  // Called exactly once: with OK on a worker, or, when the lane takes nothing, with
+  // kResourceExhausted on any thread.
   using Work = absl::AnyInvocable<void(absl::Status)>;
 
   WorkLine(runtime::WorkerPool& workers, runtime::Lane lane) : workers_(workers), lane_(lane) {}

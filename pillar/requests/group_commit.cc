@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pillar/requests/publisher.h"
+#include "pillar/requests/group_commit.h"
 
 #include <algorithm>
 #include <string>
@@ -16,12 +16,12 @@ constexpr absl::Duration kFullLanePause = absl::Milliseconds(20);
 
 struct WaitingPut {
   store::Publication publication;
-  Publisher::Published done;
+  GroupCommit::Published done;
 };
 struct WaitingClose {
   store::Answer answer;
   store::AuditEvent audit;
-  Publisher::Closed done;
+  GroupCommit::Closed done;
 };
 
 // What one pass of a worker makes durable.
@@ -84,7 +84,7 @@ std::vector<T> TakeFront(std::vector<T>& from, size_t count) {
 
 }  // namespace
 
-struct Publisher::State : std::enable_shared_from_this<State> {
+struct GroupCommit::State : std::enable_shared_from_this<State> {
   State(runtime::EventLoop& loop_in, runtime::WorkerPool& workers_in, store::FileStore& store_in)
       : loop(loop_in), workers(workers_in), store(store_in) {}
 
@@ -103,19 +103,19 @@ struct Publisher::State : std::enable_shared_from_this<State> {
     group->audits = TakeFront(audits, kGroupMax);
     if (audits.empty()) audits_due = false;
     writing = true;
-    const absl::Status taken = workers.Submit(
-        runtime::Lane::kWrite, runtime::StrandId::kNone,
-        [group, store_ptr = &store, loop_ptr = &loop, weak = weak_from_this()] {
-          group->Write(*store_ptr);
-          loop_ptr->Post([group, weak] {
-            const std::shared_ptr<State> self = weak.lock();
-            if (self == nullptr) return;
-            self->writing = false;
-            ++self->groups;
-            self->Pump();  // the next group is on its way while these are told
-            group->Tell();
-          });
-        });
+    const absl::Status taken =
+        workers.Submit(runtime::Lane::kWrite, runtime::StrandId::kNone,
+                       [group, store_ptr = &store, loop_ptr = &loop, weak = weak_from_this()] {
+                         group->Write(*store_ptr);
+                         loop_ptr->Post([group, weak] {
+                           const std::shared_ptr<State> self = weak.lock();
+                           if (self == nullptr) return;
+                           self->writing = false;
+                           ++self->groups;
+                           self->Pump();  // the next group is on its way while these are told
+                           group->Tell();
+                         });
+                       });
     if (!taken.ok()) PutBack(*group);
   }
 
@@ -166,31 +166,31 @@ struct Publisher::State : std::enable_shared_from_this<State> {
   uint64_t audit_rows_dropped = 0;
 };
 
-Publisher::Publisher(runtime::EventLoop& loop, runtime::WorkerPool& workers,
-                     store::FileStore& store)
+GroupCommit::GroupCommit(runtime::EventLoop& loop, runtime::WorkerPool& workers,
+                         store::FileStore& store)
     : state_(std::make_shared<State>(loop, workers, store)) {}
 
-Publisher::~Publisher() = default;
+GroupCommit::~GroupCommit() = default;
 
-void Publisher::Publish(store::Publication publication, Published done) {
+void GroupCommit::Publish(store::Publication publication, Published done) {
   state_->opens.erase(publication.answer.key);
   state_->puts.push_back({std::move(publication), std::move(done)});
   state_->Pump();
 }
 
-void Publisher::Close(store::Answer answer, store::AuditEvent audit, Closed done) {
+void GroupCommit::Close(store::Answer answer, store::AuditEvent audit, Closed done) {
   state_->opens.erase(answer.key);
   state_->closes.push_back({std::move(answer), std::move(audit), std::move(done)});
   state_->Pump();
 }
 
-void Publisher::Open(store::Answer answer) {
+void GroupCommit::Open(store::Answer answer) {
   const store::AnswerKey key = answer.key;
   state_->opens.insert_or_assign(key, std::move(answer));
   state_->Pump();
 }
 
-void Publisher::Audit(store::AuditEvent event) {
+void GroupCommit::Audit(store::AuditEvent event) {
   if (state_->audits.size() >= kAuditWaitingMax) {
     ++state_->audit_rows_dropped;
     return;
@@ -199,16 +199,16 @@ void Publisher::Audit(store::AuditEvent event) {
   state_->WaitForCompany();
 }
 
-void Publisher::Flush() {
+void GroupCommit::Flush() {
   state_->audits_due = !state_->audits.empty();
   state_->Pump();
 }
 
-size_t Publisher::waiting() const { return state_->puts.size() + state_->closes.size(); }
-bool Publisher::idle() const {
+size_t GroupCommit::waiting() const { return state_->puts.size() + state_->closes.size(); }
+bool GroupCommit::idle() const {
   return !state_->writing && state_->NothingIsDue() && state_->audits.empty();
 }
-uint64_t Publisher::groups() const { return state_->groups; }
-uint64_t Publisher::audit_rows_dropped() const { return state_->audit_rows_dropped; }
+uint64_t GroupCommit::groups() const { return state_->groups; }
+uint64_t GroupCommit::audit_rows_dropped() const { return state_->audit_rows_dropped; }
 
 }  // namespace bitrepo::requests
