@@ -34,7 +34,7 @@ absl::Time Asker::Deadline(absl::Time last_word, absl::Duration patience) const 
 }
 
 void Resends::Restart(absl::Duration first, absl::Time now, base::Random& random) {
-  pause_ = first;
+  pause_ = std::max(first, absl::Milliseconds(1));  // never two at one instant
   at_ = now + random.Jitter(pause_);
 }
 

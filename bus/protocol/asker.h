@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of one conversation share: how its messages are made, when they are sent again, and how the bus does.
+// What the parts of one conversation share: how its messages are made, when they are sent again,
+// and how the bus does.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +23,10 @@ struct Asker {
   absl::Time settled_at = absl::InfinitePast();  // until then who is not connected may well return
   ConversationCounters counters;
 
-  absl::StatusOr<Envelope> Make(wire::Kind kind, Destination destination, wire::Body body, absl::Time now);
-  // When `patience` of silence since `last_word` is over: the absence of the coordinator is not held against the
-  // contributor, but many short absences do not add up to more than one long one.
+  absl::StatusOr<Envelope> Make(wire::Kind kind, Destination destination, wire::Body body,
+                                absl::Time now);
+  // When `patience` of silence since `last_word` is over: the absence of the coordinator is not
+  // held against the contributor, but many short absences do not add up to more than one long one.
   absl::Time Deadline(absl::Time last_word, absl::Duration patience) const;
 };
 

@@ -40,8 +40,7 @@ void ExamineShared(const wire::Header& header, const wire::Body& body, const Kin
   rules.Require(!progress || body.progress().phase() != wire::PHASE_UNSPECIFIED, "field",
                 "progress.phase is missing");
   const OperationRow* operation = FindOperation(header.operation());
-  const bool may_page =
-      header.kind() == wire::REQUEST && operation != nullptr && operation->paged;
+  const bool may_page = header.kind() == wire::REQUEST && operation != nullptr && operation->paged;
   rules.Require(!body.has_page() || may_page, "page", "page is set where there is no list");
   if (body.page().cursor().size() > kCursorBytesMax) {
     rules.Require(false, "page", "page.cursor is too long");
@@ -64,10 +63,10 @@ void ExamineOperation(const wire::Header& header, FieldRules& rules) {
   }
   const OperationRow* operation = FindOperation(header.operation());
   if (operation == nullptr || operation->request == Content::CONTENT_NOT_SET) {
-    rules.Require(false, "operation",
-                  absl::StrCat("the operation ", OperationWord(header.operation()),
-                               " is not supported here"),
-                  wire::REQUEST_NOT_SUPPORTED);
+    rules.Require(
+        false, "operation",
+        absl::StrCat("the operation ", OperationWord(header.operation()), " is not supported here"),
+        wire::REQUEST_NOT_SUPPORTED);
   }
 }
 

@@ -25,9 +25,9 @@ void ExamineHello(const wire::Header& header, const wire::Hello& hello, FieldRul
   rules.Name("hello.session_id", hello.session_id());
   rules.Require(hello.component_id() == header.from(), "field",
                 "hello.component_id is not header.from");
-  rules.Require(hello.kind() != wire::COMPONENT_KIND_UNSPECIFIED &&
-                    wire::ComponentKind_IsValid(hello.kind()),
-                "field", "hello.kind is missing or not known");
+  rules.Require(
+      hello.kind() != wire::COMPONENT_KIND_UNSPECIFIED && wire::ComponentKind_IsValid(hello.kind()),
+      "field", "hello.kind is missing or not known");
   ExamineNames("hello.collections", hello.collections(), kCollectionsMax, rules);
   rules.Text("hello.program_version", hello.program_version(), kWordBytesMax);
   if (hello.kind() == wire::PILLAR) {
@@ -46,7 +46,8 @@ void ExamineWelcome(const wire::Welcome& welcome, FieldRules& rules) {
   rules.Text("welcome.watch_endpoint", welcome.watch_endpoint(), kEndpointBytesMax);
   rules.Uuid("welcome.coordinator_run", welcome.coordinator_run());
   rules.Require(welcome.heartbeat_ms() > 0 && welcome.gone_after_ms() > welcome.heartbeat_ms(),
-                "field", "welcome.gone_after_ms must be more than welcome.heartbeat_ms, that more than 0");
+                "field",
+                "welcome.gone_after_ms must be more than welcome.heartbeat_ms, that more than 0");
 }
 
 void ExamineRoster(const wire::RosterReply& roster, FieldRules& rules) {
@@ -101,7 +102,8 @@ void ExamineStatus(const wire::GetStatusFinal& status, FieldRules& rules) {
   rules.Text("status.version", status.version(), kWordBytesMax);
   rules.Count("status.dropped_frames", static_cast<int>(status.dropped_frames_size()),
               kDropCausesMax);
-  // The map iterates in no order: the words are put in one, so that the objection is always the same.
+  // The map iterates in no order: the words are put in one, so that the objection is always the
+  // same.
   std::set<std::string> causes;
   for (const auto& [cause, count] : status.dropped_frames()) {
     causes.insert(cause);
@@ -116,8 +118,8 @@ void ExamineGetChecksums(const wire::GetChecksumsRequest& request, FieldRules& r
   rules.Checksums(request.checksums());
   const bool ranged = request.has_offset() || request.has_length();
   rules.Require(!ranged || request.files().has_file_id(), "range", "a range is of one file only");
-  rules.Range(request.offset(), request.has_length() ? std::optional(request.length())
-                                                     : std::nullopt);
+  rules.Range(request.offset(),
+              request.has_length() ? std::optional(request.length()) : std::nullopt);
 }
 
 void ExamineRange(const wire::FileRange& range, FieldRules& rules) {

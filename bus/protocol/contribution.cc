@@ -37,8 +37,8 @@ struct Contribution::State {
 
   absl::Time WallAt(absl::Time now) const { return spec.wall_start + (now - started); }
 
-  void Send(wire::Kind kind, wire::Body body, std::string token, const Envelope& to,
-            absl::Time now, ContributionOutbox& out) {
+  void Send(wire::Kind kind, wire::Body body, std::string token, const Envelope& to, absl::Time now,
+            ContributionOutbox& out) {
     out.messages.push_back(
         MakeReply(spec, to, kind, std::move(body), std::move(token), WallAt(now), random));
   }
@@ -59,7 +59,8 @@ struct Contribution::State {
     wire::Progress& kept = *report.mutable_progress();
     progress.set_bytes_done(std::max(progress.bytes_done(), kept.bytes_done()));
     if (state == ContributionState::kNew || progress.phase() == wire::PHASE_UNSPECIFIED) {
-      progress.set_phase(kept.phase());  // before it is accepted it waits, whatever the host calls it
+      progress.set_phase(
+          kept.phase());  // before it is accepted it waits, whatever the host calls it
     }
     kept = std::move(progress);
     untold = true;
@@ -112,8 +113,7 @@ Contribution::Contribution(ContributionSpec spec, Envelope request, absl::Time n
 }
 
 Contribution Contribution::Recorded(ContributionSpec spec, Envelope request, wire::Body final,
-                                    absl::Time now, base::Random& random,
-                                    ContributionOutbox& out) {
+                                    absl::Time now, base::Random& random, ContributionOutbox& out) {
   auto state = std::make_unique<State>(std::move(spec), std::move(request), now, random);
   state->state = ContributionState::kFinished;
   state->final = std::move(final);
@@ -123,8 +123,8 @@ Contribution Contribution::Recorded(ContributionSpec spec, Envelope request, wir
 }
 
 void Contribution::OnRepeat(const Envelope& repeat, absl::Time now, ContributionOutbox& out) {
-  const bool same = KeyOf(repeat) == KeyOf(state_->request) &&
-                    BodyDigest(repeat) == state_->body_digest;
+  const bool same =
+      KeyOf(repeat) == KeyOf(state_->request) && BodyDigest(repeat) == state_->body_digest;
   if (state_->Step(same ? ContributionEvent::kRepeat : ContributionEvent::kConflict) ==
       ContributionAction::kRefuse) {
     state_->Conflict(repeat, now, out);

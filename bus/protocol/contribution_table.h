@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a contribution does in each state at each event: the table that the code runs, the tests walk and docs/spec/ shows.
+// What a contribution does in each state at each event: the table that the code runs, the tests
+// walk and docs/spec/ shows.
 #pragma once
 
 #include <array>
@@ -18,12 +19,12 @@ enum class ContributionState {
 inline constexpr size_t kContributionStates = 4;
 
 enum class ContributionEvent {
-  kAccepted,   // the host accepts the work
-  kProgress,   // the host reports
-  kFinished,   // the host gives the final
-  kRepeat,     // the same request again
-  kConflict,   // the same ids with another body
-  kCancel,     // the asker withdraws it
+  kAccepted,    // the host accepts the work
+  kProgress,    // the host reports
+  kFinished,    // the host gives the final
+  kRepeat,      // the same request again
+  kConflict,    // the same ids with another body
+  kCancel,      // the asker withdraws it
   kTimeToTell,  // a heartbeat, or a report that waited its turn
 };
 inline constexpr size_t kContributionEvents = 7;
@@ -63,7 +64,8 @@ constexpr ContributionCell CellOf(ContributionState state, ContributionEvent eve
 
 // As docs/spec/ writes them.
 constexpr absl::string_view NameOf(ContributionState state) {
-  constexpr std::array<absl::string_view, kContributionStates> kNames = {"new", "working", "stopping", "finished"};
+  constexpr std::array<absl::string_view, kContributionStates> kNames = {"new", "working",
+                                                                         "stopping", "finished"};
   return kNames[static_cast<size_t>(state)];
 }
 constexpr absl::string_view NameOf(ContributionEvent event) {
@@ -72,7 +74,8 @@ constexpr absl::string_view NameOf(ContributionEvent event) {
   return kNames[static_cast<size_t>(event)];
 }
 constexpr absl::string_view NameOf(ContributionAction action) {
-  constexpr std::array<absl::string_view, 7> kNames = {"ignore", "keep", "tell", "end", "last word", "refuse", "stop"};
+  constexpr std::array<absl::string_view, 7> kNames = {"ignore",    "keep",   "tell", "end",
+                                                       "last word", "refuse", "stop"};
   return kNames[static_cast<size_t>(action)];
 }
 

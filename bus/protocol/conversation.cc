@@ -14,7 +14,8 @@ namespace {
 
 using Result = ContributorResult::State;
 
-// The name under which the coordinator's answers stand in the outcome: its id is not known before it answers.
+// The name under which the coordinator's answers stand in the outcome: its id is not known before
+// it answers.
 const base::ComponentId& TheCoordinator() {
   static const base::ComponentId kName = *base::ComponentId::Parse("coordinator");
   return kName;
@@ -52,7 +53,8 @@ void Conversation::State::Fire(PhaseEvent event, absl::Time now, ConversationOut
   phase = cell.next;
   switch (cell.action) {
     case PhaseAction::kIgnore:
-      asker.counters.ignored += event == PhaseEvent::kLegMoved || event == PhaseEvent::kBusUp ? 0 : 1;
+      asker.counters.ignored +=
+          event == PhaseEvent::kLegMoved || event == PhaseEvent::kBusUp ? 0 : 1;
       return;
     case PhaseAction::kNote:
       return Note(event, *message, now, out);
@@ -122,10 +124,10 @@ void Conversation::State::NoteReply(const Envelope& message, ConversationOutbox&
       break;
   }
   const wire::ResponseInfo& response = message.body.response();
-  out.events.push_back({IsRefusal(response.code()) ? EventKind::kComponentFailed
-                                                   : EventKind::kComponentIdentified,
-                        message.header.from(), response.code(), response.text(),
-                        std::make_shared<const Envelope>(message)});
+  out.events.push_back(
+      {IsRefusal(response.code()) ? EventKind::kComponentFailed : EventKind::kComponentIdentified,
+       message.header.from(), response.code(), response.text(),
+       std::make_shared<const Envelope>(message)});
 }
 
 // Where contributors are tried one after another, one that identifies late is one more to try.
@@ -195,9 +197,9 @@ void Conversation::State::Record(const Leg& leg) {
 
 void Conversation::State::End(ConversationOutbox& out) {
   Judge(asker.spec, cancelled, trouble, outcome);
-  out.events.push_back({outcome.verdict == Verdict::kSuccess ? EventKind::kComplete
-                                                             : EventKind::kFailed,
-                        "", outcome.code, outcome.text, nullptr});
+  out.events.push_back(
+      {outcome.verdict == Verdict::kSuccess ? EventKind::kComplete : EventKind::kFailed, "",
+       outcome.code, outcome.text, nullptr});
 }
 
 Leg* Conversation::State::FindLeg(const base::ComponentId& component) {
@@ -229,8 +231,9 @@ void Conversation::State::OnLegMessage(const Envelope& message, absl::Time now,
   const bool from_contributor = kind == wire::PROGRESS || kind == wire::FINAL;
   const bool from_broker = kind == wire::UNDELIVERED || kind == wire::REFUSED;
   for (auto& [component, leg] : legs) {
-    if (leg->Owns(message) && (from_broker || (from_contributor && (asker.spec.to_coordinator ||
-                                               message.header.from() == component.text())))) {
+    if (leg->Owns(message) &&
+        (from_broker || (from_contributor && (asker.spec.to_coordinator ||
+                                              message.header.from() == component.text())))) {
       Leg* const owner = leg.get();
       OnLeg(owner, now, out, [&](Leg& it) { it.OnMessage(message, now, out); });
       return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose turn it is: all at once, the first and then the rest, or one after another until one has done it.
+// Whose turn it is: all at once, the first and then the rest, or one after another until one has
+// done it.
 #include <algorithm>
 #include <utility>
 
@@ -14,7 +15,8 @@ namespace {
 
 using Result = ContributorResult::State;
 
-// What one contributor says of the file itself, not of its own state: asking the others would split them.
+// What one contributor says of the file itself, not of its own state: asking the others would split
+// them.
 bool StopsTheRest(wire::ResponseCode code) {
   return code == wire::DUPLICATE_FILE_FAILURE || code == wire::CONFLICT;
 }
@@ -123,7 +125,8 @@ void Conversation::State::AskNext(absl::Time now, ConversationOutbox& out) {
   queue.pop_front();
   absl::StatusOr<Envelope> request = MakeRequest(component, "", now);
   if (!request.ok()) {
-    Fail(component, MakeInfo(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, request.status().message()), out);
+    Fail(component, MakeInfo(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, request.status().message()),
+         out);
     return;
   }
   const bool holds_on = asker.spec.reach != Reach::kOne || queue.empty();
@@ -139,15 +142,16 @@ absl::StatusOr<Envelope> Conversation::State::MakeRequest(const base::ComponentI
   if (!cursor.empty()) {
     body.mutable_page()->set_cursor(cursor);
   }
-  const Destination destination =
-      asker.spec.to_coordinator ? Destination{Destination::Kind::kCoordinator, ""}
-                                : Destination{Destination::Kind::kPillar, component.text()};
+  const Destination destination = asker.spec.to_coordinator
+                                      ? Destination{Destination::Kind::kCoordinator, ""}
+                                      : Destination{Destination::Kind::kPillar, component.text()};
   return asker.Make(wire::REQUEST, destination, std::move(body), now);
 }
 
 void Conversation::State::RefuseRest(const base::ComponentId& who, wire::ResponseCode code,
                                      ConversationOutbox& out) {
-  const std::string text = absl::StrCat("not asked, since ", who.text(), " answered ", NameOf(code));
+  const std::string text =
+      absl::StrCat("not asked, since ", who.text(), " answered ", NameOf(code));
   while (!queue.empty()) {
     const base::ComponentId component = queue.front();
     queue.pop_front();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of a conversation: its phase, its legs, and whose turn it is. Only conversation*.cc include this.
+// The inside of a conversation: its phase, its legs, and whose turn it is. Only conversation*.cc
+// include this.
 #pragma once
 
 #include <deque>
@@ -29,7 +30,8 @@ struct Conversation::State {
         identification(asker) {}
 
   void Begin(absl::Time now, ConversationOutbox& out);
-  void Fire(PhaseEvent event, absl::Time now, ConversationOutbox& out, const Envelope* message = nullptr);
+  void Fire(PhaseEvent event, absl::Time now, ConversationOutbox& out,
+            const Envelope* message = nullptr);
   void Note(PhaseEvent event, const Envelope& message, absl::Time now, ConversationOutbox& out);
   void NoteReply(const Envelope& message, ConversationOutbox& out);
   void NoteLate(const Envelope& message, ConversationOutbox& out);
@@ -41,7 +43,8 @@ struct Conversation::State {
   void ProceedOneByOne(absl::Time now, ConversationOutbox& out);
   void AskAll(absl::Time now, ConversationOutbox& out);
   void AskNext(absl::Time now, ConversationOutbox& out);
-  absl::StatusOr<Envelope> MakeRequest(const base::ComponentId& component, const std::string& cursor, absl::Time now);
+  absl::StatusOr<Envelope> MakeRequest(const base::ComponentId& component,
+                                       const std::string& cursor, absl::Time now);
   void RefuseRest(const base::ComponentId& who, wire::ResponseCode code, ConversationOutbox& out);
   void Fail(const base::ComponentId& component, wire::ResponseInfo why, ConversationOutbox& out);
   void Record(const Leg& leg);
@@ -70,7 +73,7 @@ struct Conversation::State {
   std::deque<base::ComponentId> queue;  // to be asked, in this order
   bool gate_open = false;               // kFirstThenRest: the first has taken it up
   bool cancelled = false;
-  wire::ResponseInfo trouble;           // what to tell where no contributor has anything to tell
+  wire::ResponseInfo trouble;  // what to tell where no contributor has anything to tell
   Outcome outcome;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the asking side does in each state at each event, for one primitive with one contributor (a leg) and for the
-// conversation as a whole: the tables that the code runs, the tests walk and docs/spec/ shows.
+// What the asking side does in each state at each event, for one primitive with one contributor (a
+// leg) and for the conversation as a whole: the tables that the code runs, the tests walk and
+// docs/spec/ shows.
 #pragma once
 
 #include <array>
@@ -19,21 +20,21 @@ enum class LegState {
   kWithdrawn,  // CANCEL was sent, the final is still owed
   kDone,
   kFailed,
-  kUnknown,    // asked, and no final
+  kUnknown,  // asked, and no final
 };
 inline constexpr size_t kLegStates = 8;
 
 enum class LegEvent {
   kProgress,
-  kCompleted,       // a final that says done
-  kPage,            // a final that says done, with a next cursor
-  kRefusal,         // a final that says anything else
-  kUnreached,       // not connected, and no copy of the request can have reached it
-  kLost,            // not connected, and a copy may have reached it
-  kAwayForNow,      // not connected, but it may well return
-  kTurnedAway,      // the broker refused the message for good
-  kPostponed,       // the broker refused it for now
-  kActivity,        // its bytes move on the data channel
+  kCompleted,   // a final that says done
+  kPage,        // a final that says done, with a next cursor
+  kRefusal,     // a final that says anything else
+  kUnreached,   // not connected, and no copy of the request can have reached it
+  kLost,        // not connected, and a copy may have reached it
+  kAwayForNow,  // not connected, but it may well return
+  kTurnedAway,  // the broker refused the message for good
+  kPostponed,   // the broker refused it for now
+  kActivity,    // its bytes move on the data channel
   kResendDue,
   kPatienceOver,
   kBusUp,
@@ -45,20 +46,20 @@ enum class LegEvent {
 inline constexpr size_t kLegEvents = 17;
 
 enum class LegAction {
-  kIgnore,     // counted, nothing else
-  kWait,       // nothing
-  kReport,     // the progress is told
-  kComplete,   // done
-  kTurnPage,   // the page is told
-  kFail,       // failed
-  kLose,       // unknown
-  kGiveUp,     // unknown, and CANCEL is sent in case it still hears
-  kHold,       // asks again each second until it is back, or not expected back
-  kWarn,       // told, nothing else
-  kResend,     // the request, or its CANCEL, again byte for byte
-  kWithdraw,   // CANCEL
-  kDrop,       // CANCEL, and failed at once
-  kAsk,        // a new request for the next page
+  kIgnore,    // counted, nothing else
+  kWait,      // nothing
+  kReport,    // the progress is told
+  kComplete,  // done
+  kTurnPage,  // the page is told
+  kFail,      // failed
+  kLose,      // unknown
+  kGiveUp,    // unknown, and CANCEL is sent in case it still hears
+  kHold,      // asks again each second until it is back, or not expected back
+  kWarn,      // told, nothing else
+  kResend,    // the request, or its CANCEL, again byte for byte
+  kWithdraw,  // CANCEL
+  kDrop,      // CANCEL, and failed at once
+  kAsk,       // a new request for the next page
 };
 inline constexpr size_t kLegActions = 14;
 
@@ -74,23 +75,23 @@ using Row = std::array<LegCell, kLegEvents>;
 
 // The two states in which it is asked and expected to answer differ only in their names.
 constexpr Row Open(S self) {
-  return {{{S::kWorking, A::kReport},    // progress
-           {S::kDone, A::kComplete},     // completed
-           {S::kPaged, A::kTurnPage},    // page
-           {S::kFailed, A::kFail},       // refusal
-           {S::kFailed, A::kFail},       // unreached
-           {S::kUnknown, A::kLose},      // lost
-           {S::kAway, A::kHold},         // away for now
-           {S::kFailed, A::kFail},       // turned away
-           {self, A::kWarn},             // postponed
-           {self, A::kWait},             // activity
-           {self, A::kResend},           // resend due
-           {S::kUnknown, A::kGiveUp},    // patience over
-           {self, A::kResend},           // bus up
+  return {{{S::kWorking, A::kReport},      // progress
+           {S::kDone, A::kComplete},       // completed
+           {S::kPaged, A::kTurnPage},      // page
+           {S::kFailed, A::kFail},         // refusal
+           {S::kFailed, A::kFail},         // unreached
+           {S::kUnknown, A::kLose},        // lost
+           {S::kAway, A::kHold},           // away for now
+           {S::kFailed, A::kFail},         // turned away
+           {self, A::kWarn},               // postponed
+           {self, A::kWait},               // activity
+           {self, A::kResend},             // resend due
+           {S::kUnknown, A::kGiveUp},      // patience over
+           {self, A::kResend},             // bus up
            {S::kWithdrawn, A::kWithdraw},  // transfer failed
-           {S::kFailed, A::kDrop},       // fetch failed
+           {S::kFailed, A::kDrop},         // fetch failed
            {S::kWithdrawn, A::kWithdraw},  // cancel
-           {self, A::kIgnore}}};         // next page
+           {self, A::kIgnore}}};           // next page
 }
 constexpr Row Away() {
   Row row = Open(S::kAway);
@@ -117,23 +118,23 @@ constexpr Row Paged() {
 }
 constexpr Row Withdrawn() {
   constexpr S kSelf = S::kWithdrawn;
-  return {{{kSelf, A::kWait},          // progress
-           {S::kDone, A::kComplete},   // completed
-           {S::kFailed, A::kFail},     // page
-           {S::kFailed, A::kFail},     // refusal
-           {S::kFailed, A::kFail},     // unreached
-           {S::kUnknown, A::kLose},    // lost
-           {kSelf, A::kWait},          // away for now
-           {S::kUnknown, A::kLose},    // turned away
-           {kSelf, A::kWarn},          // postponed
-           {kSelf, A::kWait},          // activity
-           {kSelf, A::kResend},        // resend due
-           {S::kUnknown, A::kLose},    // patience over
-           {kSelf, A::kResend},        // bus up
-           {kSelf, A::kIgnore},        // transfer failed
-           {kSelf, A::kIgnore},        // fetch failed
-           {kSelf, A::kWait},          // cancel
-           {kSelf, A::kIgnore}}};      // next page
+  return {{{kSelf, A::kWait},         // progress
+           {S::kDone, A::kComplete},  // completed
+           {S::kFailed, A::kFail},    // page
+           {S::kFailed, A::kFail},    // refusal
+           {S::kFailed, A::kFail},    // unreached
+           {S::kUnknown, A::kLose},   // lost
+           {kSelf, A::kWait},         // away for now
+           {S::kUnknown, A::kLose},   // turned away
+           {kSelf, A::kWarn},         // postponed
+           {kSelf, A::kWait},         // activity
+           {kSelf, A::kResend},       // resend due
+           {S::kUnknown, A::kLose},   // patience over
+           {kSelf, A::kResend},       // bus up
+           {kSelf, A::kIgnore},       // transfer failed
+           {kSelf, A::kIgnore},       // fetch failed
+           {kSelf, A::kWait},         // cancel
+           {kSelf, A::kIgnore}}};     // next page
 }
 
 inline constexpr std::array<Row, kLegStates> kCells = {
@@ -161,15 +162,15 @@ inline constexpr size_t kPhases = 4;
 enum class PhaseEvent {
   kIdentifyReply,
   kRouted,
-  kUndelivered,      // an identify to one component
-  kTurnedAway,       // the broker refused the identify for good
-  kPostponed,        // the broker refused the identify for now
-  kAllAnswered,      // all that can answer the identify have
+  kUndelivered,  // an identify to one component
+  kTurnedAway,   // the broker refused the identify for good
+  kPostponed,    // the broker refused the identify for now
+  kAllAnswered,  // all that can answer the identify have
   kIdentifyTimeout,
-  kResendDue,        // of the identify
-  kLegMoved,         // something happened to a leg
+  kResendDue,  // of the identify
+  kLegMoved,   // something happened to a leg
   kBusUp,
-  kBusAbsent,        // no coordinator for too long, or too often, to identify anyone
+  kBusAbsent,  // no coordinator for too long, or too often, to identify anyone
   kCancel,
 };
 inline constexpr size_t kPhaseEvents = 12;
@@ -200,18 +201,18 @@ using A = PhaseAction;
 using Row = std::array<PhaseCell, kPhaseEvents>;
 
 inline constexpr Row kIdentifying = {{
-    {P::kIdentifying, A::kNote},        // identify reply
-    {P::kIdentifying, A::kNote},        // routed
-    {P::kIdentifying, A::kNote},        // undelivered
-    {P::kEnded, A::kEnd},               // turned away
-    {P::kIdentifying, A::kWarn},        // postponed
-    {P::kAsking, A::kSelect},           // all answered
-    {P::kAsking, A::kSelectLate},       // identify time-out
-    {P::kIdentifying, A::kResend},      // resend due
-    {P::kIdentifying, A::kIgnore},      // leg moved
-    {P::kIdentifying, A::kResend},      // bus up
-    {P::kEnded, A::kEnd},               // bus absent
-    {P::kEnded, A::kEnd},               // cancel
+    {P::kIdentifying, A::kNote},    // identify reply
+    {P::kIdentifying, A::kNote},    // routed
+    {P::kIdentifying, A::kNote},    // undelivered
+    {P::kEnded, A::kEnd},           // turned away
+    {P::kIdentifying, A::kWarn},    // postponed
+    {P::kAsking, A::kSelect},       // all answered
+    {P::kAsking, A::kSelectLate},   // identify time-out
+    {P::kIdentifying, A::kResend},  // resend due
+    {P::kIdentifying, A::kIgnore},  // leg moved
+    {P::kIdentifying, A::kResend},  // bus up
+    {P::kEnded, A::kEnd},           // bus absent
+    {P::kEnded, A::kEnd},           // cancel
 }};
 constexpr Row Later(P self, PhaseCell identify_reply, PhaseCell leg_moved, PhaseCell bus_up,
                     PhaseCell cancel) {
@@ -249,9 +250,9 @@ constexpr absl::string_view NameOf(LegState state) {
 }
 constexpr absl::string_view NameOf(LegEvent event) {
   constexpr std::array<absl::string_view, kLegEvents> kNames = {
-      "progress",   "completed",     "page",   "refusal",         "unreached",    "lost",
-      "away for now", "turned away", "postponed", "activity",     "resend due",   "patience over",
-      "bus up",     "transfer failed", "fetch failed", "cancel",  "next page"};
+      "progress",     "completed",       "page",         "refusal",  "unreached",  "lost",
+      "away for now", "turned away",     "postponed",    "activity", "resend due", "patience over",
+      "bus up",       "transfer failed", "fetch failed", "cancel",   "next page"};
   return kNames[static_cast<size_t>(event)];
 }
 constexpr absl::string_view NameOf(LegAction action) {
@@ -267,8 +268,8 @@ constexpr absl::string_view NameOf(Phase phase) {
 }
 constexpr absl::string_view NameOf(PhaseEvent event) {
   constexpr std::array<absl::string_view, kPhaseEvents> kNames = {
-      "identify reply", "routed",           "undelivered", "turned away", "postponed",  "all answered",
-      "identify time-out", "resend due",    "leg moved",   "bus up",      "bus absent", "cancel"};
+      "identify reply",    "routed",     "undelivered", "turned away", "postponed",  "all answered",
+      "identify time-out", "resend due", "leg moved",   "bus up",      "bus absent", "cancel"};
   return kNames[static_cast<size_t>(event)];
 }
 constexpr absl::string_view NameOf(PhaseAction action) {

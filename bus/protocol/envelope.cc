@@ -25,7 +25,8 @@ std::string Sha256(absl::string_view bytes) {
 
 // False for what is no such message, is nested too deeply, or has a string that is not UTF-8.
 bool Parse(const std::string& bytes, google::protobuf::MessageLite& message) {
-  const google::protobuf::LogSilencer silencer;  // what a peer sends is counted, not logged by the library
+  const google::protobuf::LogSilencer
+      silencer;  // what a peer sends is counted, not logged by the library
   google::protobuf::io::CodedInputStream input(reinterpret_cast<const uint8_t*>(bytes.data()),
                                                static_cast<int>(bytes.size()));
   input.SetRecursionLimit(kParseDepthMax);
@@ -174,8 +175,8 @@ absl::StatusOr<Envelope> SealEnvelope(Destination destination, wire::Header head
   } else {
     body.set_secret_sha256(Sha256(secret));
   }
-  Envelope envelope{std::move(destination), std::move(header), std::move(body), {}, {},
-                    std::move(secret), {}};
+  Envelope envelope{
+      std::move(destination), std::move(header), std::move(body), {}, {}, std::move(secret), {}};
   FieldRules rules;
   ExamineVersions(envelope.header, rules);
   ExamineHeader(envelope.destination, envelope.header, rules);

@@ -99,7 +99,8 @@ void FieldRules::OptionalUuid(absl::string_view field, const std::string& value)
 
 void FieldRules::Count(absl::string_view field, int count, size_t count_max) {
   if (count < 0 || static_cast<size_t>(count) > count_max) {
-    Require(false, "list-limit", absl::StrCat(field, " has ", count, " items; at most ", count_max));
+    Require(false, "list-limit",
+            absl::StrCat(field, " has ", count, " items; at most ", count_max));
   }
 }
 

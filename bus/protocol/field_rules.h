@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of single fields, asked one after another; the first that is broken is the objection to the message.
+// The rules of single fields, asked one after another; the first that is broken is the objection to
+// the message.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,8 @@ class FieldRules {
   void Require(bool holds, absl::string_view cause, absl::string_view text,
                wire::ResponseCode code = wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
 
-  void Name(absl::string_view field, const std::string& value);          // a component, session or collection
+  void Name(absl::string_view field,
+            const std::string& value);  // a component, session or collection
   void OptionalName(absl::string_view field, const std::string& value);  // or empty
   void FileId(absl::string_view field, const std::string& value);
   void Text(absl::string_view field, const std::string& value, size_t bytes_max);

@@ -23,7 +23,8 @@ bool MayGoTo(wire::Kind kind, DestinationKind destination) {
       return destination == DestinationKind::kCollection || destination == DestinationKind::kPillar;
     case wire::REQUEST:
     case wire::CANCEL:
-      return destination == DestinationKind::kPillar || destination == DestinationKind::kCoordinator;
+      return destination == DestinationKind::kPillar ||
+             destination == DestinationKind::kCoordinator;
     case wire::IDENTIFY_REPLY:
     case wire::PROGRESS:
     case wire::FINAL:
@@ -70,11 +71,12 @@ void ExamineConversation(const wire::Header& header, const KindRow& kind, FieldR
   } else {
     rules.OptionalUuid("header.conversation_id", header.conversation_id());
   }
-  rules.Require(kind.in_conversation != Presence::kNever ||
-                    (header.conversation_id().empty() &&
-                     header.operation() == wire::OPERATION_UNSPECIFIED),
-                "field", absl::StrCat("a ", kind.name, " belongs to no conversation"));
-  const bool of_operation = kind.speaker == Speaker::kAsker || kind.speaker == Speaker::kContributor;
+  rules.Require(
+      kind.in_conversation != Presence::kNever ||
+          (header.conversation_id().empty() && header.operation() == wire::OPERATION_UNSPECIFIED),
+      "field", absl::StrCat("a ", kind.name, " belongs to no conversation"));
+  const bool of_operation =
+      kind.speaker == Speaker::kAsker || kind.speaker == Speaker::kContributor;
   if (!of_operation) {
     rules.OptionalName("header.collection_id", header.collection_id());
     return;
@@ -108,12 +110,12 @@ void ExamineVersions(const wire::Header& header, FieldRules& rules) {
   rules.Require(header.version() >= 1 && header.min_version() >= 1 &&
                     header.min_version() <= header.version(),
                 "version", "header.version and header.min_version must be 1 or more, in order");
-  rules.Require(header.min_version() <= kProtocolVersion && header.version() >= kProtocolVersionMin,
-                "version",
-                absl::StrCat("version ", header.version(), " (understood from ",
-                             header.min_version(), " on) where ", kProtocolVersionMin, " to ",
-                             kProtocolVersion, " are understood"),
-                wire::VERSION_NOT_SUPPORTED);
+  rules.Require(
+      header.min_version() <= kProtocolVersion && header.version() >= kProtocolVersionMin,
+      "version",
+      absl::StrCat("version ", header.version(), " (understood from ", header.min_version(),
+                   " on) where ", kProtocolVersionMin, " to ", kProtocolVersion, " are understood"),
+      wire::VERSION_NOT_SUPPORTED);
   rules.Count("header.must_understand", header.must_understand_size(), kFeaturesMax);
   for (const std::string& feature : header.must_understand()) {
     rules.Text("header.must_understand", feature, kFeatureBytesMax);

@@ -133,7 +133,8 @@ bool Identification::AllAnswered() const {
     if (known.expected && !known.away) {
       return false;
     }
-    // A named one is away for good unless it is expected back; one of the collection may come back until the time-out.
+    // A named one is away for good unless it is expected back; one of the collection may come back
+    // until the time-out.
     nobody_away = nobody_away && !(known.away && (known.expected || spec.named.empty()));
   }
   return nobody_away || MaySelectNow();
@@ -197,9 +198,10 @@ absl::btree_map<base::ComponentId, ContributorResult> Identification::Results() 
 wire::ResponseInfo Identification::NobodyThere() const {
   wire::ResponseInfo info;
   info.set_code(wire::UNREACHABLE);
-  info.set_text(routed_ ? absl::StrCat("nobody serves the collection ",
-                                       asker_->spec.collection ? asker_->spec.collection->text() : "")
-                        : "the coordinator does not answer");
+  info.set_text(routed_
+                    ? absl::StrCat("nobody serves the collection ",
+                                   asker_->spec.collection ? asker_->spec.collection->text() : "")
+                    : "the coordinator does not answer");
   return info;
 }
 

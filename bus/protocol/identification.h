@@ -21,7 +21,8 @@ class Identification {
  public:
   explicit Identification(Asker& asker) : asker_(&asker) {}
 
-  // The identify to the collection, or one to each named component. kInvalidArgument when the spec makes no valid message.
+  // The identify to the collection, or one to each named component. kInvalidArgument when the spec
+  // makes no valid message.
   absl::Status Begin(absl::Time now, ConversationOutbox& out);
   // True when `message` answers an identify of this conversation.
   bool Owns(const Envelope& message) const;
@@ -41,7 +42,8 @@ class Identification {
   absl::Time resend_at() const;
   absl::Time Deadline() const;
 
-  // Everyone known of, answered or not: state kWaiting for positive answers, kDone for what is held already, else kFailed.
+  // Everyone known of, answered or not: state kWaiting for positive answers, kDone for what is held
+  // already, else kFailed.
   absl::btree_map<base::ComponentId, ContributorResult> Results() const;
   // Where nobody is known of, why.
   wire::ResponseInfo NobodyThere() const;
@@ -57,7 +59,7 @@ class Identification {
   Asker* asker_;
   absl::btree_map<std::string, Envelope> sent_;  // by destination
   absl::btree_map<base::ComponentId, Known> known_;
-  bool routed_ = false;    // the broker has said whom it passed the identify to
+  bool routed_ = false;  // the broker has said whom it passed the identify to
   bool settling_ = false;
   absl::Time began_;
   Resends resends_;

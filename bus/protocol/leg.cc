@@ -62,8 +62,7 @@ LegEvent Leg::EventOf(const Envelope& message, absl::Time now) const {
         return LegEvent::kRefusal;
       }
       const wire::PageEnd* end = PageEndOf(message.body);
-      return end != nullptr && !end->next_cursor().empty() ? LegEvent::kPage
-                                                           : LegEvent::kCompleted;
+      return end != nullptr && !end->next_cursor().empty() ? LegEvent::kPage : LegEvent::kCompleted;
     }
     case wire::UNDELIVERED:
       return now < asker_->settled_at || (heard_ && holds_on_) || state_ == LegState::kAway

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One primitive with one contributor, seen from the asker: sent, sent again, kept alive by every word, ended once.
+// One primitive with one contributor, seen from the asker: sent, sent again, kept alive by every
+// word, ended once.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ namespace bitrepo::protocol {
 // Lifetime: `asker` outlives it.
 class Leg {
  public:
-  // Sends `request`. `holds_on`: once heard, a contributor that is lost is waited for a little, since no other would be asked.
+  // Sends `request`. `holds_on`: once heard, a contributor that is lost is waited for a little,
+  // since no other would be asked.
   Leg(base::ComponentId component, Envelope request, bool holds_on, Asker& asker, absl::Time now,
       ConversationOutbox& out);
 
@@ -48,7 +50,8 @@ class Leg {
   ContributorResult Result() const;
 
  private:
-  void Fire(LegEvent event, std::shared_ptr<const Envelope> message, absl::Time now, ConversationOutbox& out);
+  void Fire(LegEvent event, std::shared_ptr<const Envelope> message, absl::Time now,
+            ConversationOutbox& out);
   LegEvent EventOf(const Envelope& message, absl::Time now) const;
   LegEvent Unreachable() const;
   bool IsStale(const Envelope& message) const;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every limit of the bus protocol that is not in frames.h, envelope.h or base/ids.h; docs/spec/ has the same table.
+// Every limit of the bus protocol that is not in frames.h, envelope.h or base/ids.h; docs/spec/ has
+// the same table.
 #pragma once
 
 #include <cstddef>
@@ -10,26 +11,29 @@ namespace bitrepo::protocol {
 
 inline constexpr size_t kDestinationBytesMax = 80;
 inline constexpr size_t kHeaderBytesMax = 4096;
-inline constexpr int kParseDepthMax = 16;           // of messages in messages, unknown ones too
-inline constexpr size_t kFeaturesMax = 16;          // must_understand
+inline constexpr int kParseDepthMax = 16;   // of messages in messages, unknown ones too
+inline constexpr size_t kFeaturesMax = 16;  // must_understand
 inline constexpr size_t kFeatureBytesMax = 64;
 inline constexpr size_t kKeyIdBytesMax = 64;
 
-inline constexpr size_t kTextBytesMax = 1024;       // response text, reasons, texts of checks and alarms
-inline constexpr size_t kWordBytesMax = 128;        // program versions, names of checks, causes, alarm codes
+inline constexpr size_t kTextBytesMax = 1024;  // response text, reasons, texts of checks and alarms
+inline constexpr size_t kWordBytesMax =
+    128;  // program versions, names of checks, causes, alarm codes
 inline constexpr size_t kEndpointBytesMax = 512;
 inline constexpr size_t kSaltBytesMax = 1024;
-inline constexpr size_t kAlgorithmsMax = 10;        // of one checksum spec: each once
-inline constexpr size_t kCollectionsMax = 256;      // of one component
-inline constexpr size_t kMembersMax = 1024;         // sent_to, away and roster, each
-inline constexpr size_t kChecksMax = 64;            // of one status
-inline constexpr size_t kDropCausesMax = 64;        // of one status
+inline constexpr size_t kAlgorithmsMax = 10;    // of one checksum spec: each once
+inline constexpr size_t kCollectionsMax = 256;  // of one component
+inline constexpr size_t kMembersMax = 1024;     // sent_to, away and roster, each
+inline constexpr size_t kChecksMax = 64;        // of one status
+inline constexpr size_t kDropCausesMax = 64;    // of one status
 
 inline constexpr size_t kPageItemsMax = 10000;
-inline constexpr size_t kPageBytesMax = 192 * 1024;  // of items: a final with them fits the envelope
+inline constexpr size_t kPageBytesMax =
+    192 * 1024;  // of items: a final with them fits the envelope
 inline constexpr size_t kCursorBytesMax = 1024;
 
-// How long the asker holds on to a contributor that is not connected when there is reason to think that it returns.
+// How long the asker holds on to a contributor that is not connected when there is reason to think
+// that it returns.
 inline constexpr absl::Duration kReturnGrace = absl::Seconds(5);
 // How long the asker waits for the final of a request that it has withdrawn.
 inline constexpr absl::Duration kWithdrawPatience = absl::Seconds(5);

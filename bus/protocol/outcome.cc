@@ -57,12 +57,12 @@ void Judge(const ConversationSpec& spec, bool cancelled, const wire::ResponseInf
   outcome.code = wire::RESPONSE_CODE_UNSPECIFIED;
   for (const auto& [component, result] : outcome.contributors) {
     const bool tells = result.state == State::kFailed || result.state == State::kUnknown;
-    if (tells && (outcome.code == wire::RESPONSE_CODE_UNSPECIFIED ||
-                  TellsMore(result.code, outcome.code))) {
+    if (tells &&
+        (outcome.code == wire::RESPONSE_CODE_UNSPECIFIED || TellsMore(result.code, outcome.code))) {
       outcome.code = result.code;
-      outcome.text = absl::StrCat(component.text(), ": ", result.text.empty()
-                                                              ? NameOf(result.code)
-                                                              : absl::string_view(result.text));
+      outcome.text =
+          absl::StrCat(component.text(), ": ",
+                       result.text.empty() ? NameOf(result.code) : absl::string_view(result.text));
     }
   }
 }

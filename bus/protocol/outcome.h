@@ -6,7 +6,9 @@
 
 namespace bitrepo::protocol {
 
-// Fills verdict, code and text from `outcome.contributors`. `nobody` tells why where there are none.
-void Judge(const ConversationSpec& spec, bool cancelled, const wire::ResponseInfo& nobody, Outcome& outcome);
+// Fills verdict, code and text from `outcome.contributors`. `nobody` tells why where there are
+// none.
+void Judge(const ConversationSpec& spec, bool cancelled, const wire::ResponseInfo& nobody,
+           Outcome& outcome);
 
 }  // namespace bitrepo::protocol

@@ -18,18 +18,20 @@ struct PageLimits {
   size_t bytes = kPageBytesMax;
 };
 
-// What was asked for, where it is less than `own` (which is cut to the protocol's limits); 0 asks for nothing in particular.
+// What was asked for, where it is less than `own` (which is cut to the protocol's limits); 0 asks
+// for nothing in particular.
 PageLimits EffectiveLimits(const wire::PageSpec& asked, PageLimits own = {});
 
 // kInvalidArgument when the cursor is longer than a cursor may be.
 absl::Status CheckCursor(absl::string_view cursor);
 
-// Counts items into one page. The first item always has room, so that a list goes on whatever limit was asked for.
-// Immutable limits; loop-confined.
+// Counts items into one page. The first item always has room, so that a list goes on whatever limit
+// was asked for. Immutable limits; loop-confined.
 class PagePacker {
  public:
   explicit PagePacker(PageLimits limits) : limits_(limits) {}
-  // False when the page is full without it: it is the first of the next page, and nothing more is taken.
+  // False when the page is full without it: it is the first of the next page, and nothing more is
+  // taken.
   bool TryAdd(const google::protobuf::MessageLite& item);
   uint32_t items() const { return items_; }
   size_t bytes() const { return bytes_; }

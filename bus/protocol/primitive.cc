@@ -15,8 +15,9 @@ constexpr Content kNone = Body::CONTENT_NOT_SET;
 // A reserved operation: its number and words are taken, its messages are not there yet.
 constexpr OperationRow Reserved(wire::Operation operation, absl::string_view name,
                                 absl::string_view word, absl::string_view permission) {
-  return {operation, name,  word,  permission, kNone, kNone, kNone, kNone, kNone,
-          Presence::kAlways, Moves::kNothing, false, false};
+  return {operation,       name,  word,  permission, kNone,
+          kNone,           kNone, kNone, kNone,      Presence::kAlways,
+          Moves::kNothing, false, false};
 }
 
 constexpr std::array kOperations = {
@@ -44,8 +45,8 @@ constexpr std::array kOperations = {
     Reserved(wire::GET_AUDIT_TRAILS, "GetAuditTrails", "audit", "audit"),
     Reserved(wire::GET_CONVERSATION, "GetConversation", "conversation", "status"),
     OperationRow{wire::GET_ROSTER, "GetRoster", "pillars", "status", kNone, kNone,
-                 Body::kRosterRequest, kNone, Body::kRosterReply, Presence::kNever,
-                 Moves::kNothing, false, true},
+                 Body::kRosterRequest, kNone, Body::kRosterReply, Presence::kNever, Moves::kNothing,
+                 false, true},
 };
 
 constexpr Presence kNever = Presence::kNever;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one table of what is said on the bus: each operation's messages and terms, and each kind's rules.
+// The one table of what is said on the bus: each operation's messages and terms, and each kind's
+// rules.
 #pragma once
 
 #include <span>
@@ -18,8 +19,8 @@ enum class Moves { kNothing, kUp, kDown };
 // Whether a header field is there.
 enum class Presence { kNever, kOptional, kAlways };
 
-// One operation. Content::CONTENT_NOT_SET: there is no such message. An operation whose request is not set
-// is reserved: asking for it is answered REQUEST_NOT_SUPPORTED.
+// One operation. Content::CONTENT_NOT_SET: there is no such message. An operation whose request is
+// not set is reserved: asking for it is answered REQUEST_NOT_SUPPORTED.
 struct OperationRow {
   wire::Operation operation;
   absl::string_view name;        // of the protocol, in documents: "PutFile"
@@ -30,10 +31,10 @@ struct OperationRow {
   Content request;
   Content progress;
   Content final;
-  Presence in_collection;        // the header names one
+  Presence in_collection;  // the header names one
   Moves moves;
-  bool paged;                    // its request may carry a PageSpec
-  bool to_coordinator;           // the coordinator answers it too, or alone where identify is not set
+  bool paged;           // its request may carry a PageSpec
+  bool to_coordinator;  // the coordinator answers it too, or alone where identify is not set
 };
 
 // Who sends a kind.
@@ -42,13 +43,13 @@ enum class Speaker { kAsker, kContributor, kMember, kBroker };
 // One kind of message.
 struct KindRow {
   wire::Kind kind;
-  absl::string_view name;        // "identify reply"
+  absl::string_view name;  // "identify reply"
   Speaker speaker;
-  bool reply;                    // answers a message; carries no reply_to
-  Presence in_conversation;      // carries a conversation id
-  bool response;                 // carries a ResponseInfo
-  bool secret;                   // may carry one
-  Content content;               // of the kinds whose content does not depend on the operation
+  bool reply;                // answers a message; carries no reply_to
+  Presence in_conversation;  // carries a conversation id
+  bool response;             // carries a ResponseInfo
+  bool secret;               // may carry one
+  Content content;           // of the kinds whose content does not depend on the operation
 };
 
 std::span<const OperationRow> Operations();
@@ -60,7 +61,8 @@ const KindRow* FindKind(wire::Kind kind);
 // By name or by word ("PutFile", "put"); nothing when there is none.
 const OperationRow* FindOperation(absl::string_view name);
 
-// The content that a message of this kind and operation carries; CONTENT_NOT_SET where there is no such message.
+// The content that a message of this kind and operation carries; CONTENT_NOT_SET where there is no
+// such message.
 Content ContentOf(wire::Kind kind, wire::Operation operation);
 // "put"; "operation-77" for one of a newer protocol.
 std::string OperationWord(wire::Operation operation);

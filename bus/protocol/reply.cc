@@ -49,14 +49,12 @@ wire::Body Substitute(const wire::Header& header, const wire::Body& body, const 
 }  // namespace
 
 Envelope MakeReply(const ContributionSpec& spec, const Envelope& request, wire::Kind kind,
-                   wire::Body body, std::string secret, absl::Time wall_now,
-                   base::Random& random) {
+                   wire::Body body, std::string secret, absl::Time wall_now, base::Random& random) {
   const std::string& answers = request.header.kind() == wire::CANCEL
                                    ? request.body.cancel().request_id()
                                    : request.header.message_id();
   const Destination destination{Destination::Kind::kClient, request.header.reply_to()};
-  const wire::Header header =
-      ReplyHeader(spec, request.header, answers, kind, wall_now, random);
+  const wire::Header header = ReplyHeader(spec, request.header, answers, kind, wall_now, random);
   absl::StatusOr<Envelope> reply = SealEnvelope(destination, header, body, std::move(secret));
   if (!reply.ok()) {
     reply = SealEnvelope(destination, header, Substitute(header, body, reply.status()), "");

@@ -83,9 +83,8 @@ constexpr std::array kRows = {
                     false, "the file to be stored changed or ended while it was read"},
     ResponseCodeRow{wire::RANGE_ERROR, "RANGE_ERROR", kRefusal, 7, StatusCode::kOutOfRange, false,
                     "the range passes the end of the file, or its end passes 2^64"},
-    ResponseCodeRow{wire::INVALID_TOKEN, "INVALID_TOKEN", kRefusal, 7,
-                    StatusCode::kUnauthenticated, false,
-                    "the token was altered, or was not issued here"},
+    ResponseCodeRow{wire::INVALID_TOKEN, "INVALID_TOKEN", kRefusal, 7, StatusCode::kUnauthenticated,
+                    false, "the token was altered, or was not issued here"},
     ResponseCodeRow{wire::DENIED, "DENIED", kRefusal, 7, StatusCode::kPermissionDenied, false,
                     "the token does not allow this verb, file or range; or the sender may not "
                     "speak so (its header is not that of its HELLO)"},

@@ -15,7 +15,8 @@ struct Candidate {
   wire::TimeToDeliver time_to_deliver;
 };
 
-// Best first: the preferred one where it is among them, then by time to the first byte, then by place in the queue, then by id.
+// Best first: the preferred one where it is among them, then by time to the first byte, then by
+// place in the queue, then by id.
 std::vector<base::ComponentId> RankCandidates(std::vector<Candidate> candidates,
                                               const std::optional<base::ComponentId>& prefer);
 
