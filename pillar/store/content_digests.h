@@ -40,6 +40,9 @@ class ContentDigests {
   // kFailedPrecondition: says what is missing before `size_bytes`, or that there is more.
   absl::Status CheckComplete(uint64_t size_bytes) const;
 
+  bool HasArrived(const base::ByteRange& range) const { return arrived_.Contains(range); }
+  // How many different bytes have arrived.
+  uint64_t arrived_bytes() const { return arrived_.bytes(); }
   // All bytes before it are digested.
   uint64_t digested_bytes() const { return digested_bytes_; }
   // The bytes that follow at digested_bytes().

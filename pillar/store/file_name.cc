@@ -71,8 +71,12 @@ std::string ShardName(const base::FileId& file_id) {
   return absl::BytesToHexString(IdDigest(file_id).bytes().substr(0, 1));
 }
 
+std::string LeafOf(const base::FileId& file_id, uint64_t number) {
+  return absl::StrCat(FileName(file_id), "~", number);
+}
+
 std::string GenerationPath(const base::FileId& file_id, uint64_t number) {
-  return absl::StrCat("files/", ShardName(file_id), "/", FileName(file_id), "~", number);
+  return absl::StrCat("files/", ShardName(file_id), "/", LeafOf(file_id, number));
 }
 
 std::optional<LeafName> ParseLeaf(absl::string_view leaf) {

@@ -42,28 +42,28 @@ struct FileRecord {
 
 // The recorded answer to one request (one effect, also across crashes). Bytes are opaque here.
 struct AnswerKey {
-  std::string principal;
-  base::ConversationId conversation;
-  base::MessageId message_id;
+  std::string principal = {};
+  base::ConversationId conversation = {};
+  base::MessageId message_id = {};
   auto operator<=>(const AnswerKey&) const = default;
 };
 struct Answer {
-  AnswerKey key;
-  std::string body_sha256;   // 32 bytes, of the request
-  std::string final_body;    // empty: no final yet
-  absl::Time recorded_at;    // wall clock
-  bool interrupted = false;  // it was open when the store was last opened
+  AnswerKey key = {};
+  std::string body_sha256 = {};  // 32 bytes, of the request
+  std::string final_body = {};   // empty: no final yet
+  absl::Time recorded_at = {};   // wall clock
+  bool interrupted = false;      // it was open when the store was last opened
 };
 
 // One record of the hash-chained audit ledger. The store adds sequence, time and chain.
 struct AuditEvent {
-  std::string action;  // PUT_FILE, STORE_OPENED, QUARANTINED ...
-  std::string collection;
-  std::string file_id;
-  std::string principal;
-  std::string conversation;  // text form
-  std::string result;        // response code name
-  std::string detail;        // at most 1 KiB; never a secret
+  std::string action = {};  // PUT_FILE, STORE_OPENED, QUARANTINED ...
+  std::string collection = {};
+  std::string file_id = {};
+  std::string principal = {};
+  std::string conversation = {};  // text form
+  std::string result = {};        // response code name
+  std::string detail = {};        // at most 1 KiB; never a secret
 };
 
 // A file on its way in. One strand at a time. Destroyed unpublished it is removed, at once or at
@@ -111,8 +111,8 @@ struct Publication {
 
 struct ListQuery {
   base::CollectionId collection;
-  std::string prefix;                // of the file id, in bytes
-  std::optional<base::FileId> only;  // this one
+  std::string prefix = {};                // of the file id, in bytes
+  std::optional<base::FileId> only = {};  // this one
 };
 struct RecordPage {
   std::vector<FileRecord> records;  // sorted by file id, as bytes

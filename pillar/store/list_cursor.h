@@ -16,7 +16,7 @@ namespace bitrepo::store {
 inline constexpr uint32_t kPageRecordsMax = 10'000;  // of one page, whatever is asked for
 
 struct ListCursor {
-  uint64_t as_of = 0;   // the list shows what had been recorded up to this sequence number
+  uint64_t as_of = 0;        // the list shows what had been recorded up to this sequence number
   std::string last_id = {};  // the last file id shown
 };
 

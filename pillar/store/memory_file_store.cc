@@ -93,8 +93,12 @@ class MemoryFileStore::Staged final : public StagedFile {
 
   absl::Status ReadBack(uint64_t offset, std::span<std::byte> out) override {
     base::MutexLock lock(store_.mutex_);
-    BITREPO_RETURN_IF_ERROR(
-        base::ByteRange::Within(bytes_.size(), offset, out.size()).status());
+    BITREPO_ASSIGN_OR_RETURN(const base::ByteRange range,
+                             base::ByteRange::Make(offset, out.size()));
+    if (!digests_.HasArrived(range)) {
+      return absl::OutOfRangeError(absl::StrCat("the bytes ", range.ToString(),
+                                                " of the staged file have not all arrived"));
+    }
     std::copy_n(std::as_bytes(std::span(bytes_)).begin() + offset, out.size(), out.begin());
     return absl::OkStatus();
   }
@@ -385,7 +389,7 @@ absl::StatusOr<StoreReport> MemoryFileStore::Check() {
   base::MutexLock lock(mutex_);
   StoreReport report;
   report.writable = trouble_.empty();
-  report.trouble = trouble_;
+  report.trouble = std::string(CheckWritable().message());
   report.total_bytes = options_.capacity_bytes;
   report.free_bytes = options_.capacity_bytes - used_bytes_;
   for (const auto& [id, files] : collections_) {

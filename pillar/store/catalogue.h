@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalogue of a store: which files are kept, what was answered, the audit trail, each commit
+// all or nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/runtime/disk.h"
+#include "pillar/store/answer_table.h"
+#include "pillar/store/audit_ledger.h"
+#include "pillar/store/audit_table.h"
+#include "pillar/store/database.h"
+#include "pillar/store/file_store.h"
+#include "pillar/store/generation_table.h"
+#include "pillar/store/write_gate.h"
+
+namespace bitrepo::store {
+
+inline constexpr char kCatalogueFile[] = "catalogue.sqlite";
+// Audit records of reads that may wait for the next commit of a change.
+inline constexpr size_t kLazyRecordsMax = 256;
+
+// One thing that happened: its audit record and what goes with it, in the same commit. `collection`
+// is that of `added`, `state` and `quarantined`.
+struct Change {
+  struct NewState {
+    base::FileId file_id;
+    uint64_t number = 0;
+    uint64_t size_bytes = 0;
+    FileState before = FileState::kHeld;
+    FileState after = FileState::kHeld;
+  };
+
+  AuditEvent audit;
+  std::optional<base::CollectionId> collection = {};
+  std::optional<GenerationRow> added = {};
+  std::optional<GenerationRow> superseded = {};  // by `added`
+  std::optional<NewState> state = {};
+  std::optional<std::string> quarantined = {};  // path below the collection's quarantine
+  std::optional<Answer> answer = {};            // with its final
+};
+
+// One connection, one mutex, short calls: with an exclusive lock there can be no second.
+// Threads:  thread-safe.
+// Lifetime: disk, clock and gate outlive it.
+// Errors:   kDataLoss: the catalogue is damaged; kUnavailable: the gate is closed;
+// kResourceExhausted: no space, nothing
+//           was changed. Any other failure of a change closes the gate.
+class Catalogue {
+ public:
+  // Opens or makes the file on `disk`, for these collections, and the ledger beside it. The new
+  // incarnation is durable. kFailedPrecondition: it belongs to another store, or a newer program
+  // made it. A catalogue that contradicts its ledger opens with the gate closed.
+  static absl::StatusOr<std::unique_ptr<Catalogue>> Open(
+      runtime::Disk& disk, const std::string& vfs, const base::StoreId& store_id,
+      const std::vector<base::CollectionId>& collections, const base::Clock& clock,
+      WriteGate& gate);
+
+  uint64_t incarnation() const { return incarnation_; }
+  absl::Time answers_since() const { return answers_since_; }
+
+  // All of it or nothing. `durable` or not: when not, the next durable one makes it so, and a power
+  // cut may undo it.
+  absl::Status Commit(std::vector<Change> changes, bool durable);
+
+  // The newest generation, live or not; nothing when there never was one.
+  absl::StatusOr<std::optional<GenerationRow>> Newest(const base::CollectionId& collection,
+                                                      const base::FileId& file_id);
+  absl::StatusOr<std::optional<GenerationRow>> Named(const base::CollectionId& collection,
+                                                     const base::FileId& file_id,
+                                                     const base::GenerationId& generation);
+  absl::StatusOr<std::vector<FileRecord>> Page(const base::CollectionId& collection,
+                                               const GenerationTable::PageSpec& spec);
+  // The number of the newest audit record: what is there now was there at it.
+  uint64_t sequence() const;
+
+  absl::StatusOr<std::optional<Answer>> FindAnswer(const AnswerKey& key);
+  absl::Status OpenAnswer(const Answer& answer);
+  absl::StatusOr<std::vector<Answer>> InterruptedAnswers(absl::Time recorded_before);
+  absl::Status ForgetAnswers(absl::Time recorded_before);
+  absl::Status MarkOpenAnswersInterrupted();
+
+  // For recovery.
+  absl::StatusOr<std::vector<GenerationTable::NameRow>> Names(const base::CollectionId& collection,
+                                                              absl::string_view file_id,
+                                                              uint64_t number, uint32_t limit);
+  absl::StatusOr<std::vector<std::string>> QuarantinedPaths(const base::CollectionId& collection);
+
+  CollectionCount Count(const base::CollectionId& collection) const;
+  // Reads the whole audit trail and the whole ledger: kDataLoss names the first record that does
+  // not follow from the one before it, or that the ledger has otherwise. Commits wait meanwhile.
+  absl::Status VerifyAudit();
+
+ private:
+  Catalogue(std::unique_ptr<Database> database, std::unique_ptr<AuditLedger> ledger,
+            const base::Clock& clock, WriteGate& gate);
+  absl::Status Prepare(const base::StoreId& store_id,
+                       const std::vector<base::CollectionId>& collections);
+  absl::Status CheckStore(const base::StoreId& store_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RaiseIncarnation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status LoadCollection(const base::CollectionId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status MatchLedger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::optional<std::string>> Meta(absl::string_view name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status SetMeta(absl::string_view name, absl::string_view value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<int64_t> NumberOf(const base::CollectionId& id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::Status CommitRows(const std::vector<Change>& changes, bool durable,
+                          std::vector<LedgerEntry>& entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Apply(const Change& change, int64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountIn(const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AppendToLedger(std::vector<LedgerEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Doubt(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const base::Clock& clock_;
+  WriteGate& gate_;
+  uint64_t incarnation_ = 0;
+  absl::Time answers_since_ = absl::InfinitePast();
+
+  mutable base::Mutex mutex_;
+  const std::unique_ptr<Database> database_ ABSL_PT_GUARDED_BY(mutex_);
+  GenerationTable generations_ ABSL_GUARDED_BY(mutex_);
+  AnswerTable answers_ ABSL_GUARDED_BY(mutex_);
+  AuditTable audit_ ABSL_GUARDED_BY(mutex_);
+  const std::unique_ptr<AuditLedger> ledger_ ABSL_PT_GUARDED_BY(mutex_);
+  std::vector<LedgerEntry> lazy_entries_ ABSL_GUARDED_BY(mutex_);  // committed, not yet durable
+  absl::btree_map<base::CollectionId, int64_t> numbers_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<base::CollectionId, CollectionCount> counts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace bitrepo::store

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "pillar/store/catalogue.h"
+#include "pillar/store/catalogue_schema.h"
+
+namespace bitrepo::store {
+namespace {
+
+constexpr char kStoreIdName[] = "store_id";
+constexpr char kIncarnationName[] = "incarnation";
+constexpr char kAnswersSinceName[] = "answers_since";
+constexpr uint32_t kRecordsAtOnce = 1000;
+constexpr uint32_t kRefillRecordsAtOnce = 50'000;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Catalogue>> Catalogue::Open(
+    runtime::Disk& disk, const std::string& vfs, const base::StoreId& store_id,
+    const std::vector<base::CollectionId>& collections, const base::Clock& clock, WriteGate& gate) {
+  BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
+                           Database::Open(absl::StrCat(disk.root(), "/", kCatalogueFile), vfs));
+  // SQLite syncs the directory for its journals, not for the file itself.
+  BITREPO_RETURN_IF_ERROR(disk.SyncDirectory(""));
+  BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<AuditLedger> ledger, AuditLedger::Open(disk));
+  std::unique_ptr<Catalogue> catalogue(
+      new Catalogue(std::move(database), std::move(ledger), clock, gate));
+  BITREPO_RETURN_IF_ERROR(catalogue->Prepare(store_id, collections));
+  return catalogue;
+}
+
+Catalogue::Catalogue(std::unique_ptr<Database> database, std::unique_ptr<AuditLedger> ledger,
+                     const base::Clock& clock, WriteGate& gate)
+    : clock_(clock),
+      gate_(gate),
+      database_(std::move(database)),
+      generations_(*database_),
+      answers_(*database_),
+      audit_(*database_),
+      ledger_(std::move(ledger)) {}
+
+absl::Status Catalogue::Prepare(const base::StoreId& store_id,
+                                const std::vector<base::CollectionId>& collections) {
+  base::MutexLock lock(mutex_);
+  BITREPO_RETURN_IF_ERROR(PrepareSchema(*database_));
+  BITREPO_RETURN_IF_ERROR(CheckStore(store_id));
+  BITREPO_RETURN_IF_ERROR(audit_.Load());
+  for (const base::CollectionId& collection : collections) {
+    BITREPO_RETURN_IF_ERROR(LoadCollection(collection));
+  }
+  BITREPO_RETURN_IF_ERROR(MatchLedger());
+  return RaiseIncarnation();
+}
+
+absl::Status Catalogue::CheckStore(const base::StoreId& store_id) {
+  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> recorded, Meta(kStoreIdName));
+  if (!recorded.has_value()) {
+    return SetMeta(kStoreIdName, store_id.ToString());
+  }
+  if (*recorded != store_id.ToString()) {
+    return absl::FailedPreconditionError(absl::StrCat("the catalogue belongs to the store ",
+                                                      *recorded, ", not to ", store_id.ToString(),
+                                                      ": put back the one that belongs here"));
+  }
+  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> since, Meta(kAnswersSinceName));
+  int64_t micros = 0;
+  if (since.has_value() && absl::SimpleAtoi(*since, &micros)) {
+    answers_since_ = absl::FromUnixMicros(micros);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Catalogue::RaiseIncarnation() {
+  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> before, Meta(kIncarnationName));
+  if (before.has_value() && !absl::SimpleAtoi(*before, &incarnation_)) {
+    return absl::DataLossError("catalogue: the incarnation cannot be read");
+  }
+  ++incarnation_;
+  if (!gate_.Check().ok()) {
+    return absl::OkStatus();
+  }
+  return SetMeta(kIncarnationName, absl::StrCat(incarnation_));
+}
+
+absl::StatusOr<std::optional<std::string>> Catalogue::Meta(absl::string_view name) {
+  BITREPO_ASSIGN_OR_RETURN(Query query, database_->Prepare("SELECT value FROM meta WHERE name=?"));
+  BITREPO_ASSIGN_OR_RETURN(const bool found, query.BindText(name).Step());
+  return found ? std::optional<std::string>(query.Bytes(0)) : std::nullopt;
+}
+
+absl::Status Catalogue::SetMeta(absl::string_view name, absl::string_view value) {
+  BITREPO_ASSIGN_OR_RETURN(
+      Query query, database_->Prepare("INSERT OR REPLACE INTO meta(name, value) VALUES(?,?)"));
+  return query.BindText(name).BindText(value).Run();
+}
+
+absl::Status Catalogue::LoadCollection(const base::CollectionId& id) {
+  BITREPO_ASSIGN_OR_RETURN(Query insert,
+                           database_->Prepare("INSERT OR IGNORE INTO collection(name) VALUES(?)"));
+  BITREPO_RETURN_IF_ERROR(insert.BindText(id.text()).Run());
+  BITREPO_ASSIGN_OR_RETURN(Query query,
+                           database_->Prepare("SELECT number FROM collection WHERE name=?"));
+  BITREPO_RETURN_IF_ERROR(query.BindText(id.text()).Step().status());
+  const int64_t number = query.Int(0);
+  numbers_.emplace(id, number);
+
+  CollectionCount count{.collection = id};
+  BITREPO_ASSIGN_OR_RETURN(const std::vector<GenerationTable::Sum> sums, generations_.Sums(number));
+  for (const GenerationTable::Sum& sum : sums) {
+    switch (sum.state) {
+      case FileState::kHeld:
+        count.files = sum.files;
+        count.bytes = sum.bytes;
+        break;
+      case FileState::kMissing:
+        count.missing_files = sum.files;
+        break;
+      case FileState::kDamaged:
+      case FileState::kUnproven:
+        count.damaged_files += sum.files;
+        break;
+    }
+  }
+  BITREPO_ASSIGN_OR_RETURN(
+      Query quarantined, database_->Prepare("SELECT count(*) FROM quarantine WHERE collection=?"));
+  BITREPO_RETURN_IF_ERROR(quarantined.Bind(number).Step().status());
+  count.quarantined_files = static_cast<uint64_t>(quarantined.Int(0));
+  counts_.emplace(id, count);
+  return absl::OkStatus();
+}
+
+// Brings the ledger up to the catalogue. A ledger that knows more, or otherwise, means that the
+// catalogue has gone back or was changed: then nothing is written until a person has looked.
+absl::Status Catalogue::MatchLedger() {
+  const ChainEnd theirs = ledger_->end();
+  const ChainEnd ours = audit_.end();
+  if (theirs.sequence > ours.sequence) {
+    gate_
+        .Close(kCatalogueFile, absl::DataLossError(absl::StrCat(
+                                   "it ends with audit record ", ours.sequence,
+                                   ", its ledger with ", theirs.sequence,
+                                   ": an older catalogue was put in its place; put back the "
+                                   "newest, or move it away and rebuild it")))
+        .IgnoreError();
+    return absl::OkStatus();
+  }
+  if (theirs.sequence > 0) {
+    BITREPO_ASSIGN_OR_RETURN(const std::vector<AuditRecord> same,
+                             audit_.Records(theirs.sequence, 1));
+    if (same.empty() || same.front().hash != theirs.hash) {
+      gate_
+          .Close(kCatalogueFile,
+                 absl::DataLossError(absl::StrCat("its audit record ", theirs.sequence,
+                                                  " is not the one of the ledger: one of the two "
+                                                  "was changed")))
+          .IgnoreError();
+      return absl::OkStatus();
+    }
+  }
+  while (ledger_->end().sequence < ours.sequence) {
+    const uint64_t first = ledger_->end().sequence + 1;
+    BITREPO_ASSIGN_OR_RETURN(std::vector<AuditRecord> records,
+                             audit_.Records(first, kRefillRecordsAtOnce));
+    if (records.empty()) {
+      return absl::DataLossError(absl::StrCat("catalogue: audit record ", first, " is missing"));
+    }
+    BITREPO_ASSIGN_OR_RETURN(const auto answers,
+                             answers_.ClosedWith(first, records.back().sequence));
+    std::vector<LedgerEntry> entries;
+    for (AuditRecord& record : records) {
+      const auto answer = answers.find(record.sequence);
+      entries.push_back(LedgerEntry{
+          std::move(record),
+          answer == answers.end() ? std::nullopt : std::optional<Answer>(answer->second)});
+    }
+    BITREPO_RETURN_IF_ERROR(ledger_->Append(entries));
+  }
+  return ledger_->Sync();
+}
+
+absl::Status Catalogue::VerifyAudit() {
+  base::MutexLock lock(mutex_);
+  ChainEnd end;
+  std::vector<AuditRecord> records;
+  size_t next = 0;
+  // Reads the record that comes next, which must follow from the one before.
+  const auto follow = [&]() -> absl::Status {
+    const uint64_t sequence = end.sequence + 1;
+    if (next == records.size()) {
+      BITREPO_ASSIGN_OR_RETURN(records, audit_.Records(sequence, kRecordsAtOnce));
+      next = 0;
+    }
+    if (next == records.size() || records[next].sequence != sequence ||
+        records[next].hash != ChainHash(end.hash, RecordLine(records[next]))) {
+      return absl::DataLossError(
+          absl::StrCat("audit record ", sequence, " does not follow from the one before"));
+    }
+    end = ChainEnd{sequence, records[next++].hash};
+    return absl::OkStatus();
+  };
+  const absl::Status agreed = ledger_->ForEach([&](const LedgerEntry& entry) -> absl::Status {
+    if (entry.record.sequence != end.sequence + 1) {
+      return absl::DataLossError(absl::StrCat("the ledger lacks audit record ", end.sequence + 1));
+    }
+    BITREPO_RETURN_IF_ERROR(follow());
+    if (entry.record.hash != end.hash) {
+      return absl::DataLossError(
+          absl::StrCat("audit record ", end.sequence, " is not the one of the ledger"));
+    }
+    return absl::OkStatus();
+  });
+  BITREPO_RETURN_IF_ERROR(agreed);
+  while (end.sequence < audit_.end().sequence) {
+    BITREPO_RETURN_IF_ERROR(follow());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace bitrepo::store

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pillar/store/publisher.h"
+
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "pillar/store/file_identity.h"
+#include "pillar/store/file_name.h"
+
+namespace bitrepo::store {
+namespace {
+
+constexpr char kWhat[] = "a stored file";
+
+std::string ParentOf(absl::string_view path) {
+  return std::string(path.substr(0, path.rfind('/')));
+}
+
+}  // namespace
+
+// One publication on its way. Its status is that of the first step that failed; later steps leave
+// it alone then.
+struct Publisher::Item {
+  explicit Item(Publication the_publication) : publication(std::move(the_publication)) {}
+
+  Publication publication;
+  absl::Status status;
+  CollectionPlace place;
+  IncomingFile* incoming = nullptr;
+  std::optional<GenerationRow> row;  // what will be recorded
+  std::optional<GenerationRow> superseded;
+  std::string path;                           // of the generation, below the collection
+  std::unique_ptr<runtime::DiskFile> beside;  // its identity, where files carry no attributes
+  bool named = false;
+};
+
+std::vector<absl::StatusOr<FileRecord>> Publisher::Publish(std::vector<Publication> group) {
+  Items items;
+  items.reserve(group.size());
+  for (Publication& publication : group) {
+    items.emplace_back(std::move(publication));
+    items.back().status = Begin(items.back());
+  }
+  {
+    base::MutexLock lock(mutex_);
+    Claims claims;
+    for (Item& item : items) {
+      if (item.status.ok()) {
+        item.status = Claim(item, claims);
+      }
+      if (item.status.ok()) {
+        item.status = Name(item);
+      }
+    }
+    absl::Status status = SyncNamed(items);
+    if (status.ok()) {
+      status = CommitNamed(items);
+    }
+    for (Item& item : items) {
+      if (item.status.ok()) {
+        item.status = status;
+      }
+      if (absl::IsResourceExhausted(status)) {
+        Unname(item);
+      }
+    }
+  }
+  std::vector<absl::StatusOr<FileRecord>> results;
+  results.reserve(items.size());
+  for (Item& item : items) {
+    if (item.status.ok()) {
+      RetireSuperseded(item);
+      results.emplace_back(item.row->record);
+    } else {
+      results.emplace_back(item.status);
+    }
+  }
+  return results;
+}
+
+// What needs no lock: the file says who it is, and a large one is written out.
+absl::Status Publisher::Begin(Item& item) {
+  Publication& publication = item.publication;
+  BITREPO_RETURN_IF_ERROR(gate_.Check());
+  const auto place = places_.find(publication.collection);
+  if (place == places_.end()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the collection ", publication.collection.text(), " is not kept here"));
+  }
+  item.place = place->second;
+  item.incoming = dynamic_cast<IncomingFile*>(publication.staged.get());
+  if (item.incoming == nullptr || !item.incoming->facts().has_value() ||
+      &item.incoming->home() != item.place.home) {
+    return absl::FailedPreconditionError("a file is sealed before it is published");
+  }
+  if (publication.generation.is_zero() || publication.answer.key.conversation.is_zero() ||
+      publication.answer.key.message_id.is_zero() || publication.answer.final_body.empty()) {
+    return absl::InvalidArgumentError(
+        "a publication has a generation and the final it is answered with");
+  }
+  if (item.place.home->has_attributes()) {
+    const StagedFile::Facts& facts = *item.incoming->facts();
+    const FileIdentity identity{publication.file_id, publication.generation, facts.size_bytes,
+                                facts.sha256, publication.answer.key.conversation};
+    BITREPO_RETURN_IF_ERROR(gate_.Judge(
+        kWhat, item.incoming->file().SetAttribute(kIdentityAttribute, EncodeIdentity(identity))));
+  }
+  if (item.incoming->facts()->size_bytes < kSyncAheadBytes) {
+    return absl::OkStatus();
+  }
+  const absl::Status synced = item.incoming->file().Sync();
+  return synced.ok() ? synced : gate_.Close(kWhat, synced);
+}
+
+// The id is free, or what it names is lost here and these are its bytes again.
+absl::Status Publisher::Claim(Item& item, Claims& claims) {
+  const Publication& publication = item.publication;
+  BITREPO_ASSIGN_OR_RETURN(const std::optional<Answer> answer,
+                           catalogue_.FindAnswer(publication.answer.key));
+  if ((answer.has_value() && !answer->final_body.empty()) ||
+      claims.answers.contains(publication.answer.key)) {
+    return absl::FailedPreconditionError("the request has its final already");
+  }
+  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> newest,
+                           catalogue_.Newest(publication.collection, publication.file_id));
+  const StagedFile::Facts& facts = *item.incoming->facts();
+  const bool live = newest.has_value() && newest->live();
+  if ((live &&
+       (newest->state == FileState::kHeld || newest->record.size_bytes != facts.size_bytes ||
+        newest->record.sha256 != facts.sha256)) ||
+      !claims.files.emplace(publication.collection, publication.file_id).second) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(publication.file_id.text(), ": there is a file of this id"));
+  }
+  item.row = GenerationRow{
+      .record = FileRecord{.file_id = publication.file_id,
+                           .number = newest.has_value() ? newest->record.number + 1 : 1,
+                           .generation = publication.generation,
+                           .size_bytes = facts.size_bytes,
+                           .sha256 = facts.sha256,
+                           .stored_at = publication.stored_at,
+                           .verified_at = publication.stored_at},
+      .block_digests = item.incoming->block_digests()};
+  if (live) {
+    item.superseded = std::move(newest);
+  }
+  claims.answers.insert(publication.answer.key);
+  return absl::OkStatus();
+}
+
+// The name comes before any sync of the group, so that one journal commit of the file system
+// carries data, attribute and name. That is safe: until the record is committed, a name says
+// nothing, and the next start puts it into quarantine.
+absl::Status Publisher::Name(Item& item) {
+  CollectionHome& home = *item.place.home;
+  const FileRecord& record = item.row->record;
+  item.path = GenerationPath(record.file_id, record.number);
+  const std::string path = home.Path(item.path);
+  BITREPO_RETURN_IF_ERROR(gate_.Judge(kWhat, home.MakeShard(ShardName(record.file_id))));
+  absl::Status renamed = home.disk().Rename(item.incoming->path(), path);
+  if (absl::IsAlreadyExists(renamed)) {
+    BITREPO_RETURN_IF_ERROR(item.place.quarantine->Take({item.path}, "not in the catalogue"));
+    renamed = home.disk().Rename(item.incoming->path(), path);
+  }
+  BITREPO_RETURN_IF_ERROR(gate_.Judge(kWhat, renamed));
+  item.incoming->GiveUpName();
+  item.named = true;
+  if (home.has_attributes()) {
+    return absl::OkStatus();
+  }
+  const FileIdentity identity{record.file_id, record.generation, record.size_bytes, record.sha256,
+                              item.publication.answer.key.conversation};
+  const std::string text = EncodeIdentity(identity);
+  auto beside = home.disk().Create(absl::StrCat(path, kIdentitySuffix));
+  absl::Status status = beside.status();
+  if (status.ok()) {
+    item.beside = *std::move(beside);
+    status = item.beside->WriteAt(0, std::as_bytes(std::span(text)));
+  }
+  if (!status.ok()) {
+    Unname(item);
+  }
+  return gate_.Judge(kWhat, status);
+}
+
+absl::Status Publisher::SyncNamed(Items& items) {
+  absl::btree_map<runtime::Disk*, std::vector<Item*>> by_disk;
+  for (Item& item : items) {
+    if (item.status.ok()) {
+      by_disk[&item.place.home->disk()].push_back(&item);
+    }
+  }
+  for (const auto& [disk, named] : by_disk) {
+    if (named.size() >= kSyncAllFiles) {
+      const absl::Status synced = disk->SyncAll();
+      if (!synced.ok()) {
+        return gate_.Close("a sync of the disk", synced);
+      }
+      continue;
+    }
+    std::set<std::string> directories;
+    for (Item* const item : named) {
+      absl::Status synced = item->incoming->file().Sync();
+      if (synced.ok() && item->beside != nullptr) {
+        synced = item->beside->Sync();
+      }
+      if (!synced.ok()) {
+        return gate_.Close(kWhat, synced);
+      }
+      directories.insert(ParentOf(item->place.home->Path(item->path)));
+      directories.insert(item->place.home->Path(kStagingDirectory));
+    }
+    for (const std::string& directory : directories) {
+      const absl::Status synced = disk->SyncDirectory(directory);
+      if (!synced.ok()) {
+        return gate_.Close(directory, synced);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Publisher::CommitNamed(Items& items) {
+  std::vector<Change> changes;
+  for (Item& item : items) {
+    if (!item.status.ok()) {
+      continue;
+    }
+    Change change;
+    change.audit = std::move(item.publication.audit);
+    change.collection = item.publication.collection;
+    change.added = item.row;
+    change.superseded = item.superseded;
+    change.answer = std::move(item.publication.answer);
+    changes.push_back(std::move(change));
+  }
+  return catalogue_.Commit(std::move(changes), /*durable=*/true);
+}
+
+// Nothing was recorded, and certainly so: the name goes again. When that fails, the next start
+// takes care of it.
+void Publisher::Unname(Item& item) {
+  if (!item.named) {
+    return;
+  }
+  item.named = false;
+  CollectionHome& home = *item.place.home;
+  if (item.beside != nullptr) {
+    home.disk().Remove(home.Path(absl::StrCat(item.path, kIdentitySuffix))).IgnoreError();
+  }
+  const absl::Status removed = home.disk().Remove(home.Path(item.path));
+  if (!removed.ok()) {
+    base::LogLine(base::LogLevel::kWarning, "unpublished-file-left")
+        .With("cause", removed.message());
+  }
+}
+
+// The commit stands; what it replaced was missing or damaged. A move that fails is finished by the
+// next start.
+void Publisher::RetireSuperseded(Item& item) {
+  if (!item.superseded.has_value() || item.superseded->state == FileState::kMissing) {
+    return;
+  }
+  const FileRecord& record = item.superseded->record;
+  std::vector<std::string> paths = {GenerationPath(record.file_id, record.number)};
+  if (!item.place.home->has_attributes()) {
+    paths.push_back(paths.front() + kIdentitySuffix);
+  }
+  const absl::Status taken = item.place.quarantine->Take(paths, "superseded");
+  if (!taken.ok()) {
+    base::LogLine(base::LogLevel::kWarning, "superseded-file-left").With("cause", taken.message());
+  }
+}
+
+}  // namespace bitrepo::store
