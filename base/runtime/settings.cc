@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/runtime/settings.h"
 
+#include <fcntl.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/runtime/scoped_fd.h"
 #include "base/status.h"
 #include "base/utf8.h"
 
@@ -117,13 +118,18 @@ Settings& Settings::operator=(Settings&&) noexcept = default;
 Settings Settings::Empty() { return Settings(std::make_unique<State>()); }
 
 absl::StatusOr<Settings> Settings::Load(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return base::ErrnoStatus(errno == 0 ? EIO : errno, path);
+  const ScopedFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 4096> piece;
+  ssize_t got = file.valid() ? 1 : -1;
+  while (got > 0) {
+    got = read(file.get(), piece.data(), piece.size());
+    text.append(piece.data(), got > 0 ? static_cast<size_t>(got) : 0);
   }
-  return Parse(text.str(), path);
+  if (got < 0) {
+    return base::ErrnoStatus(errno, path);
+  }
+  return Parse(text, path);
 }
 
 absl::StatusOr<Settings> Settings::Parse(absl::string_view text, std::string name) {

@@ -26,17 +26,18 @@ TEST(ByteRange, MakeTable) {
     bool fits;
   };
   for (const Row& row : {
-           Row{0, 0, true},        Row{0, 1, true},          Row{5, 0, true},
-           Row{k31 - 1, 1, true},  Row{k31, k31, true},      Row{k31 + 1, 1, true},
-           Row{k32 - 1, 1, true},  Row{k32, k32, true},      Row{k32 + 1, k32, true},
-           Row{k63 - 1, 1, true},  Row{k63, k63 - 1, true},  Row{k63, k63, false},
-           Row{0, kMax, true},     Row{1, kMax, false},      Row{1, kMax - 1, true},
-           Row{kMax, 0, true},     Row{kMax, 1, false},      Row{kMax - 1, 1, true},
+           Row{0, 0, true},         Row{0, 1, true},         Row{5, 0, true},
+           Row{k31 - 1, 1, true},   Row{k31, k31, true},     Row{k31 + 1, 1, true},
+           Row{k32 - 1, 1, true},   Row{k32, k32, true},     Row{k32 + 1, k32, true},
+           Row{k63 - 1, 1, true},   Row{k63, k63 - 1, true}, Row{k63, k63, false},
+           Row{0, kMax, true},      Row{1, kMax, false},     Row{1, kMax - 1, true},
+           Row{kMax, 0, true},      Row{kMax, 1, false},     Row{kMax - 1, 1, true},
            Row{kMax - 1, 2, false}, Row{kMax, kMax, false},
        }) {
     const absl::StatusOr<ByteRange> range = ByteRange::Make(row.offset, row.length);
     if (!row.fits) {
-      EXPECT_THAT(range, StatusIs(absl::StatusCode::kOutOfRange)) << row.offset << "+" << row.length;
+      EXPECT_THAT(range, StatusIs(absl::StatusCode::kOutOfRange))
+          << row.offset << "+" << row.length;
       continue;
     }
     ASSERT_OK(range);
@@ -81,8 +82,7 @@ TEST(ByteRange, WithinTable) {
        }) {
     const absl::StatusOr<ByteRange> range = ByteRange::Within(row.size, row.offset, row.length);
     if (!row.expected) {
-      EXPECT_THAT(range, StatusIs(absl::StatusCode::kOutOfRange))
-          << row.size << ": " << row.offset;
+      EXPECT_THAT(range, StatusIs(absl::StatusCode::kOutOfRange)) << row.size << ": " << row.offset;
       continue;
     }
     ASSERT_OK(range);

@@ -39,8 +39,7 @@ TEST(Hasher, KnownVectors) {
       {Algorithm::kSha1, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
       {Algorithm::kSha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
       {Algorithm::kSha1, million, "34aa973cd4c4daa4f61eeb2bdbad27316534016f"},
-      {Algorithm::kSha256, "",
-       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+      {Algorithm::kSha256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
       {Algorithm::kSha256, "abc",
        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
       {Algorithm::kSha256, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
@@ -129,9 +128,9 @@ TEST(Digest, OfAnotherAlgorithmIsAnotherDigest) {
 TEST(Digest, MalformedOnesAreRefused) {
   const std::string hex64(64, 'a');
   for (const std::string& text :
-       {std::string(), hex64, std::string("sha256:"), "sha256:" + hex64.substr(1), "sha256:" + hex64 + "a",
-        "sha256:" + hex64.substr(1) + "g", "sha256: " + hex64.substr(1), "sha512:" + hex64,
-        "md4:" + hex64.substr(32), ":" + hex64, "SHA256:" + hex64}) {
+       {std::string(), hex64, std::string("sha256:"), "sha256:" + hex64.substr(1),
+        "sha256:" + hex64 + "a", "sha256:" + hex64.substr(1) + "g", "sha256: " + hex64.substr(1),
+        "sha512:" + hex64, "md4:" + hex64.substr(32), ":" + hex64, "SHA256:" + hex64}) {
     EXPECT_THAT(Digest::Parse(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
   EXPECT_FALSE(Digest::FromBytes(Algorithm::kSha256, "").ok());

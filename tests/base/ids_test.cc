@@ -33,9 +33,9 @@ TEST(FileId, TakesEveryNameThatIsWellFormed) {
       "x",
       "a/b/c.txt",
       std::string(255, 'x'),
-      Repeat("\xc3\xa9", 127),              // 254 bytes
-      Repeat("\xc3\xa9", 127) + "e",        // 255 bytes
-      "\xf0\x9f\x90\x98 and spaces",        // an elephant
+      Repeat("\xc3\xa9", 127),        // 254 bytes
+      Repeat("\xc3\xa9", 127) + "e",  // 255 bytes
+      "\xf0\x9f\x90\x98 and spaces",  // an elephant
       " ",
       "trailing dot.",
       "trailing space ",
@@ -43,8 +43,10 @@ TEST(FileId, TakesEveryNameThatIsWellFormed) {
       "..hidden",
       "...",
       "a..b",
-      "\xef\xbb\xbf" "bom",
-      "\xe2\x80\xae" "rtl",
+      "\xef\xbb\xbf"
+      "bom",
+      "\xe2\x80\xae"
+      "rtl",
       "%2e%2e%2f",
       "back\\slash",
       "C:",
@@ -58,10 +60,10 @@ TEST(FileId, TakesEveryNameThatIsWellFormed) {
       "%s%n",
       "a;b|c&d>e<f*?[]{}!#~",
       "-rf",
-      "\xc2\xa0",                           // the first character after C1
-      "\xed\x9f\xbf",                       // the last before the surrogates
-      "\xee\x80\x80",                       // the first after them
-      "\xf4\x8f\xbf\xbf",                   // the last there is
+      "\xc2\xa0",          // the first character after C1
+      "\xed\x9f\xbf",      // the last before the surrogates
+      "\xee\x80\x80",      // the first after them
+      "\xf4\x8f\xbf\xbf",  // the last there is
       "\xef\xbf\xbf",
   };
   for (const std::string& id : ids) {
@@ -111,22 +113,22 @@ TEST(FileId, RefusesTheRestAndSaysWhy) {
       {"\xfe", utf8},
       {"\x80", utf8},
       {"\xbf", utf8},
-      {"caf\xe9", utf8},              // Latin-1
-      {"\xc3", utf8},                 // cut short
+      {"caf\xe9", utf8},  // Latin-1
+      {"\xc3", utf8},     // cut short
       {"\xe2\x82", utf8},
       {"\xf0\x9f\x90", utf8},
       {"\xc3(", utf8},
-      {"\xc0\xaf", utf8},             // overlong '/'
-      {"\xc0\x80", utf8},             // overlong NUL
+      {"\xc0\xaf", utf8},  // overlong '/'
+      {"\xc0\x80", utf8},  // overlong NUL
       {"\xc1\xbf", utf8},
       {"\xe0\x80\xaf", utf8},
       {"\xe0\x9f\xbf", utf8},
       {"\xf0\x80\x80\xaf", utf8},
       {"\xf0\x8f\xbf\xbf", utf8},
-      {"\xed\xa0\x80", utf8},         // surrogates
+      {"\xed\xa0\x80", utf8},  // surrogates
       {"\xed\xbf\xbf", utf8},
       {"\xed\xa0\xbd\xed\xb0\x98", utf8},
-      {"\xf4\x90\x80\x80", utf8},     // past U+10FFFF
+      {"\xf4\x90\x80\x80", utf8},  // past U+10FFFF
       {"\xf5\x80\x80\x80", utf8},
       {"\xf8\x88\x80\x80\x80", utf8},
   };
@@ -190,8 +192,7 @@ TEST(Uuid, IsVersion7WithTheTimeInFront) {
 TEST(Uuid, LaterOnesSortAfterEarlierOnesAndNoTwoAreEqual) {
   SeededRandom random(2);
   const absl::Time when = absl::FromUnixSeconds(1'800'000'000);
-  EXPECT_LT(MessageId::Make(when, random),
-            MessageId::Make(when + absl::Milliseconds(1), random));
+  EXPECT_LT(MessageId::Make(when, random), MessageId::Make(when + absl::Milliseconds(1), random));
   std::set<MessageId> seen;
   for (int i = 0; i < 1000; ++i) {
     EXPECT_TRUE(seen.insert(MessageId::Make(when, random)).second);
@@ -205,8 +206,8 @@ TEST(Uuid, TextAndBytesGoBothWays) {
   EXPECT_THAT(StoreId::FromBytes(id.ToBytes()), IsOkAndHolds(id));
   EXPECT_EQ(id.ToBytes().size(), 16u);
   EXPECT_THAT(StoreId::Parse("01234567-89AB-CDEF-0123-456789abcdef"),
-              IsOkAndHolds(::testing::Property(&StoreId::ToString,
-                                               "01234567-89ab-cdef-0123-456789abcdef")));
+              IsOkAndHolds(
+                  ::testing::Property(&StoreId::ToString, "01234567-89ab-cdef-0123-456789abcdef")));
 }
 
 TEST(Uuid, MalformedOnesAreRefused) {

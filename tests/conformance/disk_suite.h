@@ -129,8 +129,7 @@ TEST_P(DiskSuite, AFileOpenedForReadingIsNotWritten) {
 
 TEST_P(DiskSuite, CreateNeverTakesAnExistingFile) {
   Make("file", "first");
-  EXPECT_THAT(disk_.Create("file"),
-              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("file")));
+  EXPECT_THAT(disk_.Create("file"), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("file")));
   ASSERT_OK(disk_.MakeDirectories("directory"));
   EXPECT_THAT(disk_.Create("directory"), StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_EQ(ContentsOf("file"), "first");
@@ -153,8 +152,7 @@ TEST_P(DiskSuite, AFileIsNoDirectory) {
   EXPECT_THAT(disk_.List("file"), StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(disk_.Create("file/below"), StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(disk_.Stat("file/below"), StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(disk_.MakeDirectories("file/below"),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(disk_.MakeDirectories("file/below"), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST_P(DiskSuite, ADirectoryIsNoFile) {

@@ -40,9 +40,7 @@ std::span<const std::byte> Bytes(absl::string_view text) {
 
 class SystemDiskTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(disk_, SystemDisk::Open(directory_.path()));
-  }
+  void SetUp() override { ASSERT_OK_AND_ASSIGN(disk_, SystemDisk::Open(directory_.path())); }
 
   TempDir directory_;
   std::unique_ptr<SystemDisk> disk_;
@@ -96,7 +94,8 @@ TEST_F(SystemDiskTest, FilesAreForTheOwnerOnlyAndClosedOnExec) {
     char path[64];
     const ssize_t got =
         readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
-    if (got > 0 && std::string(path, static_cast<size_t>(got)).find("bitrepo-test") != std::string::npos) {
+    if (got > 0 &&
+        std::string(path, static_cast<size_t>(got)).find("bitrepo-test") != std::string::npos) {
       EXPECT_TRUE((flags & FD_CLOEXEC) != 0) << fd;
     }
   }
