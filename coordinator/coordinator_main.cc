@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/runtime/daemon_flags.h"
+#include "base/runtime/runtime_file.h"
 #include "base/runtime/settings.h"
 #include "base/runtime/signals.h"
 #include "base/runtime/system_event_loop.h"
@@ -22,7 +23,6 @@
 #include "bus/zmq_watch.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/coordinator_options.h"
-#include "coordinator/runtime_file.h"
 
 namespace bitrepo {
 namespace {
@@ -66,7 +66,8 @@ absl::Status Run(const coordinator::CoordinatorOptions& options) {
   const std::string watch_endpoint = watch == nullptr ? "" : watch->endpoint();
   if (!options.runtime_file.empty()) {
     BITREPO_RETURN_IF_ERROR(
-        coordinator::WriteRuntimeFile(options.runtime_file, link->endpoint(), watch_endpoint));
+        runtime::WriteRuntimeFile(options.runtime_file,
+                                  {{"bus", link->endpoint()}, {"watch", watch_endpoint}}));
   }
   base::LogLine(base::LogLevel::kInfo, "ready")
       .With("bus", link->endpoint())
@@ -79,7 +80,7 @@ absl::Status Run(const coordinator::CoordinatorOptions& options) {
   base::LogLine(base::LogLevel::kInfo, "stopped");
   coordinator.Stop();
   if (!options.runtime_file.empty()) {
-    coordinator::RemoveRuntimeFile(options.runtime_file);
+    runtime::RemoveRuntimeFile(options.runtime_file);
   }
   return absl::OkStatus();
 }

@@ -24,7 +24,8 @@ std::string HelpText(const DaemonProgram& program) {
                       "  --log-format FORMAT   text (default) or json, one line per event on standard error\n"
                       "  --version             print the version and end\n"
                       "  --help                print this and end\n\n"
-                      "exit codes: 0 ended as asked, 1 failed, 2 flags or settings are wrong\n");
+                      "exit codes: 0 ended as asked, 1 failed, 2 flags or settings are wrong",
+                      program.exit_codes, "\n");
 }
 
 // "--flag=value" split at the first '='; the value is absent without one.

@@ -19,6 +19,7 @@ struct DaemonProgram {
   std::string name;     // "bitrepo-pillar"
   std::string version;  // "0.1.0"
   std::string summary;  // one line: what it does
+  std::string exit_codes = "";  // beyond 0, 1 and 2, for --help: ", 7 the store is in use"
 };
 
 struct DaemonFlags {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "coordinator/runtime_file.h"
+#include "base/runtime/runtime_file.h"
 
 #include <unistd.h>
 
@@ -10,17 +10,15 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
-namespace bitrepo::coordinator {
+namespace bitrepo::runtime {
 
-absl::Status WriteRuntimeFile(const std::string& path, const std::string& bus_endpoint,
-                              const std::string& watch_endpoint) {
+absl::Status WriteRuntimeFile(const std::string& path,
+                              const std::vector<std::pair<std::string, std::string>>& fields) {
   const std::string staged = absl::StrCat(path, ".", getpid());
   errno = 0;
   std::ofstream file(staged, std::ios::trunc);
-  file << "# where this coordinator listens\n"
-       << "bus = \"" << bus_endpoint << "\"\n"
-       << "watch = \"" << watch_endpoint << "\"\n"
-       << "pid = " << getpid() << "\n";
+  for (const auto& [name, value] : fields) file << name << " = \"" << value << "\"\n";
+  file << "pid = " << getpid() << "\n";
   file.close();
   if (!file || std::rename(staged.c_str(), path.c_str()) != 0) {
     const int error = errno == 0 ? EIO : errno;
@@ -32,4 +30,4 @@ absl::Status WriteRuntimeFile(const std::string& path, const std::string& bus_en
 
 void RemoveRuntimeFile(const std::string& path) { std::remove(path.c_str()); }
 
-}  // namespace bitrepo::coordinator
+}  // namespace bitrepo::runtime
