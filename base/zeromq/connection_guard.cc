@@ -14,16 +14,6 @@
 namespace bitrepo::zeromq {
 namespace {
 
-// A number the kernel gives a socket for its life and to no other.
-std::optional<uint64_t> CookieOf(int descriptor) {
-  uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  if (getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) {
-    return std::nullopt;
-  }
-  return cookie;
-}
-
 std::optional<uint64_t> BytesReceived(int descriptor) {
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -88,6 +78,15 @@ void ConnectionGuard::OnEvent(ConnectionEvent event, int value) {
     case ConnectionEvent::kDialFailed:
       break;
   }
+}
+
+std::optional<uint64_t> ConnectionGuard::CookieOf(int descriptor) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) {
+    return std::nullopt;
+  }
+  return cookie;
 }
 
 void ConnectionGuard::OnDelivered(int descriptor, uint64_t wire_bytes) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/container/btree_map.h"
@@ -40,6 +41,10 @@ class ConnectionGuard {
       runtime::EventLoop& loop, Context& context, Socket& socket, ConnectionLedger::Limits limits,
       absl::AnyInvocable<void(int descriptor)> on_closed);
   ~ConnectionGuard();
+
+  // A number the kernel gives a connection for its life and to no other: tells whether a descriptor
+  // still is what it was. Nothing for what is no open socket.
+  static std::optional<uint64_t> CookieOf(int descriptor);
 
   void OnDelivered(int descriptor, uint64_t wire_bytes);
   // The connection has said something useful; without it, it is cut after Limits::greet_within.

@@ -65,6 +65,12 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
     return SendResult::kSent;
   }
 
+  bool HasMessages() {
+    const bool waiting = (GetInt(socket_, ZMQ_EVENTS) & ZMQ_POLLIN) != 0;
+    LookAgain();
+    return waiting;
+  }
+
   void set_on_writable(OnWritable on_writable) { on_writable_ = std::move(on_writable); }
   Socket& socket() { return socket_; }
   uint64_t dropped_messages() const { return dropped_messages_; }
@@ -195,6 +201,8 @@ SendResult PolledSocket::Send(Message& message) { return core_->Send(message); }
 void PolledSocket::SetOnWritable(OnWritable on_writable) {
   core_->set_on_writable(std::move(on_writable));
 }
+
+bool PolledSocket::HasMessages() { return core_->HasMessages(); }
 
 Socket& PolledSocket::socket() { return core_->socket(); }
 

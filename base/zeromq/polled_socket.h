@@ -55,6 +55,9 @@ class PolledSocket {
   // Called, once, some time after Send has said kBlocked, when it is worth trying again.
   void SetOnWritable(OnWritable on_writable);
 
+  // True when messages wait that have not been handed on; they will be in a later turn of the loop.
+  bool HasMessages();
+
   Socket& socket();
   // Messages dropped for too many frames.
   uint64_t dropped_messages() const;
