@@ -268,7 +268,11 @@ void Bus::State::OnRefusal(const wire::ResponseInfo& why) {
     }
     return;
   }
+  const bool was_up = phase == Phase::kUp;
   End();
+  if (was_up) {
+    handler->OnBusDown();
+  }
   handler->OnRefused(why);
 }
 
