@@ -4,11 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "base/runtime/settings.h"
@@ -19,6 +22,10 @@ inline constexpr size_t kRequestsMax = 4096;              // under way at once; 
 inline constexpr size_t kRequestsPerPrincipalMax = 1024;  // of one principal
 inline constexpr size_t kFinishedKeptMax = 4096;          // finals kept in memory for repeats
 inline constexpr size_t kEnquiriesMax = 4096;             // identify questions under way
+
+inline constexpr size_t kCollectionsMax = 256;
+inline constexpr int kWorkersMax = 64;  // threads of one lane
+inline constexpr uint64_t kTransferMemoryMax = 1ull << 30;
 
 // What the host itself needs; enough to run it on a simulated loop. Value.
 struct PillarOptions {
@@ -39,5 +46,31 @@ struct PillarOptions {
   absl::Duration check_every = absl::Minutes(1);  // the store checks itself
   absl::Duration grace = absl::Seconds(10);       // given to running requests at a stop
 };
+
+// All that the program is told by its settings file. Value.
+struct PillarSettings {
+  explicit PillarSettings(PillarOptions host_in) : host(std::move(host_in)) {}
+
+  PillarOptions host;
+  std::string coordinator;      // "tcp://HOST:PORT"
+  std::string data_listen;      // "tcp://HOST:PORT"; port 0 is any that is free
+  std::string runtime_file;     // written at the start with the real endpoint; empty: none
+  std::string store_directory;  // must exist
+  std::map<std::string, std::string> collection_directories;  // of those that have their own
+  uint64_t transfer_memory_bytes = 64 * 1024 * 1024;          // received and not yet written
+  int read_workers = 4;
+  int write_workers = 4;
+};
+
+// OK for an endpoint that the transport can use.
+using EndpointCheck = absl::Status (*)(absl::string_view endpoint);
+struct EndpointChecks {
+  EndpointCheck listen;
+  EndpointCheck dial;
+};
+
+// kInvalidArgument with every problem, one "FILE:LINE: text" per line.
+absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
+                                                  EndpointChecks checks);
 
 }  // namespace bitrepo::pillar

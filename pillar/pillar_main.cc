@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitrepo-pillar: reads its settings, opens its store and its sockets, and runs until it is told to
+// stop.
+#include <csignal>
+#include <cstdio>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/runtime/daemon_flags.h"
+#include "base/runtime/runtime_file.h"
+#include "base/runtime/settings.h"
+#include "base/runtime/signals.h"
+#include "base/runtime/system_disk.h"
+#include "base/runtime/system_event_loop.h"
+#include "base/runtime/thread_worker_pool.h"
+#include "base/status.h"
+#include "base/zeromq/context.h"
+#include "base/zeromq/endpoint.h"
+#include "bus/zmq_spoke_link.h"
+#include "channel/channel.h"
+#include "channel/zmq_channel_link.h"
+#include "pillar/pillar.h"
+#include "pillar/pillar_options.h"
+#include "pillar/store/disk_file_store.h"
+
+namespace bitrepo {
+namespace {
+
+constexpr int kExitIntegrity = 6;  // the store is damaged in a way that needs a person
+constexpr int kExitRefused = 7;    // the store is in use, or not this pillar's; the id is taken
+constexpr int kExitDisk = 10;      // the local disk
+constexpr char kExitCodes[] =
+    ", 6 the store is damaged,\n"
+    "7 the store is in use or the id is taken, 10 the disk cannot be used";
+
+constexpr int kBusSockets = 16;  // one, with its monitor, and room
+
+// What it ends with, and why.
+struct Ending {
+  int exit_code = runtime::kExitDone;
+  absl::Status why;
+};
+
+int ExitCodeOfStore(const absl::Status& status) {
+  if (absl::IsFailedPrecondition(status)) return kExitRefused;
+  return absl::IsDataLoss(status) ? kExitIntegrity : kExitDisk;
+}
+
+void Complain(const absl::Status& status) {
+  std::fputs(absl::StrCat("bitrepo-pillar: ", std::string(status.message()), "\n").c_str(), stderr);
+}
+
+absl::StatusOr<pillar::PillarSettings> ReadSettings(const std::string& path) {
+  BITREPO_ASSIGN_OR_RETURN(runtime::Settings file, runtime::Settings::Load(path));
+  BITREPO_ASSIGN_OR_RETURN(
+      pillar::PillarSettings settings,
+      pillar::ReadPillarSettings(file, {&zeromq::CheckBindEndpoint, &zeromq::CheckDialEndpoint}));
+  settings.host.program_version = BITREPO_VERSION;
+  return settings;
+}
+
+// The store and the disks that it lies on.
+struct OpenStore {
+  base::SystemClock clock;
+  std::unique_ptr<runtime::SystemDisk> disk;
+  std::map<std::string, std::unique_ptr<runtime::SystemDisk>> collection_disks;
+  std::unique_ptr<store::DiskFileStore> store;
+};
+
+absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, OpenStore& open) {
+  BITREPO_ASSIGN_OR_RETURN(open.disk, runtime::SystemDisk::Open(settings.store_directory));
+  store::DiskStoreOptions options;
+  options.keep_free_bytes = settings.host.keep_free_bytes;
+  for (const base::CollectionId& collection : settings.host.collections) {
+    options.collections[collection] = nullptr;
+    const auto own = settings.collection_directories.find(collection.text());
+    if (own == settings.collection_directories.end()) continue;
+    BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<runtime::SystemDisk> disk,
+                             runtime::SystemDisk::Open(own->second));
+    options.collections[collection] = disk.get();
+    open.collection_disks[own->second] = std::move(disk);
+  }
+  BITREPO_ASSIGN_OR_RETURN(
+      open.store, store::DiskFileStore::Open(std::move(options), *open.disk, open.clock, random));
+  return absl::OkStatus();
+}
+
+// The data channel on a thread of its own, so that bytes never delay messages. Its sockets are
+// made, used and closed there.
+class DataThread {
+ public:
+  DataThread(runtime::SystemEventLoop& loop, const pillar::PillarSettings& settings,
+             transfer::TokenMint& mint, base::Random& random)
+      : loop_(loop) {
+    std::promise<absl::Status> started;
+    std::future<absl::Status> status = started.get_future();
+    thread_ = std::thread([&, started = std::move(started)]() mutable {
+      channel::ZmqChannelLink link(loop_, settings.data_listen);
+      channel::ChannelOptions options;
+      options.node = settings.host.id.text();
+      options.memory_bytes_max = settings.transfer_memory_bytes;
+      channel::Channel channel(options, loop_, link, mint, random);
+      channel_ = &channel;
+      const absl::Status how = channel.Start();
+      started.set_value(how);
+      if (how.ok()) loop_.Run();
+    });
+    status_ = status.get();
+  }
+  // Ends all transfers and waits for the thread.
+  ~DataThread() {
+    if (status_.ok()) {
+      channel_->Close();
+      loop_.Post([this] { loop_.Stop(); });
+    }
+    thread_.join();
+  }
+  const absl::Status& status() const { return status_; }
+  // Requires: status() is OK.
+  channel::Channel& channel() { return *channel_; }
+
+ private:
+  runtime::SystemEventLoop& loop_;
+  channel::Channel* channel_ = nullptr;  // on the thread's stack
+  absl::Status status_;
+  std::thread thread_;
+};
+
+void TellReady(const pillar::PillarSettings& settings, const std::string& data_endpoint) {
+  base::LogLine(base::LogLevel::kInfo, "ready")
+      .With("pillar", settings.host.id.text())
+      .With("data", data_endpoint)
+      .With("coordinator", settings.coordinator)
+      .With("store", settings.store_directory)
+      .With("version", settings.host.program_version);
+  runtime::NotifyServiceManager("READY=1");
+}
+
+Ending Run(const pillar::PillarSettings& settings) {
+  if (const auto descriptors = runtime::RaiseDescriptorLimit(); !descriptors.ok()) {
+    return {runtime::kExitFailed, descriptors.status()};
+  }
+  base::SystemRandom random;
+  OpenStore opened;
+  if (const absl::Status status = Open(settings, random, opened); !status.ok()) {
+    return {ExitCodeOfStore(status), status};
+  }
+
+  runtime::SystemEventLoop loop;
+  runtime::SystemEventLoop data_loop;
+  pillar::Pillar* running = nullptr;
+  const auto signals =
+      runtime::Signals::Watch(loop, {SIGTERM, SIGINT}, [&, stopping = false](int) mutable {
+        runtime::NotifyServiceManager("STOPPING=1");
+        if (std::exchange(stopping, true)) {
+          loop.Stop();  // told twice: at once
+        } else {
+          running->Stop([&loop] { loop.Stop(); });
+        }
+      });
+  if (!signals.ok()) return {runtime::kExitFailed, signals.status()};
+
+  // What is declared later is gone sooner: the host, the data channel, the work that they gave
+  // away, then the loops that it came back to, then the store.
+  runtime::ThreadWorkerPool workers({settings.read_workers, settings.write_workers, 1});
+  transfer::TokenMint mint(random.Bytes(32), random.Bytes(16));
+  DataThread data(data_loop, settings, mint, random);
+  if (!data.status().ok()) return {runtime::kExitFailed, data.status()};
+  const std::string data_endpoint = data.channel().endpoint();
+  zeromq::Context bus_context(/*io_threads=*/1, kBusSockets);
+  pillar::Pillar host(
+      settings.host,
+      {loop, std::make_unique<bus::ZmqSpokeLink>(loop, bus_context, settings.coordinator, random),
+       data.channel(), mint, *opened.store, workers, random});
+  running = &host;
+
+  Ending ending;
+  pillar::PillarEvents events;
+  events.on_refused = [&](absl::Status why) {
+    ending = {kExitRefused, std::move(why)};
+    loop.Stop();
+  };
+  if (const absl::Status status = host.Start(std::move(events)); !status.ok()) {
+    return {runtime::kExitFailed, status};
+  }
+  if (!settings.runtime_file.empty()) {
+    const absl::Status written = runtime::WriteRuntimeFile(
+        settings.runtime_file, {{"pillar", settings.host.id.text()}, {"data", data_endpoint}});
+    if (!written.ok()) return {kExitDisk, written};
+  }
+  TellReady(settings, data_endpoint);
+  loop.Run();
+  if (!settings.runtime_file.empty()) runtime::RemoveRuntimeFile(settings.runtime_file);
+  base::LogLine(base::LogLevel::kInfo, "stopped");
+  return ending;
+}
+
+int Main(int argc, const char* const* argv) {
+  runtime::TuneAllocator();
+  const auto flags = runtime::ParseDaemonFlags(
+      argc, argv,
+      {"bitrepo-pillar", BITREPO_VERSION, "keeps files of a bit repository", kExitCodes});
+  if (!flags.ok()) {
+    Complain(flags.status());
+    return runtime::kExitUsage;
+  }
+  if (!flags->print.empty()) {
+    std::fputs(flags->print.c_str(), stdout);
+    return runtime::kExitDone;
+  }
+  const auto settings = ReadSettings(flags->config);
+  if (!settings.ok()) {
+    std::fputs(absl::StrCat(std::string(settings.status().message()), "\n").c_str(), stderr);
+    return runtime::kExitUsage;
+  }
+  if (flags->check_config) {
+    std::fputs(absl::StrCat(flags->config, ": no problems\n").c_str(), stdout);
+    return runtime::kExitDone;
+  }
+  base::ConfigureLog(base::LogLevel::kInfo, flags->log_format);
+  const Ending ending = Run(*settings);
+  if (!ending.why.ok()) Complain(ending.why);
+  return ending.exit_code;
+}
+
+}  // namespace
+}  // namespace bitrepo
+
+int main(int argc, char** argv) { return bitrepo::Main(argc, argv); }
