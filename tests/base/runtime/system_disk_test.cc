@@ -12,6 +12,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "base/runtime/exclusive_rename.h"
+#include "base/runtime/system_disk_file.h"
 #include "tests/conformance/disk_suite.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
@@ -129,6 +130,20 @@ TEST_F(SystemDiskTest, LinkThenUnlinkDoesNotReplaceEither) {
   EXPECT_EQ(access(directory_.Path("c").c_str(), F_OK), 0);
   EXPECT_EQ(LinkThenUnlink(root, "none", root, "d"), ENOENT);
   close(root);
+}
+
+TEST(SystemDiskFile, AfterAFailedSyncNoLaterOneSucceeds) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  close(ends[1]);
+  SystemDiskFile file("a/b", ScopedFd(ends[0]));  // a pipe cannot be synced
+  const absl::Status first = file.Sync();
+  EXPECT_THAT(first, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("a/b")));
+  const TempDir directory;
+  const int good = open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(dup2(good, ends[0]), ends[0]);  // now the kernel would say yes
+  close(good);
+  EXPECT_THAT(file.Sync(), StatusIs(first.code(), HasSubstr("an earlier sync failed")));
 }
 
 TEST_F(SystemDiskTest, AFullFileSystemIsToldAndLeavesTheRestReadable) {
