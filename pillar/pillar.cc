@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "bus/bus.h"
 #include "bus/protocol/contribution.h"
@@ -40,6 +41,10 @@ bus::Membership MembershipFor(const PillarOptions& options, const store::FileSto
   membership.store_id = store.store_id().ToBytes();
   membership.incarnation = store.incarnation();
   return membership;
+}
+
+std::string NotKept(const std::string& collection_id) {
+  return absl::StrCat("the collection ", collection_id, " is not kept here");
 }
 
 }  // namespace
@@ -94,7 +99,7 @@ struct Pillar::State final : bus::Bus::Handler,
   }
   void OnEnvelope(const protocol::Envelope& envelope) override;
   void OnIdentify(const protocol::Envelope& identify);
-  std::optional<std::string> NotForMe(const wire::Header& header) const;
+  bool Keeps(const std::string& collection_id) const;
   // The bus may be down or full: the asker asks again.
   void Publish(const protocol::Envelope& envelope) {
     if (!bus.Publish(envelope).ok()) ++replies_dropped;
@@ -152,19 +157,12 @@ struct Pillar::State final : bus::Bus::Handler,
   absl::AnyInvocable<void()> on_stopped;
 };
 
-// Why a message is not for this pillar.
-std::optional<std::string> Pillar::State::NotForMe(const wire::Header& header) const {
-  if (header.repository_id() != options.repository_id) {
-    return absl::StrCat("this is the repository ", options.repository_id);
-  }
-  if (!header.to().empty() && header.to() != options.id.text()) {
-    return absl::StrCat("this is the pillar ", options.id.text());
-  }
-  if (header.collection_id().empty()) return std::nullopt;
-  for (const base::CollectionId& collection : options.collections) {
-    if (collection.text() == header.collection_id()) return std::nullopt;
-  }
-  return absl::StrCat("the collection ", header.collection_id(), " is not kept here");
+// True where no collection is named, or one that is kept here. All else that makes a message one for
+// this pillar the bus has seen to.
+bool Pillar::State::Keeps(const std::string& collection_id) const {
+  return collection_id.empty() ||
+         std::any_of(options.collections.begin(), options.collections.end(),
+                     [&](const auto& kept) { return kept.text() == collection_id; });
 }
 
 void Pillar::State::OnEnvelope(const protocol::Envelope& envelope) {
@@ -174,14 +172,15 @@ void Pillar::State::OnEnvelope(const protocol::Envelope& envelope) {
       OnIdentify(envelope);
       return;
     case wire::REQUEST:
-      if (const auto why = NotForMe(envelope.header)) {
-        table.Refuse(envelope, wire::REQUEST_NOT_UNDERSTOOD_FAILURE, *why);
-      } else {
+      if (Keeps(envelope.header.collection_id())) {
         table.OnRequest(envelope);
+      } else {
+        table.Refuse(envelope, wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
+                     NotKept(envelope.header.collection_id()));
       }
       return;
     case wire::CANCEL:
-      if (!NotForMe(envelope.header)) table.OnCancel(envelope);
+      table.OnCancel(envelope);
       return;
     default:
       return;  // replies to what this pillar has told: nobody waits for them
@@ -194,8 +193,9 @@ void Pillar::State::OnIdentify(const protocol::Envelope& identify) {
                                 parts.loop.clock().WallNow(), parts.random));
   };
   const wire::Operation operation = identify.header.operation();
-  if (const auto why = NotForMe(identify.header)) {
-    reply(requests::IdentifyReplyBody(operation, wire::REQUEST_NOT_UNDERSTOOD_FAILURE, *why));
+  if (!Keeps(identify.header.collection_id())) {
+    reply(requests::IdentifyReplyBody(operation, wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
+                                      NotKept(identify.header.collection_id())));
     return;
   }
   if (stopping) {

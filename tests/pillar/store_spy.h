@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file store that counts what it is asked to make durable, and fails when a test says so.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pillar/store/memory_file_store.h"
+
+namespace bitrepo::pillar {
+
+// Thread-safe as what it stands before; its own members are the test's.
+class StoreSpy final : public store::FileStore {
+ public:
+  StoreSpy(store::MemoryStoreOptions options, const base::Clock& clock)
+      : memory(std::move(options), clock) {}
+
+  base::StoreId store_id() const override { return memory.store_id(); }
+  uint64_t incarnation() const override { return memory.incarnation(); }
+  absl::StatusOr<std::unique_ptr<store::StagedFile>> Stage(
+      const base::CollectionId& collection, const base::FileId& file_id,
+      std::optional<uint64_t> announced_bytes) override {
+    ++stages;
+    return memory.Stage(collection, file_id, announced_bytes);
+  }
+  std::vector<absl::StatusOr<store::FileRecord>> Publish(
+      std::vector<store::Publication> group) override {
+    group_sizes.push_back(group.size());
+    if (!fail_publish.ok()) {
+      return std::vector<absl::StatusOr<store::FileRecord>>(group.size(), fail_publish);
+    }
+    return memory.Publish(std::move(group));
+  }
+  absl::StatusOr<store::FileRecord> Find(const base::CollectionId& collection,
+                                         const base::FileId& file_id) override {
+    return memory.Find(collection, file_id);
+  }
+  absl::StatusOr<std::unique_ptr<store::StoredFile>> Open(
+      const base::CollectionId& collection, const base::FileId& file_id,
+      const base::GenerationId& generation) override {
+    return memory.Open(collection, file_id, generation);
+  }
+  absl::StatusOr<store::RecordPage> List(const store::ListQuery& query, uint32_t limit,
+                                         absl::string_view cursor) override {
+    return memory.List(query, limit, cursor);
+  }
+  absl::StatusOr<std::optional<store::Answer>> FindAnswer(const store::AnswerKey& key) override {
+    ++lookups;
+    return memory.FindAnswer(key);
+  }
+  absl::Status OpenAnswer(const store::Answer& answer) override {
+    ++opens;
+    return memory.OpenAnswer(answer);
+  }
+  absl::Status CloseAnswers(
+      std::vector<std::pair<store::Answer, store::AuditEvent>> closed) override {
+    ++close_groups;
+    return memory.CloseAnswers(std::move(closed));
+  }
+  absl::StatusOr<std::vector<store::Answer>> InterruptedAnswers(absl::Duration age) override {
+    return memory.InterruptedAnswers(age);
+  }
+  absl::Time answers_since() const override { return answers_from; }
+  absl::Status AppendAudit(std::vector<store::AuditEvent> events) override {
+    return memory.AppendAudit(std::move(events));
+  }
+  absl::StatusOr<store::StoreReport> Check() override {
+    ++checks;
+    return memory.Check();
+  }
+  // How often `action` ended with `result`.
+  int Audited(const std::string& action, const std::string& result) const {
+    int count = 0;
+    for (const store::AuditRecord& record : memory.audit()) {
+      count += record.event.action == action && record.event.result == result ? 1 : 0;
+    }
+    return count;
+  }
+
+  store::MemoryFileStore memory;
+  absl::Status fail_publish;
+  absl::Time answers_from = absl::InfinitePast();
+  std::vector<size_t> group_sizes;  // of each Publish
+  int stages = 0;
+  int lookups = 0;
+  int opens = 0;
+  int close_groups = 0;
+  int checks = 0;
+};
+
+}  // namespace bitrepo::pillar
