@@ -44,13 +44,14 @@ struct ClientParts {
 struct BusEvents {
   std::function<void(const wire::Welcome&)> on_up;
   std::function<void()> on_down;
-  std::function<void(const wire::ResponseInfo&)> on_refused;  // for good: every operation fails
+  // For good: what is under way is withdrawn, and nothing more can be asked.
+  std::function<void(const wire::ResponseInfo&)> on_refused;
 };
 
 // Threads:  loop-confined; events and ends come on the loop, never from inside the call that asks.
 // Lifetime: Stop (or the destructor) cancels what is under way without telling; nothing is called afterwards.
-// Errors:   kResourceExhausted at conversations_max, kFailedPrecondition before Start; what pillars
-//           answer is in the results, not in a status.
+// Errors:   kResourceExhausted at conversations_max, kFailedPrecondition before Start or when the
+//           coordinator refused this client; what pillars answer is in the results, not in a status.
 class Client {
  public:
   Client(ClientOptions options, ClientParts parts);
@@ -58,6 +59,8 @@ class Client {
   absl::Status Start(BusEvents events = {});
   void Stop();
   bool up() const;
+  // Withdraws all that is under way; each operation still ends.
+  void CancelAll(absl::string_view reason);
 
   absl::StatusOr<Operation> PutFile(PutFileSpec spec, EndHandler<PutFileResult> end);
   absl::StatusOr<Operation> GetFile(GetFileSpec spec, EndHandler<GetFileResult> end);

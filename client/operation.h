@@ -35,16 +35,16 @@ struct OperationEvents {
 struct PutFileSpec {
   base::CollectionId collection;
   base::FileId file_id;
-  std::optional<uint64_t> size_bytes;
+  std::optional<uint64_t> size_bytes = {};
   // What the file must have; any algorithm. Checked by each pillar, and given early it shows at once
   // that the file is held already, or that the id is taken.
-  std::optional<base::Digest> digest;
+  std::optional<base::Digest> digest = {};
   // A view of the bytes for one push to one pillar; called again when a push is repeated.
   std::function<std::shared_ptr<channel::Source>(const base::ComponentId& pillar)> source;
-  std::vector<base::ComponentId> pillars;  // empty: all of the collection
+  std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
   uint32_t quorum = 0;                     // copies that make success; 0: every pillar asked
-  std::optional<protocol::Patience> patience;
-  OperationEvents events;
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
 };
 struct PutFileResult {
   base::ConversationId conversation;
@@ -64,12 +64,12 @@ struct GetFileSpec {
   base::CollectionId collection;
   base::FileId file_id;
   uint64_t offset = 0;
-  std::optional<uint64_t> length;  // absent: to the end
-  std::optional<base::ComponentId> prefer;
+  std::optional<uint64_t> length = {};  // absent: to the end
+  std::optional<base::ComponentId> prefer = {};
   bool fail_over = true;
   SinkFactory sink;
-  std::optional<protocol::Patience> patience;
-  OperationEvents events;
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
 };
 struct GetFileResult {
   base::ConversationId conversation;
@@ -86,16 +86,17 @@ struct GetFileResult {
 struct ListScope {
   base::CollectionId collection;
   wire::FileSelection files;
-  std::vector<base::ComponentId> pillars;  // empty: all of the collection
+  std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
   uint32_t page_items = 0;                 // 0: as the pillars like
-  std::optional<protocol::Patience> patience;
-  OperationEvents events;
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
 };
-// One file id; a pillar that does not list it is absent here.
+// One file id and what each pillar says of it. A pillar in neither has not said: its list broke off.
 template <typename Item>
 struct ListRow {
   std::string file_id;
   absl::btree_map<base::ComponentId, Item> pillars;
+  std::vector<base::ComponentId> lacking;  // whose list goes past this id without it
 };
 // Gets rows in order, each id once. The list goes on when `more` is called (on any thread): a slow
 // reader holds the pillars' pages back, so memory stays flat.
@@ -112,22 +113,22 @@ using ChecksumRow = ListRow<wire::ChecksumItem>;
 struct GetChecksumsSpec {
   ListScope scope;
   wire::ChecksumSpec checksums;
-  std::optional<uint64_t> offset;  // a range is of one file only
-  std::optional<uint64_t> length;
-  RowHandler<wire::ChecksumItem> on_rows;
+  std::optional<uint64_t> offset = {};  // a range is of one file only
+  std::optional<uint64_t> length = {};
+  RowHandler<wire::ChecksumItem> on_rows = {};
 };
 using FileIdRow = ListRow<wire::FileInfo>;
 struct GetFileIdsSpec {
   ListScope scope;
-  RowHandler<wire::FileInfo> on_rows;
+  RowHandler<wire::FileInfo> on_rows = {};
 };
 
 // ---- GetStatus: every pillar that serves the collection and, when asked, the coordinator.
 struct GetStatusSpec {
-  std::optional<base::CollectionId> collection;  // absent: the coordinator itself is asked
-  std::vector<base::ComponentId> pillars;
-  std::optional<protocol::Patience> patience;
-  OperationEvents events;
+  std::optional<base::CollectionId> collection = {};  // absent: the coordinator itself is asked
+  std::vector<base::ComponentId> pillars = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
 };
 struct GetStatusResult {
   base::ConversationId conversation;
@@ -137,8 +138,8 @@ struct GetStatusResult {
 
 // ---- GetRoster: who is on the bus, as the coordinator sees it.
 struct GetRosterSpec {
-  std::optional<protocol::Patience> patience;
-  OperationEvents events;
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
 };
 struct GetRosterResult {
   base::ConversationId conversation;

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/client.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "client/ask_operation.h"
+#include "client/conversation_desk.h"
+#include "client/get_operation.h"
+#include "client/list_operation.h"
+#include "client/put_operation.h"
+
+namespace bitrepo::client {
+namespace {
+
+bus::Membership MembershipOf(const ClientOptions& options) {
+  bus::Membership membership;
+  membership.repository_id = options.repository_id;
+  membership.kind = wire::CLIENT;
+  membership.principal = options.principal;
+  membership.session = options.session;
+  membership.program_version = options.program_version;
+  return membership;
+}
+
+template <typename Item, typename Final>
+typename ListOperation<Item>::Page PageOf(const Final& final) {
+  typename ListOperation<Item>::Page page;
+  page.items.assign(final.items().begin(), final.items().end());
+  page.last = final.page().next_cursor().empty();
+  return page;
+}
+
+ListOperation<wire::ChecksumItem>::Page ChecksumPage(const wire::Body& body) {
+  return PageOf<wire::ChecksumItem>(body.get_checksums_final());
+}
+ListOperation<wire::FileInfo>::Page FileIdPage(const wire::Body& body) {
+  return PageOf<wire::FileInfo>(body.get_file_ids_final());
+}
+
+}  // namespace
+
+struct Client::State final : public bus::Bus::Handler {
+  State(ClientOptions given, ClientParts parts)
+      : options(std::move(given)),
+        loop(parts.loop),
+        random(parts.random),
+        bus(MembershipOf(options), parts.loop, std::move(parts.link), parts.random),
+        desk(options.conversations_max, parts.loop, bus, parts.random),
+        surroundings{desk, parts.loop, parts.channel, lingering} {}
+
+  void OnBusUp(const wire::Welcome& welcome) override {
+    if (events.on_up) events.on_up(welcome);
+    desk.OnBusUp();
+  }
+  void OnBusDown() override {
+    if (events.on_down) events.on_down();
+    desk.OnBusDown();
+  }
+  void OnEnvelope(const protocol::Envelope& envelope) override { desk.OnEnvelope(envelope); }
+  void OnRefused(const wire::ResponseInfo& why) override {
+    refused = absl::FailedPreconditionError(
+        absl::StrCat("the coordinator refused this client: ", why.text()));
+    if (events.on_refused) events.on_refused(why);
+    desk.CancelAll(refused.message());
+  }
+  void OnFault(const protocol::EnvelopeFault& fault) override {
+    base::LogLine(base::LogLevel::kDebug, "bad-message")
+        .With("cause", fault.cause)
+        .With("why", fault.text);
+  }
+
+  // The conversation of an operation, but for its reach and whom it names.
+  protocol::ConversationSpec Spec(wire::Operation operation,
+                                  const std::optional<base::CollectionId>& collection,
+                                  const std::optional<protocol::Patience>& patience) {
+    const absl::Time wall_now = loop.clock().WallNow();
+    protocol::ConversationSpec spec;
+    spec.id = base::ConversationId::Make(wall_now, random);
+    spec.repository_id = options.repository_id;
+    spec.operation = operation;
+    spec.collection = collection;
+    spec.principal = options.principal;
+    spec.session = options.session;
+    spec.wall_start = wall_now;
+    spec.patience = patience.value_or(options.patience);
+    return spec;
+  }
+
+  absl::StatusOr<Operation> Open(protocol::ConversationSpec spec,
+                                 std::shared_ptr<OngoingOperation> operation) {
+    if (!started) return absl::FailedPreconditionError("the client is not started");
+    BITREPO_RETURN_IF_ERROR(refused);
+    const base::ConversationId id = spec.id;
+    BITREPO_RETURN_IF_ERROR(desk.Open(std::move(spec), operation));
+    return Operation(id, operation);
+  }
+
+  const ClientOptions options;
+  runtime::EventLoop& loop;
+  base::Random& random;
+  BusEvents events;
+  Lingering lingering;
+  bus::Bus bus;
+  ConversationDesk desk;
+  const Surroundings surroundings;
+  absl::Status refused;
+  bool started = false;
+};
+
+Client::Client(ClientOptions options, ClientParts parts)
+    : state_(std::make_unique<State>(std::move(options), std::move(parts))) {}
+
+Client::~Client() { Stop(); }
+
+absl::Status Client::Start(BusEvents events) {
+  state_->events = std::move(events);
+  state_->started = true;
+  return state_->bus.Start(*state_);
+}
+
+void Client::Stop() {
+  if (!std::exchange(state_->started, false)) return;
+  state_->bus.Stop();
+  state_->desk.Clear();
+  state_->lingering.clear();
+}
+
+bool Client::up() const { return state_->bus.up(); }
+
+void Client::CancelAll(absl::string_view reason) { state_->desk.CancelAll(reason); }
+
+absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileResult> end) {
+  auto conversation = state_->Spec(wire::PUT_FILE, spec.collection, spec.patience);
+  conversation.identify = PutOperation::Identify(spec);
+  conversation.request = PutOperation::Request(spec);
+  conversation.reach = protocol::Reach::kFirstThenRest;
+  conversation.named = spec.pillars;
+  conversation.quorum = spec.quorum;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec),
+                                                     std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileResult> end) {
+  auto conversation = state_->Spec(wire::GET_FILE, spec.collection, spec.patience);
+  conversation.identify = GetOperation::Identify(spec);
+  conversation.request = GetOperation::Request(spec.file_id, spec.offset, spec.length);
+  conversation.reach = protocol::Reach::kOne;
+  conversation.prefer = spec.prefer;
+  conversation.fail_over = spec.fail_over;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<GetOperation>(state_->surroundings, id, std::move(spec),
+                                                     std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end) {
+  ListScope& scope = spec.scope;
+  auto conversation = state_->Spec(wire::GET_CHECKSUMS, scope.collection, scope.patience);
+  wire::GetChecksumsIdentify& identify =
+      *conversation.identify.mutable_get_checksums_identify();
+  *identify.mutable_files() = scope.files;
+  *identify.mutable_checksums() = spec.checksums;
+  wire::GetChecksumsRequest& request = *conversation.request.mutable_get_checksums_request();
+  *request.mutable_files() = scope.files;
+  *request.mutable_checksums() = spec.checksums;
+  if (spec.offset) request.set_offset(*spec.offset);
+  if (spec.length) request.set_length(*spec.length);
+  conversation.request.mutable_page()->set_limit_items(scope.page_items);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = scope.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<ListOperation<wire::ChecksumItem>>(
+                          state_->surroundings, id, std::move(scope.events), &ChecksumPage,
+                          std::move(spec.on_rows), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end) {
+  ListScope& scope = spec.scope;
+  auto conversation = state_->Spec(wire::GET_FILE_IDS, scope.collection, scope.patience);
+  *conversation.identify.mutable_get_file_ids_identify()->mutable_files() = scope.files;
+  *conversation.request.mutable_get_file_ids_request()->mutable_files() = scope.files;
+  conversation.request.mutable_page()->set_limit_items(scope.page_items);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = scope.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<ListOperation<wire::FileInfo>>(
+                          state_->surroundings, id, std::move(scope.events), &FileIdPage,
+                          std::move(spec.on_rows), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end) {
+  auto conversation = state_->Spec(wire::GET_STATUS, spec.collection, spec.patience);
+  conversation.identify.mutable_get_status_identify();
+  conversation.request.mutable_get_status_request();
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  conversation.to_coordinator = !spec.collection;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<AskOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                 const protocol::Outcome& outcome) mutable {
+            GetStatusResult result{conversation_id, outcome, {}};
+            for (const auto& [component, contributor] : outcome.contributors) {
+              if (contributor.final != nullptr &&
+                  contributor.final->body.has_get_status_final()) {
+                result.finals[component] = contributor.final->body.get_status_final();
+              }
+            }
+            end(std::move(result));
+          }));
+}
+
+absl::StatusOr<Operation> Client::GetRoster(GetRosterSpec spec, EndHandler<GetRosterResult> end) {
+  auto conversation = state_->Spec(wire::GET_ROSTER, std::nullopt, spec.patience);
+  conversation.request.mutable_roster_request();
+  conversation.reach = protocol::Reach::kAll;
+  conversation.to_coordinator = true;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<AskOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                 const protocol::Outcome& outcome) mutable {
+            GetRosterResult result{conversation_id, outcome, {}};
+            for (const auto& [component, contributor] : outcome.contributors) {
+              if (contributor.final != nullptr && contributor.final->body.has_roster_reply()) {
+                result.roster = contributor.final->body.roster_reply();
+              }
+            }
+            end(std::move(result));
+          }));
+}
+
+}  // namespace bitrepo::client

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// file-ids: what the collection keeps, in order of id, merged over its pillars.
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/runtime/settings.h"
+#include "client/commands/agreement.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/list_run.h"
+#include "client/commands/words.h"
+
+namespace bitrepo::commands {
+namespace {
+
+constexpr size_t kSizeColumns = 12;
+constexpr size_t kCopiesColumns = 5;
+
+using Row = client::FileIdRow;
+
+class FileIdsCommand final : public Command {
+ public:
+  CommandFacts facts() const override {
+    return {.name = "file-ids",
+            .aliases = {"getFileIDs"},
+            .summary = "what the collection keeps, in order of id",
+            .description = "A file that some pillar lacks, or holds differently, is told on standard "
+                           "error and makes exit code 6.",
+            .examples = {"file-ids --long", "file-ids --prefix photos/ --limit 100"}};
+  }
+
+  Shape shape() override {
+    return {.flags = {{"-l,--long", "", "size, date and copies too", &long_},
+                      {"--prefix", "TEXT", "only ids that begin so", &prefix_},
+                      {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+                      {"--limit", "N", "at most so many files", &limit_},
+                      {"--cursor", "ID", "go on after this id", &cursor_}},
+            .arguments = std::nullopt};
+  }
+
+  ExitCode Run(Session& session) override {
+    const auto limit = ParseCount(session, "--limit", limit_);
+    if (!limit) return ExitCode::kDone;  // told already
+    std::vector<base::ComponentId> asked;
+    for (const std::string& name : pillars_) {
+      const auto pillar = base::ComponentId::Parse(name);
+      if (!pillar.ok()) {
+        session.report().Error(
+            {.code = ExitCode::kUsage, .message = std::string(pillar.status().message())});
+        return ExitCode::kDone;
+      }
+      asked.push_back(*pillar);
+    }
+    client::BlockingClient* client = session.Connect();
+    if (client == nullptr) return ExitCode::kDone;
+    const ListEnd end = RunList<wire::FileInfo>(
+        session, *client, {cursor_, *limit},
+        [&](client::RowHandler<wire::FileInfo> handler) {
+          return client->GetFileIds({.scope = {.collection = session.collection(),
+                                               .files = SelectPrefix(prefix_),
+                                               .pillars = asked},
+                                     .on_rows = std::move(handler)});
+        },
+        [&](const Row& row) { Tell(session, row); });
+    if (!end.result.ok()) {
+      if (session.interrupted() == 0 && session.console().output_error() == 0) {
+        session.report().Error({.code = ExitCodeFor(end.result.status()),
+                                .message = std::string(end.result.status().message())});
+      }
+      return ExitCode::kDone;
+    }
+    ReportList(session, "list its files", *end.result, "", session.Again("pillars"));
+    if (uneven_ > 0) {
+      session.report().Error(
+          {.code = ExitCode::kIntegrity,
+           .message = absl::StrCat(CountedOf(uneven_, "file"), " not the same on every pillar, "
+                                                               "the first is ", Shown(first_uneven_)),
+           .file_id = first_uneven_,
+           .hint = session.Again(absl::StrCat("whereis ", ShellWord(first_uneven_)))});
+    }
+    if (!end.cut) return ExitCode::kDone;
+    const std::string more =
+        session.Again(absl::StrCat("file-ids --cursor ", ShellWord(end.last_id)));
+    session.report().SetResume(more);
+    session.console().Note(absl::StrCat("there are more: ", more));
+    return ExitCode::kLimit;
+  }
+
+ private:
+  void Tell(Session& session, const Row& row) {
+    absl::btree_map<base::ComponentId, PillarWord> words;
+    std::vector<base::ComponentId> answered = row.lacking;
+    for (const auto& [pillar, info] : row.pillars) {
+      words[pillar].digest = absl::BytesToHexString(info.digest().value());
+      answered.push_back(pillar);
+    }
+    const Agreement agreement = Compare(words, answered, {});
+    if (!agreement.all_same() && uneven_++ == 0) first_uneven_ = row.file_id;
+    const wire::FileInfo& info = row.pillars.begin()->second;
+    const size_t copies = agreement.CountOf(CopyState::kSame);
+    session.report().Count(agreement.all_same() ? "even" : "uneven", info.size_bytes());
+    JsonRecord record = session.report().Record("item");
+    record.Set("file_id", row.file_id).Set("result", agreement.all_same() ? "ok" : "mismatch");
+    record.Set("size_bytes", static_cast<uint64_t>(info.size_bytes()));
+    record.Set("algorithm", "sha256").Set("digest", agreement.digest);
+    record.SetTime("stored_at", absl::FromUnixMicros(info.stored_at_us()));
+    record.Set("copies", static_cast<uint64_t>(copies));
+    record.Set("pillars", static_cast<uint64_t>(agreement.copies.size()));
+    std::string text = absl::StrCat(Shown(row.file_id), "\n");
+    if (long_) {
+      const std::string size = Counted(info.size_bytes());
+      text = absl::StrCat(std::string(kSizeColumns - std::min(kSizeColumns, size.size()), ' '), size,
+                          "  ", Timestamp(absl::FromUnixMicros(info.stored_at_us())), "  ",
+                          Fit(absl::StrCat(copies, "/", agreement.copies.size()), kCopiesColumns),
+                          " ", text);
+    }
+    session.report().Item(record, text);
+  }
+
+  std::vector<std::string> pillars_;
+  std::string prefix_;
+  std::string limit_;
+  std::string cursor_;
+  bool long_ = false;
+  uint64_t uneven_ = 0;
+  std::string first_uneven_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeFileIdsCommand() { return std::make_unique<FileIdsCommand>(); }
+
+}  // namespace bitrepo::commands

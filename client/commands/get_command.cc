@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+// get and cat: read files back, proved.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/runtime/settings.h"
+#include "base/status.h"
+#include "bus/protocol/response_code.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/byte_span.h"
+#include "client/commands/session.h"
+#include "client/commands/words.h"
+#include "client/local_sink.h"
+#include "client/wire_words.h"
+
+namespace bitrepo::commands {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where one file goes.
+struct Destination {
+  bool stream = false;       // to `descriptor`, as it comes
+  int descriptor = 1;
+  runtime::ScopedFd opened;  // a device or FIFO that `descriptor` is
+  std::string path;          // else a file, replaced at the end
+};
+
+class GetCommand final : public Command {
+ public:
+  explicit GetCommand(bool cat) : cat_(cat) {}
+
+  CommandFacts facts() const override {
+    if (cat_) {
+      return {.name = "cat",
+              .summary = "write files to standard output: get -o -",
+              .examples = {"cat notes/today.txt | less"}};
+    }
+    return {.name = "get",
+            .aliases = {"getFile"},
+            .summary = "read files back, proved by their digest",
+            .description =
+                "Without -o, and in a directory, a file is written under its id. It appears whole "
+                "and proved or not at all; when a pillar fails in the middle the next one goes on. "
+                "Exit code 6 tells of a damaged copy even when another one could be delivered.",
+            .examples = {"get report.pdf -o /tmp/report.pdf", "get video.mkv --range 1MiB:64KiB -o -",
+                         "get a.txt b.txt -o restored/"}};
+  }
+
+  Shape shape() override {
+    Shape shape;
+    if (!cat_) {
+      shape.flags.push_back({"-o,--output", "PATH", "file or directory; - is standard output",
+                             &output_});
+    }
+    shape.flags.push_back({"--range", "OFF:LEN", "only these bytes; OFF: is to the end", &range_});
+    shape.flags.push_back({"--from", "PILLAR", "only from this pillar, or fastest", &from_});
+    shape.flags.push_back(
+        {"--checksum", "ALGO:HEX", "what the bytes must have; else nothing is written", &checksum_});
+    shape.arguments = ArgumentsRow{"ID", "file id", &ids_, 1};
+    return shape;
+  }
+
+  ExitCode Run(Session& session) override {
+    if (cat_) output_ = "-";
+    if (!Prepare(session)) return ExitCode::kDone;  // told already
+    client::BlockingClient* client = session.Connect();
+    if (client == nullptr) return ExitCode::kDone;
+    session.progress().Plan("get", files_.size(), 0);
+    for (const base::FileId& file_id : files_) {
+      if (session.interrupted() != 0) break;
+      GetOne(session, *client, file_id);
+    }
+    session.progress().Close();
+    if (session.interrupted() != 0) {
+      const std::string again = Again(session);
+      session.report().SetResume(again);
+      session.console().Note(absl::StrCat("nothing half done is left; to get it: ", again));
+    }
+    const bool some_failed = session.report().result() != ExitCode::kDone;
+    return some_failed && files_.size() > 1 && session.report().CountOf("delivered") > 0
+               ? ExitCode::kPartial
+               : ExitCode::kDone;
+  }
+
+ private:
+  static bool Refuse(Session& session, ExitCode code, const std::string& why) {
+    session.report().Error({.code = code, .message = why});
+    return false;
+  }
+
+  bool Prepare(Session& session) {
+    bool well = true;
+    for (const std::string& id : ids_) {
+      const auto file_id = base::FileId::Parse(id);
+      if (file_id.ok()) {
+        files_.push_back(*file_id);
+      } else {
+        well = Refuse(session, ExitCode::kUsage, std::string(file_id.status().message()));
+      }
+    }
+    if (!range_.empty()) {
+      const auto span = ParseByteSpan(range_);
+      if (!span.ok()) {
+        well = Refuse(session, ExitCode::kUsage, absl::StrCat("--range: ", span.status().message()));
+      } else {
+        span_ = *span;
+      }
+    }
+    if (!checksum_.empty()) {
+      const auto digest = base::Digest::Parse(checksum_);
+      if (!digest.ok()) {
+        well = Refuse(session, ExitCode::kUsage,
+                      absl::StrCat("--checksum: ", digest.status().message()));
+      } else if (ids_.size() > 1) {
+        well = Refuse(session, ExitCode::kUsage, "--checksum is of one file: name one id with it");
+      } else {
+        digest_ = *digest;
+      }
+    }
+    if (!from_.empty() && from_ != "fastest") {
+      const auto pillar = base::ComponentId::Parse(from_);
+      if (pillar.ok()) {
+        prefer_ = *pillar;
+      } else {
+        well = Refuse(session, ExitCode::kUsage, absl::StrCat("--from: ", pillar.status().message()));
+      }
+    }
+    if (output_ == "-" && session.flags().json) {
+      well = Refuse(session, ExitCode::kUsage,
+                    "--json and the file cannot both go to standard output: give -o PATH");
+    }
+    const bool directory = output_.empty() || output_ == "-" || output_.back() == '/' ||
+                           fs::is_directory(output_);
+    if (ids_.size() > 1 && !directory) {
+      well = Refuse(session, ExitCode::kUsage,
+                    absl::StrCat(ids_.size(), " files do not go into one: -o must be a directory"));
+    }
+    return well;
+  }
+
+  // kFailedPrecondition: it would replace a file that was not named.
+  absl::StatusOr<Destination> DestinationOf(const Session& session, const base::FileId& file_id) {
+    Destination destination;
+    if (output_ == "-") {
+      destination.stream = true;
+      destination.descriptor = session.parts().out;
+      return destination;
+    }
+    std::error_code error;
+    const bool in_directory =
+        output_.empty() || output_.back() == '/' || fs::is_directory(output_, error);
+    destination.path = output_;
+    if (in_directory) {
+      destination.path = (fs::path(output_) / file_id.text()).string();
+      const fs::path parent = fs::path(destination.path).parent_path();
+      if (!parent.empty()) fs::create_directories(parent, error);
+      if (error) {
+        return absl::PermissionDeniedError(absl::StrCat(parent.string(), ": ", error.message()));
+      }
+    }
+    struct stat facts {};
+    if (stat(destination.path.c_str(), &facts) != 0) {
+      return errno == ENOENT || errno == ENOTDIR
+                 ? Checked(std::move(destination))
+                 : absl::StatusOr<Destination>(base::ErrnoStatus(errno, destination.path));
+    }
+    if (S_ISDIR(facts.st_mode)) {
+      return absl::InvalidArgumentError(absl::StrCat(destination.path, " is a directory"));
+    }
+    if (!S_ISREG(facts.st_mode)) {  // a device or FIFO is written into, not replaced
+      destination.opened =
+          runtime::ScopedFd(open(destination.path.c_str(), O_WRONLY | O_CLOEXEC));
+      if (!destination.opened.valid()) return base::ErrnoStatus(errno, destination.path);
+      destination.stream = true;
+      destination.descriptor = destination.opened.get();
+      return destination;
+    }
+    if (output_.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(destination.path, " is there already: -o ", ShellWord(destination.path),
+                       " replaces it"));
+    }
+    // A link stays; what it leads to is replaced.
+    const fs::path real = fs::canonical(destination.path, error);
+    if (!error) destination.path = real.string();
+    return Checked(std::move(destination));
+  }
+
+  static absl::StatusOr<Destination> Checked(Destination destination) {
+    const std::string parent = fs::path(destination.path).parent_path().string();
+    if (access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0) {
+      return base::ErrnoStatus(errno, parent.empty() ? "." : parent);
+    }
+    return destination;
+  }
+
+  void GetOne(Session& session, client::BlockingClient& client, const base::FileId& file_id) {
+    auto destination = DestinationOf(session, file_id);
+    if (!destination.ok()) {
+      session.report().Count("failed");
+      const bool refused = absl::IsFailedPrecondition(destination.status());
+      session.report().Error({.code = refused ? ExitCode::kRefused : ExitCode::kLocal,
+                              .message = std::string(destination.status().message()),
+                              .file_id = file_id.text()});
+      return;
+    }
+    client::GetFileSpec get{.collection = session.collection(),
+                            .file_id = file_id,
+                            .offset = span_.offset,
+                            .length = span_.length,
+                            .prefer = prefer_,
+                            .fail_over = !prefer_.has_value(),
+                            .sink = SinkFor(client, *destination)};
+    ProgressBoard& progress = session.progress();
+    get.events.on_event = [&progress, id = file_id.text()](
+                              const protocol::ConversationEvent& event) {
+      progress.OnEvent(id, event);
+    };
+    get.events.on_transfer = [&progress, id = file_id.text()](const base::ComponentId& pillar,
+                                                              uint64_t done, uint64_t total) {
+      progress.OnTransfer(id, pillar.text(), done, total);
+    };
+    const absl::Time begun = absl::Now();
+    auto result = client.GetFile(std::move(get));
+    if (!result.ok()) {
+      if (session.interrupted() == 0) {
+        session.report().Error({.code = ExitCodeFor(result.status()),
+                                .message = std::string(result.status().message())});
+      }
+      return;
+    }
+    progress.FileDone(file_id.text(), result->bytes, {});
+    Tell(session, file_id, *destination, *result, absl::Now() - begun);
+  }
+
+  client::SinkFactory SinkFor(client::BlockingClient& client, const Destination& destination) {
+    const std::string tag = absl::StrCat(
+        absl::Hex(static_cast<uint32_t>(client.random().NextU64()), absl::kZeroPad8));
+    auto begun = std::make_shared<bool>(false);
+    return [this, &client, &destination, tag, begun](const wire::FileInfo&, base::ByteRange range)
+               -> absl::StatusOr<std::shared_ptr<channel::Sink>> {
+      if (!destination.stream) {
+        BITREPO_ASSIGN_OR_RETURN(
+            std::shared_ptr<client::FileSink> sink,
+            client::FileSink::Create(destination.path, tag, client.workers(), range, digest_));
+        return std::shared_ptr<channel::Sink>(std::move(sink));
+      }
+      if (std::exchange(*begun, true)) {
+        return absl::DataLossError("what was written already is wrong, and cannot be taken back");
+      }
+      return std::shared_ptr<channel::Sink>(std::make_shared<client::StreamSink>(
+          destination.descriptor, client.workers(), range, digest_));
+    };
+  }
+
+  // Copies that were found damaged on the way, whoever delivered in the end.
+  static void TellDamage(Session& session, const base::FileId& file_id,
+                         const client::GetFileResult& result) {
+    for (const auto& [pillar, contributor] : result.outcome.contributors) {
+      if (static_cast<ExitCode>(protocol::ExitCodeOf(contributor.code)) != ExitCode::kIntegrity) {
+        continue;
+      }
+      session.report().Error(
+          {.code = ExitCode::kIntegrity,
+           .message = absl::StrCat("the copy of ", Shown(file_id.text()), " at ", pillar.text(),
+                                   " is damaged (",
+                                   std::string(protocol::NameOf(contributor.code)), "): ",
+                                   Shown(contributor.text),
+                                   result.from ? absl::StrCat("; ", result.from->text(),
+                                                              " delivered it whole")
+                                               : ""),
+           .pillar = pillar.text(),
+           .file_id = file_id.text(),
+           .conversation = result.conversation.ToString(),
+           .hint = session.Again(absl::StrCat("stat ", ShellWord(file_id.text())))});
+    }
+  }
+
+  void Tell(Session& session, const base::FileId& file_id, const Destination& destination,
+            const client::GetFileResult& result, absl::Duration took) {
+    Report& report = session.report();
+    const std::string id = file_id.text();
+    if (!result.sink.ok()) {
+      report.Count("failed");
+      if (absl::IsAborted(result.sink)) {  // whoever read the stream has gone
+        report.Add(ExitCode::kBrokenPipe);
+        return;
+      }
+      report.Error({.code = absl::IsDataLoss(result.sink) ? ExitCode::kIntegrity : ExitCode::kLocal,
+                    .message = absl::StrCat(Shown(id), " was not written: ", result.sink.message()),
+                    .file_id = id,
+                    .conversation = result.conversation.ToString()});
+      return;
+    }
+    TellDamage(session, file_id, result);
+    if (result.outcome.verdict != protocol::Verdict::kSuccess) {
+      report.Count("failed");
+      if (session.interrupted() == 0) {
+        ReportOutcome(report, "deliver", id, result.conversation, result.outcome, Again(session));
+      }
+      return;
+    }
+    report.Count("delivered", result.bytes);
+    const std::string from = result.from ? result.from->text() : "";
+    const auto digest = client::FromWire(result.file->digest());
+    const bool whole = result.bytes == result.file->size_bytes();
+    if (!session.flags().json) {
+      session.console().Note(absl::StrCat(
+          Shown(id), ": ", runtime::FormatBytes(result.bytes), " from ", from, " in ",
+          ShortDuration(took), whole ? ", sha256 proved" : ", a range, checked block by block",
+          result.failovers > 0 ? absl::StrCat(", after ", CountedOf(result.failovers, "failover"))
+                               : "",
+          destination.stream ? "" : absl::StrCat(", to ", Shown(destination.path))));
+      return;
+    }
+    JsonRecord record = report.Record("item");
+    record.Set("file_id", id).Set("result", "delivered").Set("pillar", from);
+    record.Set("conversation", result.conversation.ToString());
+    record.Set("size_bytes", result.file->size_bytes()).Set("bytes", result.bytes);
+    record.Set("offset", span_.offset);
+    if (digest.ok()) record.Set("algorithm", "sha256").Set("digest", digest->Hex());
+    record.Set("failovers", static_cast<uint64_t>(result.failovers));
+    if (!destination.stream) record.Set("path", destination.path);
+    report.Emit(record);
+  }
+
+  std::string Again(const Session& session) const {
+    std::string rest = cat_ ? "cat" : "get";
+    for (const std::string& id : ids_) absl::StrAppend(&rest, " ", ShellWord(id));
+    if (!cat_ && !output_.empty()) absl::StrAppend(&rest, " -o ", ShellWord(output_));
+    if (!range_.empty()) absl::StrAppend(&rest, " --range ", range_);
+    return session.Again(rest);
+  }
+
+  const bool cat_;
+  std::vector<std::string> ids_;
+  std::string output_;
+  std::string range_;
+  std::string from_;
+  std::string checksum_;
+  std::vector<base::FileId> files_;
+  ByteSpan span_;
+  std::optional<base::Digest> digest_;
+  std::optional<base::ComponentId> prefer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeGetCommand() { return std::make_unique<GetCommand>(false); }
+std::unique_ptr<Command> MakeCatCommand() { return std::make_unique<GetCommand>(true); }
+
+}  // namespace bitrepo::commands

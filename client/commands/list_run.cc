@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/commands/list_run.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace bitrepo::commands {
+
+using State = protocol::ContributorResult::State;
+
+wire::FileSelection SelectOne(const base::FileId& file_id) {
+  wire::FileSelection selection;
+  selection.set_file_id(file_id.text());
+  return selection;
+}
+
+wire::FileSelection SelectPrefix(const std::string& prefix) {
+  wire::FileSelection selection;
+  if (prefix.empty()) {
+    selection.mutable_all();
+  } else {
+    selection.set_prefix(prefix);
+  }
+  return selection;
+}
+
+ListPillars PillarsOf(const protocol::Outcome& outcome) {
+  ListPillars pillars;
+  for (const auto& [pillar, contributor] : outcome.contributors) {
+    const bool answered = contributor.state == State::kDone ||
+                          contributor.code == wire::FILE_NOT_FOUND_FAILURE ||
+                          contributor.code == wire::DATA_LOSS;
+    (answered ? pillars.answered : pillars.silent).push_back(pillar);
+  }
+  return pillars;
+}
+
+void ReportList(Session& session, absl::string_view what, const client::ListResult& result,
+                const std::string& file_id, const std::string& again) {
+  protocol::Outcome failed = result.outcome;
+  if (failed.verdict == protocol::Verdict::kCancelled) return;  // by us: a limit, a signal
+  for (auto& [pillar, contributor] : failed.contributors) {
+    // That a pillar lacks the file is a result, told with the others.
+    if (contributor.code == wire::FILE_NOT_FOUND_FAILURE) contributor.state = State::kDone;
+  }
+  for (const auto& [pillar, contributor] : failed.contributors) {
+    if (contributor.state != State::kDone) {
+      ReportOutcome(session.report(), what, file_id, result.conversation, failed, again);
+      return;
+    }
+  }
+  if (failed.contributors.empty()) {
+    ReportOutcome(session.report(), what, file_id, result.conversation, failed, again);
+  }
+}
+
+std::optional<std::vector<base::FileId>> ParseFileIds(Session& session,
+                                                      const std::vector<std::string>& words) {
+  std::vector<base::FileId> ids;
+  bool well = true;
+  for (const std::string& word : words) {
+    const auto id = base::FileId::Parse(word);
+    if (id.ok()) {
+      ids.push_back(*id);
+    } else {
+      session.report().Error(
+          {.code = ExitCode::kUsage, .message = std::string(id.status().message())});
+      well = false;
+    }
+  }
+  if (!well) return std::nullopt;
+  return ids;
+}
+
+std::optional<uint64_t> ParseCount(Session& session, absl::string_view flag,
+                                   const std::string& text) {
+  uint64_t count = 0;
+  if (text.empty()) return 0;
+  if (absl::SimpleAtoi(text, &count) && count > 0) return count;
+  session.report().Error({.code = ExitCode::kUsage,
+                          .message = absl::StrCat(flag, " is a number, at least 1")});
+  return std::nullopt;
+}
+
+}  // namespace bitrepo::commands

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// pillars: who is on the bus, as the coordinator sees it.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/runtime/settings.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/roster_words.h"
+#include "client/commands/words.h"
+
+namespace bitrepo::commands {
+namespace {
+
+class PillarsCommand final : public Command {
+ public:
+  CommandFacts facts() const override {
+    return {.name = "pillars",
+            .summary = "the pillars, present and expected",
+            .examples = {"pillars", "pillars --json"}};
+  }
+
+  Shape shape() override { return {}; }
+
+  ExitCode Run(Session& session) override {
+    client::BlockingClient* client = session.Connect();
+    if (client == nullptr) return ExitCode::kDone;  // told already
+    const std::optional<wire::RosterReply> roster = AskForRoster(session, *client);
+    if (!roster) return ExitCode::kDone;
+    Report& report = session.report();
+    if (!session.flags().json) {
+      session.console().Result(absl::StrCat(
+          session.console().PaintOut(
+              Ink::kBold, absl::StrCat(Fit("pillar", 16), Fit("state", 10), Fit("heard", 9),
+                                       Fit("queue", 7), Fit("in", 14), Fit("out", 14), "free")),
+          "\n"));
+    }
+    for (const wire::RosterMember& member : roster->members()) {
+      if (member.kind() != wire::PILLAR) continue;
+      const wire::Load& load = member.load();
+      report.Count(member.present() ? "present" : "away");
+      JsonRecord record = report.Record("item");
+      record.Set("pillar", member.component_id()).Set("result", std::string(StateWord(member)));
+      record.Set("collections", std::vector<std::string>(member.collections().begin(),
+                                                         member.collections().end()));
+      record.Set("version", member.program_version());
+      record.Set("silent_s", static_cast<double>(member.silent_us()) / 1e6);
+      record.Set("queue", static_cast<uint64_t>(load.queue()));
+      record.Set("in_bps", static_cast<uint64_t>(load.in_bytes_per_second()));
+      record.Set("out_bps", static_cast<uint64_t>(load.out_bytes_per_second()));
+      record.Set("free_bytes", static_cast<uint64_t>(load.free_bytes()));
+      const std::string heard =
+          member.present() ? ShortDuration(absl::Microseconds(member.silent_us())) : "";
+      report.Item(record, absl::StrCat(Fit(member.component_id(), 16), Fit(StateWord(member), 10),
+                                       Fit(heard, 9), Fit(absl::StrCat(load.queue()), 7),
+                                       Fit(Rate(static_cast<double>(load.in_bytes_per_second())), 14),
+                                       Fit(Rate(static_cast<double>(load.out_bytes_per_second())), 14),
+                                       member.present() ? runtime::FormatBytes(load.free_bytes()) : "",
+                                       "\n"));
+    }
+    return ExitCode::kDone;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakePillarsCommand() { return std::make_unique<PillarsCommand>(); }
+
+}  // namespace bitrepo::commands

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// put: keep files on the pillars of the collection.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/runtime/settings.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/put_plan.h"
+#include "client/commands/put_run.h"
+#include "client/commands/read_input.h"
+#include "client/commands/session.h"
+#include "client/commands/words.h"
+
+namespace bitrepo::commands {
+namespace {
+
+class PutCommand final : public Command {
+ public:
+  CommandFacts facts() const override {
+    return {.name = "put",
+            .aliases = {"putFile"},
+            .summary = "keep files on all pillars of the collection",
+            .description =
+                "A file is done when every expected pillar has it on stable storage. A file that is "
+                "held already with the same bytes is done too, so the same put again finishes what "
+                "was cut short. Standard input is written to a file without a name in $TMPDIR (or "
+                "/tmp) first, since it is read once for each pillar that falls behind.",
+            .examples = {"put report.pdf", "put -r photos", "put --id notes/today.txt -",
+                         "put --checksum sha256:9f86d081884c7d65... data.bin"}};
+  }
+
+  Shape shape() override {
+    return {.flags = {{"-r,--recursive", "", "directories: all files in them, by relative path",
+                       &recursive_},
+                      {"--id", "ID", "file id of the one source; else its name", &id_},
+                      {"--files-from", "FILE",
+                       "more sources, one a line or ended by NUL; - is standard input", &files_from_},
+                      {"--checksum", "ALGO:HEX", "what the file must have; else nothing is stored",
+                       &checksum_},
+                      {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+                      {"--quorum", "N", "so many copies are enough", &quorum_},
+                      {"--jobs", "N", "files under way at once (32)", &jobs_},
+                      {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
+            .arguments = ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input",
+                                      &sources_}};
+  }
+
+  ExitCode Run(Session& session) override {
+    PutRunSpec run;
+    PutPlan plan;
+    if (!Prepare(session, run, plan)) return ExitCode::kDone;  // told already
+    Report& report = session.report();
+    for (const std::string& path : plan.left_out) {
+      session.console().Warning(absl::StrCat(Shown(path), " is no regular file: left out"));
+    }
+    for (const std::string& problem : plan.problems.local) {
+      report.Count("failed");
+      report.Error({.code = ExitCode::kLocal, .message = problem});
+    }
+    uint64_t bytes = 0;
+    for (const PutItem& item : plan.items) bytes += item.size_bytes;
+    if (dry_run_) {
+      TellPlan(session, plan);
+    } else if (!plan.items.empty()) {
+      Carry(session, std::move(run), plan, bytes);
+    }
+    const bool some_failed = report.result() != ExitCode::kDone;
+    const bool some_done = report.CountOf("stored") + report.CountOf("already-held") > 0;
+    return some_failed && some_done && session.interrupted() == 0 ? ExitCode::kPartial
+                                                                  : ExitCode::kDone;
+  }
+
+ private:
+  bool Prepare(Session& session, PutRunSpec& run, PutPlan& plan) {
+    if (!files_from_.empty() && !ReadSources(session)) return false;
+    if (sources_.empty()) {
+      return Refuse(session, "put needs SRC: a file, a directory with -r, or -; try: bitrepo put --help");
+    }
+    plan = MakePutPlan({sources_, id_, recursive_});
+    bool well = true;
+    for (const std::string& problem : plan.problems.usage) well = Refuse(session, problem);
+    if (!checksum_.empty()) {
+      const auto digest = base::Digest::Parse(checksum_);
+      if (!digest.ok()) {
+        well = Refuse(session, absl::StrCat("--checksum: ", digest.status().message()));
+      } else if (plan.items.size() > 1) {
+        well = Refuse(session, "--checksum is of one file: give one source with it");
+      } else {
+        run.digest = *digest;
+      }
+    }
+    for (const std::string& name : pillars_) {
+      const auto pillar = base::ComponentId::Parse(name);
+      if (pillar.ok()) {
+        run.pillars.push_back(*pillar);
+      } else {
+        well = Refuse(session, absl::StrCat("--pillar: ", pillar.status().message()));
+      }
+    }
+    if (!quorum_.empty() && (!absl::SimpleAtoi(quorum_, &run.quorum) || run.quorum == 0)) {
+      well = Refuse(session, "--quorum is a number of copies, at least 1");
+    }
+    if (!jobs_.empty() && (!absl::SimpleAtoi(jobs_, &run.at_once) || run.at_once < 1 ||
+                           run.at_once > kPutsAtOnceMax)) {
+      well = Refuse(session, absl::StrCat("--jobs is a number from 1 to ", kPutsAtOnceMax));
+    }
+    return well;
+  }
+
+  static bool Refuse(Session& session, const std::string& why) {
+    session.report().Error({.code = ExitCode::kUsage, .message = why});
+    return false;
+  }
+
+  bool ReadSources(Session& session) {
+    const auto text = ReadInput(files_from_, session.parts().in);
+    if (!text.ok()) {
+      session.report().Error({.code = ExitCode::kLocal,
+                              .message = absl::StrCat("--files-from: ", text.status().message())});
+      return false;
+    }
+    for (std::string& path : SplitPathList(*text)) sources_.push_back(std::move(path));
+    return true;
+  }
+
+  static void TellPlan(Session& session, const PutPlan& plan) {
+    for (const PutItem& item : plan.items) {
+      JsonRecord record = session.report().Record("item");
+      record.Set("file_id", item.file_id.text()).Set("result", "would-store");
+      record.Set("path", item.path).Set("size_bytes", item.size_bytes);
+      session.report().Count("would-store", item.size_bytes);
+      session.report().Item(record,
+                            absl::StrCat("would store  ", Shown(item.file_id.text()), "  ",
+                                         runtime::FormatBytes(item.size_bytes), ", from ",
+                                         Shown(item.path), "\n"));
+    }
+  }
+
+  void Carry(Session& session, PutRunSpec run, const PutPlan& plan, uint64_t bytes) {
+    client::BlockingClient* client = session.Connect();
+    if (client == nullptr) return;
+    run.again = Again(session);
+    const std::string again = run.again;
+    session.progress().Plan("put", plan.items.size(), bytes);
+    const absl::Time begun = absl::Now();
+    PutRun(session, *client, std::move(run)).Run(plan.items);
+    session.progress().Close();
+    Report& report = session.report();
+    if (session.interrupted() != 0) {
+      report.SetResume(again);
+      session.console().Note(absl::StrCat("what is stored stays; to go on: ", again));
+    }
+    const uint64_t stored = report.CountOf("stored");
+    const uint64_t held = report.CountOf("already-held");
+    session.console().Note(absl::StrCat(
+        "put: ", Counted(stored), " stored, ", Counted(held), " already held, ",
+        Counted(plan.items.size() + plan.problems.local.size() - stored - held),
+        " not done, in ", ShortDuration(absl::Now() - begun)));
+  }
+
+  std::string Again(const Session& session) const {
+    std::string rest = "put";
+    if (recursive_) absl::StrAppend(&rest, " -r");
+    if (!id_.empty()) absl::StrAppend(&rest, " --id ", ShellWord(id_));
+    if (!checksum_.empty()) absl::StrAppend(&rest, " --checksum ", checksum_);
+    for (const std::string& pillar : pillars_) absl::StrAppend(&rest, " --pillar ", pillar);
+    if (!quorum_.empty()) absl::StrAppend(&rest, " --quorum ", quorum_);
+    if (!files_from_.empty()) {
+      absl::StrAppend(&rest, " --files-from ", ShellWord(files_from_));
+    } else {
+      for (const std::string& source : sources_) absl::StrAppend(&rest, " ", ShellWord(source));
+    }
+    return session.Again(rest);
+  }
+
+  std::vector<std::string> sources_;
+  std::vector<std::string> pillars_;
+  std::string id_;
+  std::string files_from_;
+  std::string checksum_;
+  std::string quorum_;
+  std::string jobs_;
+  bool recursive_ = false;
+  bool dry_run_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakePutCommand() { return std::make_unique<PutCommand>(); }
+
+}  // namespace bitrepo::commands

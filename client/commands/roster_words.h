@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The coordinator's roster, asked for and put into words.
+#pragma once
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "client/commands/session.h"
+
+namespace bitrepo::commands {
+
+// Nothing, and reported, when the coordinator does not say.
+std::optional<wire::RosterReply> AskForRoster(Session& session, client::BlockingClient& client);
+
+// "ready", "read-only", "failing", "away".
+absl::string_view StateWord(const wire::RosterMember& member);
+
+}  // namespace bitrepo::commands

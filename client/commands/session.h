@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run of one command: its flags and settings, its connection to the repository, and what it reports.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "bus/watch_stream.h"
+#include "client/blocking_client.h"
+#include "client/client_settings.h"
+#include "client/commands/command.h"
+#include "client/commands/console.h"
+#include "client/commands/progress_board.h"
+#include "client/commands/report.h"
+
+namespace bitrepo::commands {
+
+// How long a coordinator may take to answer before the command says that there is none.
+inline constexpr absl::Duration kConnectPatience = absl::Seconds(4);
+
+// What the program brings: the real classes, or a test's.
+struct ProgramParts {
+  std::string version;
+  client::SettingsPlaces places;
+  int in = 0;
+  int out = 1;
+  int err = 2;
+  std::shared_ptr<base::Random> random;  // thread-safe
+  // A client's machinery that dials `coordinator`; `on_signal` is called on its loop with SIGINT, SIGTERM
+  // and SIGUSR1. kInvalidArgument for an address that is none.
+  std::function<absl::StatusOr<client::ClientMachinery>(
+      const std::string& coordinator, std::function<void(int)> on_signal)>
+      make_machinery;
+  std::function<absl::StatusOr<std::unique_ptr<bus::WatchSubscriber>>(
+      runtime::EventLoop& loop, const std::string& endpoint)>
+      make_watch;
+  // Where the daemons' programs lie.
+  std::string program_directory;
+};
+
+// Threads:  the command's own; `interrupted` is thread-safe.
+// Lifetime: the parts and the console outlive it.
+class Session {
+ public:
+  Session(GlobalFlags flags, const ProgramParts& parts, Console& console, Report& report);
+  ~Session();
+
+  const GlobalFlags& flags() const { return flags_; }
+  const ProgramParts& parts() const { return parts_; }
+  Console& console() { return console_; }
+  Report& report() { return report_; }
+  ProgressBoard& progress() { return progress_; }
+
+  // Nothing, and reported, when they are wrong.
+  const client::ClientSettings* Settings();
+  // A client whose coordinator has answered; nothing, and reported, when there is none.
+  client::BlockingClient* Connect();
+  // Requires: Connect gave a client.
+  const base::CollectionId& collection() const { return *collection_; }
+  const wire::Welcome& welcome() const { return welcome_; }
+
+  // 0, or the signal that asked the command to end; SIGALRM stands for --timeout.
+  int interrupted() const { return interrupted_; }
+  // Called once, on the client's loop, when the command is asked to end. Requires: before Connect.
+  void OnInterrupt(std::function<void()> then) { on_interrupt_ = std::move(then); }
+  // "bitrepo get" with the global flags that choose the repository, for commands to go on with.
+  std::string Again(absl::string_view rest) const;
+
+ private:
+  absl::Status Prepare();
+  void OnSignal(int signal);
+  void End(int signal, const std::string& reason);
+
+  const GlobalFlags flags_;
+  const ProgramParts& parts_;
+  Console& console_;
+  Report& report_;
+  ProgressBoard progress_;
+  std::optional<client::ClientSettings> settings_;
+  std::optional<base::CollectionId> collection_;
+  wire::Welcome welcome_;
+  std::atomic<int> interrupted_{0};
+  std::function<void()> on_interrupt_;
+  std::unique_ptr<client::BlockingClient> client_;
+};
+
+// A whole run of the program: words to exit code. Nothing else of the process is touched.
+int RunProgram(const std::vector<std::string>& words, const ProgramParts& parts);
+
+}  // namespace bitrepo::commands

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// status: one verdict for the collection, then what every component says of itself.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/runtime/settings.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/session.h"
+#include "client/commands/words.h"
+
+namespace bitrepo::commands {
+namespace {
+
+constexpr size_t kNameColumns = 16;
+
+absl::string_view HealthWord(wire::Health health) {
+  switch (health) {
+    case wire::HEALTH_OK: return "ok";
+    case wire::HEALTH_WARNING: return "warning";
+    case wire::HEALTH_ERROR: return "ERROR";
+    default: return "unknown";
+  }
+}
+
+class StatusCommand final : public Command {
+ public:
+  CommandFacts facts() const override {
+    return {.name = "status",
+            .summary = "how the coordinator and the pillars of the collection are",
+            .description = "HEALTHY: every expected pillar answers and is well. DEGRADED: some are "
+                           "not. AT RISK: only one pillar is well. LOST: none is.",
+            .examples = {"status", "status --json"}};
+  }
+
+  Shape shape() override { return {}; }
+
+  ExitCode Run(Session& session) override {
+    client::BlockingClient* client = session.Connect();
+    if (client == nullptr) return ExitCode::kDone;  // told already
+    const auto coordinator = client->GetStatus({});
+    const auto pillars = client->GetStatus({.collection = session.collection()});
+    if (!coordinator.ok() || !pillars.ok()) {
+      const absl::Status why = coordinator.ok() ? pillars.status() : coordinator.status();
+      if (session.interrupted() == 0) {
+        session.report().Error(
+            {.code = ExitCodeFor(why), .message = std::string(why.message())});
+      }
+      return ExitCode::kDone;
+    }
+    TellVerdict(session, *pillars);
+    for (const auto& [component, status] : coordinator->finals) {
+      Tell(session, component.text(), status);
+    }
+    for (const auto& [component, status] : pillars->finals) Tell(session, component.text(), status);
+    ReportOutcome(session.report(), "say how it is", "", coordinator->conversation,
+                  coordinator->outcome, session.Again("pillars"));
+    ReportOutcome(session.report(), "say how it is", "", pillars->conversation, pillars->outcome,
+                  session.Again("pillars"));
+    return ExitCode::kDone;
+  }
+
+ private:
+  static void TellVerdict(Session& session, const client::GetStatusResult& pillars) {
+    const size_t expected = pillars.outcome.contributors.size();
+    const auto well = static_cast<size_t>(
+        std::count_if(pillars.finals.begin(), pillars.finals.end(), [](const auto& entry) {
+          return entry.second.health() == wire::HEALTH_OK;
+        }));
+    const bool healthy = well > 0 && well == expected;
+    const std::string verdict = healthy     ? "HEALTHY"
+                                : well > 1  ? "DEGRADED"
+                                : well == 1 ? "AT RISK"
+                                            : "LOST";
+    JsonRecord record = session.report().Record("item");
+    record.Set("result", verdict).Set("pillars_well", static_cast<uint64_t>(well));
+    record.Set("pillars_expected", static_cast<uint64_t>(expected));
+    const Ink ink = healthy ? Ink::kGreen : Ink::kRed;
+    session.report().Item(
+        record, absl::StrCat(session.console().PaintOut(ink, verdict), ": ", well, " of ", expected,
+                             " pillars of ", session.collection().text(), " are well\n"));
+  }
+
+  static void Tell(Session& session, const std::string& component,
+                   const wire::GetStatusFinal& status) {
+    const std::string collection = session.collection().text();
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+    uint64_t missing = 0;
+    uint64_t quarantined = 0;
+    for (const wire::CollectionStatus& each : status.collections()) {
+      if (each.collection_id() != collection) continue;
+      files = each.files();
+      bytes = each.bytes();
+      missing = each.missing_files();
+      quarantined = each.quarantined_files();
+    }
+    JsonRecord record = session.report().Record("item");
+    record.Set("component", component).Set("result", std::string(HealthWord(status.health())));
+    record.Set("files", files).Set("bytes", bytes).Set("missing_files", missing);
+    record.Set("quarantined_files", quarantined);
+    record.Set("free_bytes", static_cast<uint64_t>(status.free_bytes()));
+    record.Set("uptime_s", static_cast<double>(status.uptime_us()) / 1e6);
+    record.Set("version", status.version()).Set("queue", static_cast<uint64_t>(status.queue()));
+    std::string text = absl::StrCat(Fit(component, kNameColumns), Fit(HealthWord(status.health()), 9),
+                                    "up ", ShortDuration(absl::Microseconds(status.uptime_us())));
+    if (status.collections_size() > 0) {
+      absl::StrAppend(&text, ", ", CountedOf(files, "file"), ", ", runtime::FormatBytes(bytes), ", ",
+                      runtime::FormatBytes(status.free_bytes()), " free");
+    }
+    absl::StrAppend(&text, ", version ", Shown(status.version()), "\n");
+    for (const wire::HealthCheck& check : status.checks()) {
+      if (check.health() == wire::HEALTH_OK && !session.console().verbose()) continue;
+      absl::StrAppend(&text, "  ", Fit(HealthWord(check.health()), 9), Shown(check.name()), ": ",
+                      Shown(check.text()), "\n");
+    }
+    session.report().Item(record, text);
+    if (missing > 0) {
+      session.report().Error({.code = ExitCode::kIntegrity,
+                              .message = absl::StrCat(component, " misses ",
+                                                      CountedOf(missing, "file"), " of its record"),
+                              .pillar = component});
+    }
+    if (status.health() == wire::HEALTH_ERROR) session.report().Add(ExitCode::kFailed);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeStatusCommand() { return std::make_unique<StatusCommand>(); }
+
+}  // namespace bitrepo::commands

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/commands/watch_lines.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/ids.h"
+#include "base/runtime/settings.h"
+#include "bus/protocol/primitive.h"
+#include "bus/protocol/response_code.h"
+#include "client/commands/console.h"
+#include "client/commands/words.h"
+
+namespace bitrepo::commands {
+namespace {
+
+constexpr size_t kFromColumns = 18;
+constexpr size_t kToColumns = 24;
+constexpr size_t kTypeColumns = 22;
+
+base::ConversationId ConversationOf(const wire::Header& header) {
+  const std::string& bytes = header.conversation_id();
+  return base::ConversationId::FromBytes(absl::string_view(bytes.data(), bytes.size()))
+      .value_or(base::ConversationId());
+}
+
+std::string TypeOf(const wire::Header& header) {
+  const std::string kind = protocol::KindName(header.kind());
+  if (header.operation() == wire::OPERATION_UNSPECIFIED) return kind;
+  return absl::StrCat(protocol::OperationWord(header.operation()), " ", kind);
+}
+
+std::string SelectionText(const wire::FileSelection& files) {
+  if (files.has_file_id()) return Shown(files.file_id());
+  if (files.has_prefix()) return absl::StrCat(Shown(files.prefix()), "*");
+  return "all files";
+}
+
+// The file a message is about, or what it selects; empty where it is about none.
+std::string SubjectOf(const wire::Body& body) {
+  switch (body.content_case()) {
+    case wire::Body::kPutFileIdentify: return Shown(body.put_file_identify().file_id());
+    case wire::Body::kPutFileRequest: return Shown(body.put_file_request().file_id());
+    case wire::Body::kPutFileFinal: return Shown(body.put_file_final().file().file_id());
+    case wire::Body::kGetFileIdentify: return Shown(body.get_file_identify().range().file_id());
+    case wire::Body::kGetFileRequest: return Shown(body.get_file_request().range().file_id());
+    case wire::Body::kGetFileProgress: return Shown(body.get_file_progress().file().file_id());
+    case wire::Body::kGetFileFinal: return Shown(body.get_file_final().file().file_id());
+    case wire::Body::kGetChecksumsIdentify:
+      return SelectionText(body.get_checksums_identify().files());
+    case wire::Body::kGetChecksumsRequest:
+      return SelectionText(body.get_checksums_request().files());
+    case wire::Body::kGetFileIdsIdentify: return SelectionText(body.get_file_ids_identify().files());
+    case wire::Body::kGetFileIdsRequest: return SelectionText(body.get_file_ids_request().files());
+    case wire::Body::kGetChecksumsFinal:
+      return CountedOf(static_cast<uint64_t>(body.get_checksums_final().items_size()), "item");
+    case wire::Body::kGetFileIdsFinal:
+      return CountedOf(static_cast<uint64_t>(body.get_file_ids_final().items_size()), "item");
+    case wire::Body::kAlarm: return Shown(body.alarm().file_id());
+    default: return "";
+  }
+}
+
+std::string RoutedText(const wire::Routed& routed) {
+  std::string text = absl::StrCat("to ", Shown(absl::StrJoin(routed.sent_to(), ", ")));
+  if (routed.away_size() > 0) {
+    absl::StrAppend(&text, ", away: ", Shown(absl::StrJoin(routed.away(), ", ")));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string KeyFigure(const wire::Header& header, const wire::Body& body) {
+  std::vector<std::string> parts;
+  if (std::string subject = SubjectOf(body); !subject.empty()) parts.push_back(std::move(subject));
+  if (body.has_progress()) {
+    const wire::Progress& progress = body.progress();
+    std::string text(PhaseWord(progress.phase()));
+    if (progress.bytes_total() > 0) {
+      absl::StrAppend(&text, " ", runtime::FormatBytes(progress.bytes_done()), " of ",
+                      runtime::FormatBytes(progress.bytes_total()));
+    }
+    parts.push_back(std::move(text));
+  }
+  switch (body.content_case()) {
+    case wire::Body::kRouted: parts.push_back(RoutedText(body.routed())); break;
+    case wire::Body::kCancel: parts.push_back(Shown(body.cancel().reason())); break;
+    case wire::Body::kAlarm:
+      parts.push_back(absl::StrCat(Shown(body.alarm().code()), ": ", Shown(body.alarm().text())));
+      break;
+    case wire::Body::kPutFileRequest:
+      if (body.put_file_request().has_size_bytes()) {
+        parts.push_back(runtime::FormatBytes(body.put_file_request().size_bytes()));
+      }
+      break;
+    case wire::Body::kPutFileFinal:
+      if (body.put_file_final().already_held()) parts.push_back("already held");
+      break;
+    case wire::Body::kGetFileFinal:
+      parts.push_back(runtime::FormatBytes(body.get_file_final().bytes_sent()));
+      break;
+    default: break;
+  }
+  if (body.has_response() && header.kind() != wire::PROGRESS && header.kind() != wire::ROUTED) {
+    parts.push_back(std::string(protocol::NameOf(body.response().code())));
+    if (!body.response().text().empty()) parts.push_back(Shown(body.response().text()));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string WatchLine(const bus::WatchCopy& copy, absl::Time at) {
+  const base::ConversationId conversation = ConversationOf(copy.header);
+  return absl::StrCat(
+      absl::FormatTime("%H:%M:%E3S", at, absl::LocalTimeZone()), " ",
+      conversation.is_zero() ? std::string(8, ' ') : ShortId(conversation), " ",
+      Fit(Shown(copy.header.from()), kFromColumns), " -> ",
+      Fit(Shown(copy.destination.ToString()), kToColumns), " ", Fit(TypeOf(copy.header), kTypeColumns), " ",
+      KeyFigure(copy.header, copy.body), "\n");
+}
+
+void FillWatchRecord(const bus::WatchCopy& copy, JsonRecord& record) {
+  const base::ConversationId conversation = ConversationOf(copy.header);
+  record.Set("result", "message").Set("sequence", copy.sequence).Set("missed", copy.missed);
+  if (!conversation.is_zero()) record.Set("conversation", conversation.ToString());
+  record.Set("from", copy.header.from()).Set("destination", copy.destination.ToString());
+  record.Set("kind", protocol::KindName(copy.header.kind()));
+  if (copy.header.operation() != wire::OPERATION_UNSPECIFIED) {
+    record.Set("operation", protocol::OperationWord(copy.header.operation()));
+  }
+  if (const std::string subject = SubjectOf(copy.body); !subject.empty()) {
+    record.Set("subject", subject);
+  }
+  if (copy.body.has_response()) {
+    record.Set("response", protocol::NameOf(copy.body.response().code()));
+    record.Set("text", copy.body.response().text());
+  }
+  if (copy.body.has_progress()) {
+    record.Set("phase", PhaseWord(copy.body.progress().phase()));
+    record.Set("bytes_done", static_cast<uint64_t>(copy.body.progress().bytes_done()));
+    record.Set("bytes_total", static_cast<uint64_t>(copy.body.progress().bytes_total()));
+  }
+}
+
+}  // namespace bitrepo::commands

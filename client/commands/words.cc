@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/commands/words.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "base/runtime/settings.h"
+#include "base/utf8.h"
+
+namespace bitrepo::commands {
+namespace {
+
+constexpr size_t kShownBytesMax = 1024;
+
+}  // namespace
+
+std::string Counted(uint64_t number) {
+  std::string digits = absl::StrCat(number);
+  for (size_t at = digits.size(); at > 3;) {
+    at -= 3;
+    digits.insert(at, 1, ',');
+  }
+  return digits;
+}
+
+std::string CountedOf(uint64_t number, absl::string_view singular) {
+  return absl::StrCat(Counted(number), " ", singular, number == 1 ? "" : "s");
+}
+
+std::string Rate(double bytes_per_second) {
+  return absl::StrCat(runtime::FormatBytes(static_cast<uint64_t>(bytes_per_second)), "/s");
+}
+
+std::string ShortDuration(absl::Duration duration) {
+  const double seconds = std::max(0.0, absl::ToDoubleSeconds(duration));
+  if (seconds < 10) return absl::StrFormat("%.1f s", seconds);
+  const uint64_t whole = static_cast<uint64_t>(seconds);
+  if (whole < 60) return absl::StrFormat("%d s", whole);
+  if (whole < 3600) return absl::StrFormat("%d:%02d", whole / 60, whole % 60);
+  return absl::StrFormat("%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string Timestamp(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+std::string ErrnoText(int error) {
+  char text[128];
+  return strerror_r(error, text, sizeof(text));  // the GNU one: may not use `text`
+}
+
+std::string Shown(absl::string_view text) { return base::Printable(text, kShownBytesMax); }
+
+std::string ShortId(const base::ConversationId& id) {
+  const std::string text = id.ToString();
+  return text.substr(text.size() - 8);
+}
+
+absl::string_view PhaseWord(wire::Phase phase) {
+  switch (phase) {
+    case wire::ACCEPTED: return "accepted";
+    case wire::QUEUED: return "queued";
+    case wire::RESERVE: return "reserving";
+    case wire::RECEIVING: return "receiving";
+    case wire::WAITING_FOR_CREDIT: return "waiting";
+    case wire::VERIFYING: return "verifying";
+    case wire::STORING: return "storing";
+    case wire::SENDING: return "sending";
+    case wire::READING: return "reading";
+    default: return "working";
+  }
+}
+
+std::string ShellWord(absl::string_view text) {
+  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           absl::string_view("._-/:=+@%,").find(c) != absl::string_view::npos;
+  });
+  if (plain) return std::string(text);
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
+}
+
+}  // namespace bitrepo::commands

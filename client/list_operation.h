@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// A list under way: pages of every pillar in parallel, handed on as merged rows as fast as they are taken.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/list_merge.h"
+#include "client/ongoing_operation.h"
+
+namespace bitrepo::client {
+
+inline constexpr size_t kRowsAtOnceMax = 1024;
+
+// `Item` with how its pages are read off a final. Loop-confined; see OngoingOperation.
+template <typename Item>
+class ListOperation final : public OngoingOperation {
+ public:
+  struct Page {
+    std::vector<Item> items;
+    bool last = true;
+  };
+  using ReadPage = Page (*)(const wire::Body& body);
+
+  ListOperation(Surroundings surroundings, base::ConversationId id, OperationEvents events,
+                ReadPage read_page, RowHandler<Item> on_rows, EndHandler<ListResult> end)
+      : OngoingOperation(surroundings, id, std::move(events)),
+        read_page_(read_page),
+        on_rows_(std::move(on_rows)),
+        end_(std::move(end)) {}
+
+  void OnConversationDone(const protocol::Outcome& outcome) override {
+    outcome_ = outcome;
+    here_.lingering[id_] = shared_from_this();
+    for (const auto& [pillar, contributor] : outcome.contributors) merge_.OnEnd(pillar);
+    Pump();
+  }
+
+ private:
+  void OnNews(const protocol::ConversationEvent& event) override {
+    const auto pillar = base::ComponentId::Parse(event.component);
+    if (!pillar.ok()) return;
+    switch (event.kind) {
+      case protocol::EventKind::kRequestSent:
+        merge_.Expect(*pillar);
+        break;
+      case protocol::EventKind::kPage:
+      case protocol::EventKind::kComponentComplete:
+        if (event.message != nullptr) OnFinal(*pillar, event.message->body);
+        break;
+      case protocol::EventKind::kComponentFailed:
+        merge_.OnEnd(*pillar);
+        Pump();
+        break;
+      default:
+        break;
+    }
+  }
+
+  void OnFinal(const base::ComponentId& pillar, const wire::Body& body) {
+    Page page = read_page_(body);
+    if (!merge_.OnPage(pillar, std::move(page.items), page.last)) {
+      here_.desk.TransferFailed(
+          id_, pillar,
+          absl::DataLossError(absl::StrCat(pillar.text(), " lists its files out of order")));
+    }
+    Pump();
+  }
+
+  // Hands on what is known, and asks for more as the pages are used up.
+  void Pump() {
+    if (handing_) return;
+    std::vector<ListRow<Item>> rows = merge_.Take(kRowsAtOnceMax);
+    for (const base::ComponentId& pillar : merge_.Hungry()) here_.desk.NextPage(id_, pillar);
+    if (rows.empty()) {
+      if (outcome_) Finish();
+      return;
+    }
+    handing_ = true;
+    rows_ += rows.size();
+    runtime::EventLoop& loop = here_.loop;
+    on_rows_(std::move(rows), [&loop, weak = weak_from_this()] {
+      PostTo<ListOperation>(loop, weak, [](ListOperation& self) {
+        self.handing_ = false;
+        self.Pump();
+      });
+    });
+  }
+
+  void Finish() {
+    const auto keep = shared_from_this();
+    here_.lingering.erase(id_);
+    ListResult result;
+    result.conversation = id_;
+    result.outcome = *std::move(outcome_);
+    result.rows = rows_;
+    outcome_.reset();
+    end_(std::move(result));
+  }
+
+  const ReadPage read_page_;
+  const RowHandler<Item> on_rows_;
+  EndHandler<ListResult> end_;
+  ListMerge<Item> merge_;
+  std::optional<protocol::Outcome> outcome_;
+  bool handing_ = false;
+  uint64_t rows_ = 0;
+};
+
+}  // namespace bitrepo::client
