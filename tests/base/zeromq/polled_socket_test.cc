@@ -271,6 +271,30 @@ TEST_F(PolledSocketTest, ABatchLeavesRoomForOtherWork) {
   EXPECT_LE(seen_between, 2 * options.batch);
 }
 
+TEST_F(PolledSocketTest, AWatcherHearsWhatItSubscribedToAndNothingElse) {
+  ASSERT_OK_AND_ASSIGN(Socket publishing, MakeWatchPublisher(context_));
+  ASSERT_OK_AND_ASSIGN(const std::string endpoint, publishing.Bind("tcp://127.0.0.1:0"));
+  PolledSocket publisher(loop_, std::move(publishing), PolledSocket::Options{},
+                         [](const Message&, int) { FAIL() << "a publisher hears nothing"; });
+  ASSERT_OK_AND_ASSIGN(Socket watching, MakeWatchSubscriber(context_, random_));
+  ASSERT_OK(Subscribe(watching, "wanted"));
+  ASSERT_OK(watching.Connect(endpoint));
+  std::vector<Message> heard;
+  PolledSocket watcher(loop_, std::move(watching), PolledSocket::Options{},
+                       [&](Message message, int) { heard.push_back(std::move(message)); });
+  // A subscription takes its time to arrive; what is published before it is lost.
+  EXPECT_TRUE(RunUntil(loop_, [&] {
+    Message unwanted = Of({"unwanted", "x"});
+    Message wanted = Of({"wanted", "y"});
+    EXPECT_EQ(publisher.Send(unwanted), SendResult::kSent);
+    EXPECT_EQ(publisher.Send(wanted), SendResult::kSent);
+    return heard.size() >= 2;
+  }));
+  for (const Message& message : heard) {
+    EXPECT_EQ(Texts(message), (std::vector<std::string>{"wanted", "y"}));
+  }
+}
+
 TEST_F(PolledSocketTest, AMonitorTellsOfConnectionsMadeAndLost) {
   std::vector<ConnectionEvent> events;
   ASSERT_OK_AND_ASSIGN(Socket spoke, MakeDataSpoke(context_));
