@@ -47,15 +47,46 @@ struct ContributionCell {
 namespace contribution_table {
 using S = ContributionState;
 using A = ContributionAction;
-// clang-format off
-inline constexpr std::array<std::array<ContributionCell, kContributionEvents>, kContributionStates> kCells = {{
-    // accepted                    progress                    finished                   repeat                          conflict                    cancel                          time to tell
-    {{{S::kWorking,  A::kTell},   {S::kNew,      A::kKeep},   {S::kFinished, A::kEnd},    {S::kNew,      A::kLastWord},  {S::kNew,      A::kRefuse}, {S::kStopping, A::kStop},       {S::kNew,      A::kTell}}},
-    {{{S::kWorking,  A::kIgnore}, {S::kWorking,  A::kKeep},   {S::kFinished, A::kEnd},    {S::kWorking,  A::kLastWord},  {S::kWorking,  A::kRefuse}, {S::kStopping, A::kStop},       {S::kWorking,  A::kTell}}},
-    {{{S::kStopping, A::kIgnore}, {S::kStopping, A::kKeep},   {S::kFinished, A::kEnd},    {S::kStopping, A::kLastWord},  {S::kStopping, A::kRefuse}, {S::kStopping, A::kLastWord},   {S::kStopping, A::kTell}}},
-    {{{S::kFinished, A::kIgnore}, {S::kFinished, A::kIgnore}, {S::kFinished, A::kIgnore}, {S::kFinished, A::kLastWord},  {S::kFinished, A::kRefuse}, {S::kFinished, A::kLastWord},   {S::kFinished, A::kIgnore}}},
+using Row = std::array<ContributionCell, kContributionEvents>;
+
+inline constexpr Row kOfNew = {{
+    {S::kWorking, A::kTell},   // accepted
+    {S::kNew, A::kKeep},       // progress
+    {S::kFinished, A::kEnd},   // finished
+    {S::kNew, A::kLastWord},   // repeat
+    {S::kNew, A::kRefuse},     // conflict
+    {S::kStopping, A::kStop},  // cancel
+    {S::kNew, A::kTell},       // time to tell
 }};
-// clang-format on
+inline constexpr Row kOfWorking = {{
+    {S::kWorking, A::kIgnore},    // accepted
+    {S::kWorking, A::kKeep},      // progress
+    {S::kFinished, A::kEnd},      // finished
+    {S::kWorking, A::kLastWord},  // repeat
+    {S::kWorking, A::kRefuse},    // conflict
+    {S::kStopping, A::kStop},     // cancel
+    {S::kWorking, A::kTell},      // time to tell
+}};
+inline constexpr Row kOfStopping = {{
+    {S::kStopping, A::kIgnore},    // accepted
+    {S::kStopping, A::kKeep},      // progress
+    {S::kFinished, A::kEnd},       // finished
+    {S::kStopping, A::kLastWord},  // repeat
+    {S::kStopping, A::kRefuse},    // conflict
+    {S::kStopping, A::kLastWord},  // cancel
+    {S::kStopping, A::kTell},      // time to tell
+}};
+inline constexpr Row kOfFinished = {{
+    {S::kFinished, A::kIgnore},    // accepted
+    {S::kFinished, A::kIgnore},    // progress
+    {S::kFinished, A::kIgnore},    // finished
+    {S::kFinished, A::kLastWord},  // repeat
+    {S::kFinished, A::kRefuse},    // conflict
+    {S::kFinished, A::kLastWord},  // cancel
+    {S::kFinished, A::kIgnore},    // time to tell
+}};
+inline constexpr std::array<Row, kContributionStates> kCells = {kOfNew, kOfWorking, kOfStopping,
+                                                                kOfFinished};
 }  // namespace contribution_table
 
 constexpr ContributionCell CellOf(ContributionState state, ContributionEvent event) {

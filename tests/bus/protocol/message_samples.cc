@@ -373,7 +373,9 @@ Sample MakeSample(std::string name, wire::Kind kind, wire::Operation operation, 
   return {std::move(name), DestinationOf(header), header, std::move(body), std::move(secret)};
 }
 
-std::vector<Sample> All() {
+namespace {
+
+std::vector<Sample> MakeAll() {
   std::vector<Sample> samples;
   AddPut(samples);
   AddGet(samples);
@@ -387,8 +389,15 @@ std::vector<Sample> All() {
   return samples;
 }
 
-Sample ByName(const std::string& name) {
-  for (Sample& sample : All()) {
+}  // namespace
+
+const std::vector<Sample>& All() {
+  static const std::vector<Sample> kSamples = MakeAll();
+  return kSamples;
+}
+
+const Sample& ByName(const std::string& name) {
+  for (const Sample& sample : All()) {
     if (sample.name == name) {
       return sample;
     }

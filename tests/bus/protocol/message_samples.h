@@ -35,8 +35,8 @@ Sample MakeSample(std::string name, wire::Kind kind, wire::Operation operation, 
                   std::string secret = "");
 
 // Sorted by name; each seals.
-std::vector<Sample> All();
-Sample ByName(const std::string& name);
+const std::vector<Sample>& All();
+const Sample& ByName(const std::string& name);
 Envelope Seal(const Sample& sample);
 
 }  // namespace bitrepo::protocol::samples

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+// One primitive with one contributor: each cell of its table, and what the table alone does not
+// say.
+#include "bus/protocol/leg.h"
+
+#include <gtest/gtest.h>
+
+#include "bus/protocol/limits.h"
+#include "tests/bus/protocol/asking_bench.h"
+
+namespace bitrepo::protocol {
+namespace {
+
+using samples::Final;
+using samples::kStart;
+using samples::Name;
+using samples::PageFinal;
+using samples::Progress;
+using samples::Refused;
+using samples::Undelivered;
+
+constexpr char kPillar[] = "pillar-1";
+
+// A leg whose events are made to happen by what makes them happen on the wire.
+class LegBench {
+ public:
+  explicit LegBench(wire::Operation operation, bool holds_on = true)
+      : asker_{samples::SpecFor(operation, Reach::kAll),
+               kStart,
+               random_,
+               true,
+               kStart,
+               absl::InfinitePast(),
+               {}},
+        leg_(Name(kPillar), Request(), holds_on, asker_, now_, out_) {}
+
+  Envelope Request() {
+    return *asker_.Make(wire::REQUEST, {Destination::Kind::kPillar, kPillar}, asker_.spec.request,
+                        now_);
+  }
+  const Envelope& asked() const { return *last_request_; }
+
+  void Hear(const Envelope& message) {
+    ASSERT_TRUE(leg_.Owns(message));
+    leg_.OnMessage(message, now_, out_);
+  }
+  // Brings the leg, fresh, into the state.
+  void Reach(LegState state) {
+    switch (state) {
+      case LegState::kAsked:
+        break;
+      case LegState::kWorking:
+        Do(LegEvent::kProgress);
+        break;
+      case LegState::kAway:
+        Do(LegEvent::kAwayForNow);
+        break;
+      case LegState::kPaged:
+        Do(LegEvent::kPage);
+        break;
+      case LegState::kWithdrawn:
+        Do(LegEvent::kCancel);
+        break;
+      case LegState::kDone:
+        Do(LegEvent::kCompleted);
+        break;
+      case LegState::kFailed:
+        Do(LegEvent::kRefusal);
+        break;
+      case LegState::kUnknown:
+        Do(LegEvent::kPatienceOver);
+        break;
+    }
+    asker_.settled_at = absl::InfinitePast();
+    if (!last_request_.has_value()) {
+      last_request_.emplace(out_.messages.front());
+    }
+    out_ = {};
+    now_ += absl::Milliseconds(1);
+  }
+  // False where the event cannot come about in that state: there is then no such moment to test.
+  bool Do(LegEvent event) {
+    if (!last_request_.has_value()) {
+      last_request_.emplace(out_.messages.front());
+    }
+    const LegState state = leg_.state();
+    const bool over = IsOver(state);
+    switch (event) {
+      case LegEvent::kProgress:
+        Hear(Progress(asked(), kPillar, ++sequence_, wire::SENDING, wire::OPERATION_PROGRESS));
+        return true;
+      case LegEvent::kCompleted:
+        Hear(PageFinalOrFinal(""));
+        return true;
+      case LegEvent::kPage:
+        Hear(PageFinal(asked(), kPillar, "next"));
+        return true;
+      case LegEvent::kRefusal:
+        Hear(Final(asked(), kPillar, wire::NO_SPACE));
+        return true;
+      case LegEvent::kUnreached:
+        if (state == LegState::kAway) {
+          return PassDeadline();
+        }
+        Hear(Undelivered(asked()));
+        return state != LegState::kWorking;  // one that was heard can be lost, not unreached
+      case LegEvent::kLost:
+        if (state == LegState::kAway) {
+          SendOnceMore();
+          return PassDeadline();
+        }
+        if (state == LegState::kAsked) {
+          SendOnceMore();
+        }
+        Hear(Undelivered(asked()));
+        return true;
+      case LegEvent::kAwayForNow:
+        asker_.settled_at = now_ + kReturnGrace;
+        Hear(Undelivered(asked()));
+        return true;
+      case LegEvent::kTurnedAway:
+        Hear(Refused(asked(), wire::DENIED));
+        return true;
+      case LegEvent::kPostponed:
+        Hear(Refused(asked(), wire::BUSY));
+        return true;
+      case LegEvent::kActivity:
+        leg_.OnActivity(now_, out_);
+        return true;
+      case LegEvent::kResendDue:
+        if (over || state == LegState::kPaged) {
+          return false;
+        }
+        now_ = leg_.WakeAt();
+        leg_.OnTime(now_, out_);
+        return true;
+      case LegEvent::kPatienceOver:
+        if (over || state == LegState::kPaged || state == LegState::kAway) {
+          return false;  // of one that is away it is asked whether it can have heard: unreached,
+                         // lost
+        }
+        return PassDeadline();
+      case LegEvent::kBusUp:
+        leg_.OnBusUp(now_, out_);
+        return true;
+      case LegEvent::kTransferFailed:
+      case LegEvent::kFetchFailed:
+        leg_.OnTransferFailed(absl::DataLossError("it fell apart"), now_, out_);
+        return true;
+      case LegEvent::kCancel:
+        leg_.OnCancel("enough", now_, out_);
+        return true;
+      case LegEvent::kNextPage:
+        if (state != LegState::kPaged) {
+          return false;  // the conversation asks only where there is one
+        }
+        leg_.OnNextPage(Request(), now_, out_);
+        return true;
+    }
+    return false;
+  }
+  // A copy of which nothing is heard: from now on it cannot be said that none has arrived.
+  void SendOnceMore() {
+    if (!last_request_.has_value()) {
+      last_request_.emplace(out_.messages.front());
+    }
+    now_ = leg_.WakeAt();
+    leg_.OnTime(now_, out_);
+    out_ = {};
+  }
+  bool PassDeadline() {
+    asker_.bus_up = false;  // so that nothing is sent again in between
+    asker_.bus_changed = now_;
+    now_ = leg_.WakeAt();
+    leg_.OnTime(now_, out_);
+    return true;
+  }
+
+  Leg& leg() { return leg_; }
+  Asker& asker() { return asker_; }
+  ConversationOutbox& out() { return out_; }
+  absl::Time& now() { return now_; }
+
+ private:
+  Envelope PageFinalOrFinal(const std::string& cursor) {
+    return asker_.spec.operation == wire::GET_FILE_IDS
+               ? PageFinal(asked(), kPillar, cursor)
+               : Final(asked(), kPillar, wire::OPERATION_COMPLETED);
+  }
+
+  absl::Time now_ = kStart;
+  base::SeededRandom random_{3};
+  ConversationOutbox out_;
+  Asker asker_;
+  Leg leg_;
+  std::optional<Envelope> last_request_;
+  uint32_t sequence_ = 0;
+};
+
+wire::Operation OperationFor(LegState state, LegEvent event) {
+  const bool listed = state == LegState::kPaged || event == LegEvent::kPage;
+  if (event == LegEvent::kFetchFailed && !listed) {
+    return wire::GET_FILE;
+  }
+  return listed ? wire::GET_FILE_IDS : wire::PUT_FILE;
+}
+
+void ExpectAction(LegAction action, const Envelope& request, const ConversationOutbox& out) {
+  const auto told = [&out](EventKind kind) {
+    return out.events.size() == 1 && out.events[0].kind == kind &&
+           out.events[0].component == kPillar;
+  };
+  switch (action) {
+    case LegAction::kIgnore:
+    case LegAction::kWait:
+      EXPECT_TRUE(out.messages.empty());
+      EXPECT_TRUE(out.events.empty());
+      break;
+    case LegAction::kReport:
+      EXPECT_TRUE(told(EventKind::kProgress));
+      break;
+    case LegAction::kComplete:
+      EXPECT_TRUE(told(EventKind::kComponentComplete));
+      EXPECT_TRUE(out.messages.empty());
+      break;
+    case LegAction::kTurnPage:
+      EXPECT_TRUE(told(EventKind::kPage));
+      EXPECT_TRUE(out.messages.empty());
+      break;
+    case LegAction::kFail:
+    case LegAction::kLose:
+      EXPECT_TRUE(told(EventKind::kComponentFailed));
+      EXPECT_TRUE(out.messages.empty());
+      break;
+    case LegAction::kGiveUp:
+    case LegAction::kDrop:
+      EXPECT_TRUE(told(EventKind::kComponentFailed));
+      ASSERT_EQ(out.messages.size(), 1u);
+      EXPECT_EQ(out.messages[0].header.kind(), wire::CANCEL);
+      break;
+    case LegAction::kHold:
+    case LegAction::kWarn:
+      EXPECT_TRUE(told(EventKind::kWarning));
+      EXPECT_TRUE(out.messages.empty());
+      break;
+    case LegAction::kResend:
+      EXPECT_TRUE(out.events.empty());
+      ASSERT_EQ(out.messages.size(), 1u);
+      break;
+    case LegAction::kWithdraw:
+      ASSERT_EQ(out.messages.size(), 1u);
+      EXPECT_EQ(out.messages[0].header.kind(), wire::CANCEL);
+      EXPECT_EQ(out.messages[0].body.cancel().request_id(), request.header.message_id());
+      break;
+    case LegAction::kAsk:
+      EXPECT_TRUE(told(EventKind::kRequestSent));
+      ASSERT_EQ(out.messages.size(), 1u);
+      EXPECT_EQ(out.messages[0].header.kind(), wire::REQUEST);
+      EXPECT_NE(out.messages[0].header.message_id(), request.header.message_id());
+      break;
+  }
+}
+
+// [C-10] Each cell of the table that can come about: the leg is brought into the state, the event
+// happens on the wire, and what the cell says follows.
+TEST(LegTable, EachCellIsWhatTheLegDoes) {
+  size_t driven = 0;
+  for (size_t s = 0; s < kLegStates; ++s) {
+    for (size_t e = 0; e < kLegEvents; ++e) {
+      const auto state = static_cast<LegState>(s);
+      const auto event = static_cast<LegEvent>(e);
+      SCOPED_TRACE(std::string(NameOf(state)) + " x " + std::string(NameOf(event)));
+      const LegCell cell = CellOf(state, event);
+      LegBench bench(OperationFor(state, event), event != LegEvent::kLost);
+      if (state == LegState::kWithdrawn && event == LegEvent::kLost) {
+        bench.SendOnceMore();
+      }
+      bench.Reach(state);
+      ASSERT_EQ(bench.leg().state(), state);
+      const Envelope request = bench.asked();
+      const uint64_t ignored = bench.asker().counters.ignored;
+      if (!bench.Do(event)) {
+        continue;
+      }
+      ++driven;
+      EXPECT_EQ(bench.leg().state(), cell.next);
+      EXPECT_EQ(bench.asker().counters.ignored - ignored,
+                cell.action == LegAction::kIgnore ? 1u : 0u);
+      ExpectAction(cell.action, request, bench.out());
+      if (cell.action == LegAction::kResend && state != LegState::kWithdrawn) {
+        EXPECT_EQ(ToFrames(bench.out().messages[0]), ToFrames(request)) << "byte for byte";
+      }
+    }
+  }
+  // A next page where there is none, a timer where none runs, and "unreached" of one that was
+  // heard.
+  constexpr size_t kCannotComeAbout = 7 + 9 + 1;
+  EXPECT_EQ(driven, kLegStates * kLegEvents - kCannotComeAbout);
+}
+
+// The rules that hold in the table whatever may come about.
+TEST(LegTable, HasNoWayOutOfAnEnd) {
+  for (size_t s = 0; s < kLegStates; ++s) {
+    const auto state = static_cast<LegState>(s);
+    for (size_t e = 0; e < kLegEvents; ++e) {
+      const LegCell cell = CellOf(state, static_cast<LegEvent>(e));
+      if (IsOver(state)) {
+        EXPECT_EQ(cell.next, state);
+        EXPECT_TRUE(cell.action == LegAction::kIgnore || cell.action == LegAction::kWait);
+      }
+      const bool tells_end = cell.action == LegAction::kComplete ||
+                             cell.action == LegAction::kFail || cell.action == LegAction::kLose ||
+                             cell.action == LegAction::kGiveUp || cell.action == LegAction::kDrop;
+      EXPECT_EQ(tells_end, IsOver(cell.next) && !IsOver(state)) << "an end is told, once";
+      EXPECT_EQ(cell.action == LegAction::kComplete,
+                cell.next == LegState::kDone && !IsOver(state));
+    }
+  }
+}
+
+// [C-12]
+TEST(Leg, OneThatWasHeardAndIsLostIsUnknown) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kWorking);
+  ASSERT_TRUE(bench.Do(LegEvent::kAwayForNow));
+  bench.PassDeadline();
+  EXPECT_EQ(bench.leg().state(), LegState::kUnknown);
+  EXPECT_EQ(bench.leg().Result().code, wire::GONE);
+}
+
+TEST(Leg, ASecondCopyThatIsUndeliveredSaysNothingOfTheFirst) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  bench.Do(LegEvent::kResendDue);
+  bench.Hear(Undelivered(bench.asked()));
+  EXPECT_EQ(bench.leg().state(), LegState::kUnknown);
+}
+
+TEST(Leg, AWithdrawnOneThatIsLostIsUnknown) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kWorking);
+  bench.Do(LegEvent::kCancel);
+  bench.out() = {};
+  bench.asker().settled_at = absl::InfinitePast();
+  // Heard, so it is held on to; its patience as a withdrawn one is short.
+  bench.Hear(Undelivered(bench.asked()));
+  EXPECT_EQ(bench.leg().state(), LegState::kWithdrawn);
+  bench.PassDeadline();
+  EXPECT_EQ(bench.leg().state(), LegState::kUnknown);
+}
+
+// [C-13]
+TEST(Leg, SendsAgainAfterOneTwoFourSecondsAndThenEveryEight) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  absl::Time last = kStart;
+  for (const int seconds : {1, 2, 4, 8, 8}) {
+    const absl::Duration pause = bench.leg().WakeAt() - last;
+    EXPECT_GE(pause, absl::Seconds(seconds) * 0.79);
+    EXPECT_LE(pause, absl::Seconds(seconds) * 1.21);
+    last = bench.leg().WakeAt();
+    bench.now() = last;
+    bench.leg().OnTime(last, bench.out());
+    EXPECT_EQ(bench.out().messages.back().header_bytes, bench.asked().header_bytes);
+  }
+}
+
+TEST(Leg, OneThatTellsProgressIsNotAskedAgainBetweenItsHeartbeats) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  for (int i = 0; i < 20; ++i) {
+    bench.Do(LegEvent::kProgress);
+    bench.now() += absl::Seconds(2);
+    bench.leg().OnTime(bench.now(), bench.out());
+  }
+  EXPECT_TRUE(bench.out().messages.empty());
+  EXPECT_EQ(bench.leg().state(), LegState::kWorking);
+}
+
+TEST(Leg, WhileTheBusIsDownNothingIsSentAgain) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  bench.asker().bus_up = false;
+  bench.asker().bus_changed = bench.now();
+  EXPECT_EQ(bench.leg().WakeAt(), bench.now() + bench.asker().spec.patience.bus_absence);
+}
+
+// [C-14]
+TEST(Leg, ATokenIsToldOnce) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  const auto hear = [&](uint32_t sequence, const std::string& secret) {
+    bench.out() = {};
+    bench.Hear(Progress(bench.asked(), kPillar, sequence, wire::ACCEPTED,
+                        wire::OPERATION_ACCEPTED_PROGRESS, secret));
+    return bench.out().events.empty() ? "nothing" : bench.out().events[0].message->secret;
+  };
+  EXPECT_EQ(hear(1, "token-1"), "token-1");
+  EXPECT_EQ(hear(2, "token-1"), "");
+  EXPECT_EQ(hear(2, "token-1"), "nothing") << "not newer";
+  EXPECT_EQ(hear(1, "token-2"), "token-2") << "the pillar has begun again";
+  EXPECT_EQ(hear(5, "token-1"), "") << "late; that token is past";
+  EXPECT_GT(bench.asker().counters.stale, 0u);
+}
+
+TEST(Leg, TokensHaveALimit) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  for (size_t i = 1; i <= kTokensMax + 1; ++i) {
+    bench.out() = {};
+    bench.Hear(Progress(bench.asked(), kPillar, static_cast<uint32_t>(i), wire::RECEIVING,
+                        wire::OPERATION_PROGRESS, "token-" + std::to_string(i)));
+    EXPECT_EQ(bench.out().events.at(0).message->secret.empty(), i > kTokensMax) << i;
+  }
+}
+
+TEST(Leg, AStaleProgressStillKeepsItAlive) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  bench.Hear(Progress(bench.asked(), kPillar, 100, wire::RECEIVING, wire::OPERATION_PROGRESS));
+  for (int i = 1; i <= 20; ++i) {
+    bench.now() += absl::Seconds(3);
+    bench.Hear(Progress(bench.asked(), kPillar, 1, wire::RECEIVING, wire::OPERATION_PROGRESS));
+    bench.leg().OnTime(bench.now(), bench.out());
+  }
+  EXPECT_EQ(bench.leg().state(), LegState::kWorking);
+}
+
+TEST(Leg, ItsFinalSaysMoreThanItsCancel) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kWorking);
+  bench.leg().OnTransferFailed(absl::UnavailableError("the session broke"), bench.now(),
+                               bench.out());
+  ASSERT_EQ(bench.leg().state(), LegState::kWithdrawn);
+  bench.Hear(Final(bench.asked(), kPillar, wire::NO_SPACE, "full"));
+  EXPECT_EQ(bench.leg().Result().code, wire::NO_SPACE);
+
+  LegBench other(wire::PUT_FILE);
+  other.Reach(LegState::kWorking);
+  other.leg().OnTransferFailed(absl::DataLossError("bytes differ"), other.now(), other.out());
+  other.Hear(Final(other.asked(), kPillar, wire::CANCELLED));
+  EXPECT_EQ(other.leg().Result().code, wire::DATA_LOSS);
+  EXPECT_EQ(other.leg().Result().text, "bytes differ");
+}
+
+}  // namespace
+}  // namespace bitrepo::protocol
