@@ -4,24 +4,26 @@
 #include <atomic>
 #include <utility>
 
+#include "channel/call_inbox.h"
 #include "channel/channel_core.h"
 #include "channel/loop_door.h"
 
 namespace bitrepo::channel {
 
 struct Channel::State {
-  // Runs `what` with the core on the loop, while there is one.
-  template <typename What>
-  void Post(What what) {
-    door->Post([weak = std::weak_ptr<ChannelCore>(core), what = std::move(what)]() mutable {
+  // Runs `call` with the core on the loop, while there is one.
+  void Post(CallInbox::Call call) {
+    inbox->Put(std::move(call));
+    door->Post([weak = std::weak_ptr<ChannelCore>(core)] {
       if (const std::shared_ptr<ChannelCore> here = weak.lock()) {
-        what(*here);
+        here->CatchUp();
       }
     });
   }
 
   Link& link;
   std::shared_ptr<LoopDoor> door;
+  std::shared_ptr<CallInbox> inbox;
   std::shared_ptr<ChannelCore> core;
   std::atomic<uint64_t> last_transfer{0};
 };
@@ -29,8 +31,11 @@ struct Channel::State {
 Channel::Channel(ChannelOptions options, runtime::EventLoop& loop, Link& link,
                  transfer::TokenMint& mint, base::Random& random) {
   auto door = std::make_shared<LoopDoor>(loop);
-  auto core = std::make_shared<ChannelCore>(std::move(options), loop, link, mint, random, door);
-  state_ = std::shared_ptr<State>(new State{link, std::move(door), std::move(core), {}});
+  auto inbox = std::make_shared<CallInbox>();
+  auto core =
+      std::make_shared<ChannelCore>(std::move(options), loop, link, mint, random, door, inbox);
+  state_ = std::shared_ptr<State>(
+      new State{link, std::move(door), std::move(inbox), std::move(core), {}});
 }
 
 Channel::~Channel() {
@@ -42,26 +47,25 @@ absl::Status Channel::Start() { return state_->core->Start(); }
 
 void Channel::GrantStore(const wire::TokenBody& token, std::shared_ptr<Sink> sink,
                          TransferEvents events) {
-  state_->Post([token, sink = std::move(sink),
-                events = std::move(events)](ChannelCore& core) mutable {
-    core.GrantStore(token, std::move(sink), std::move(events));
-  });
+  state_->Post(
+      [token, sink = std::move(sink), events = std::move(events)](ChannelCore& core) mutable {
+        core.GrantStore(token, std::move(sink), std::move(events));
+      });
 }
 
 void Channel::GrantFetch(const wire::TokenBody& token, std::shared_ptr<Source> source,
                          TransferEvents events) {
-  state_->Post([token, source = std::move(source),
-                events = std::move(events)](ChannelCore& core) mutable {
-    core.GrantFetch(token, std::move(source), std::move(events));
-  });
+  state_->Post(
+      [token, source = std::move(source), events = std::move(events)](ChannelCore& core) mutable {
+        core.GrantFetch(token, std::move(source), std::move(events));
+      });
 }
 
 void Channel::Revoke(const base::TokenId& token, absl::Status why) {
   state_->Post([token, why = std::move(why)](ChannelCore& core) { core.Revoke(token, why); });
 }
 
-TransferId Channel::Push(std::string token, std::shared_ptr<Source> source,
-                         TransferEvents events) {
+TransferId Channel::Push(std::string token, std::shared_ptr<Source> source, TransferEvents events) {
   const TransferId id{++state_->last_transfer};
   state_->Post([id, token = std::move(token), source = std::move(source),
                 events = std::move(events)](ChannelCore& core) mutable {

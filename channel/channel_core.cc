@@ -28,18 +28,24 @@ wire::ResponseInfo Answer(wire::ResponseCode code, absl::string_view text) {
 
 ChannelCore::ChannelCore(ChannelOptions options, runtime::EventLoop& loop, Link& link,
                          const transfer::TokenMint& mint, base::Random& random,
-                         std::shared_ptr<LoopDoor> door)
+                         std::shared_ptr<LoopDoor> door, std::shared_ptr<CallInbox> inbox)
     : options_(std::move(options)),
       link_(link),
       mint_(mint),
       random_(random),
-      services_{&loop, door,
-                std::make_shared<TransferMemory>(options_.memory_bytes_max, door)} {
+      services_{&loop, door, std::make_shared<TransferMemory>(options_.memory_bytes_max, door)},
+      inbox_(std::move(inbox)) {
   BITREPO_CHECK(options_.memory_bytes_max >= kInitialCreditShare * kSegmentBytes,
                 "a channel has memory for a few segments");
 }
 
 absl::Status ChannelCore::Start() { return link_.Start(*this); }
+
+void ChannelCore::CatchUp() {
+  for (CallInbox::Call& call : inbox_->TakeAll()) {
+    call(*this);
+  }
+}
 
 uint64_t ChannelCore::initial_credit() const {
   return std::min(options_.memory_bytes_max / kInitialCreditShare, kWindowBytes);
@@ -225,8 +231,8 @@ wire::ResponseInfo ChannelCore::JudgeOpen(const PeerSession& session,
                                           const transfer::OpenRequest& open,
                                           std::shared_ptr<GrantedTransfer>& grant) const {
   if (open.verb != wire::STORE && open.verb != wire::FETCH) {
-    return Answer(wire::REQUEST_NOT_SUPPORTED, absl::StrCat("the verb ", open.verb,
-                                                            " is not known here"));
+    return Answer(wire::REQUEST_NOT_SUPPORTED,
+                  absl::StrCat("the verb ", open.verb, " is not known here"));
   }
   absl::StatusOr<wire::TokenBody> token = mint_.Verify(open.token, services_.loop->Now());
   if (!token.ok()) {
@@ -271,6 +277,7 @@ void ChannelCore::OnDialled(ConnectionNumber connection) {
 }
 
 void ChannelCore::OnFrame(ConnectionNumber connection, LinkFrame frame) {
+  CatchUp();
   if (auto found = sessions_.find(connection); found != sessions_.end()) {
     const std::shared_ptr<PeerSession> session = found->second;
     session->OnFrame(std::move(frame));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that a channel keeps on its loop: sessions by connection, grants by token, transfers by number.
+// All that a channel keeps on its loop: sessions by connection, grants by token, transfers by
+// number.
 #pragma once
 
 #include <deque>
@@ -10,6 +11,7 @@
 #include "absl/container/btree_map.h"
 #include "base/ids.h"
 #include "base/random.h"
+#include "channel/call_inbox.h"
 #include "channel/channel.h"
 #include "channel/dialled_transfer.h"
 #include "channel/granted_transfer.h"
@@ -27,9 +29,11 @@ class ChannelCore final : public Link::Handler,
                           public std::enable_shared_from_this<ChannelCore> {
  public:
   ChannelCore(ChannelOptions options, runtime::EventLoop& loop, Link& link,
-              const transfer::TokenMint& mint, base::Random& random,
-              std::shared_ptr<LoopDoor> door);
+              const transfer::TokenMint& mint, base::Random& random, std::shared_ptr<LoopDoor> door,
+              std::shared_ptr<CallInbox> inbox);
   absl::Status Start();
+  // Does what has been called from other threads until now.
+  void CatchUp();
 
   void GrantStore(const wire::TokenBody& token, std::shared_ptr<Sink> sink, TransferEvents events);
   void GrantFetch(const wire::TokenBody& token, std::shared_ptr<Source> source,
@@ -83,6 +87,7 @@ class ChannelCore final : public Link::Handler,
   const transfer::TokenMint& mint_;
   base::Random& random_;
   const TransferServices services_;
+  const std::shared_ptr<CallInbox> inbox_;
   bool closed_ = false;
   absl::btree_map<ConnectionNumber, std::shared_ptr<PeerSession>> sessions_;
   absl::btree_map<std::string, Route> routes_;  // by endpoint

@@ -68,7 +68,7 @@ bool ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer pay
       return false;
   }
   if (!fault.ok()) {
-    outbox.push_back(transfer::ReceiverFailed{fault, true});
+    outbox.emplace_back(transfer::ReceiverFailed{fault, true});
   }
   Run(std::move(outbox));
   return true;

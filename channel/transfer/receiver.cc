@@ -88,7 +88,7 @@ void Receiver::OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool
     fault = window_.Arrive(bytes.size());
   }
   if (!fault.ok() && !intact) {
-    outbox.push_back(StreamUnreadable{std::move(fault)});
+    outbox.emplace_back(StreamUnreadable{std::move(fault)});
     return;
   }
   if (!fault.ok()) {
@@ -143,7 +143,7 @@ void Receiver::TakeIntact(base::ByteRange range, base::Buffer bytes, ReceiverOut
   segments_[segment] = Segment{range.length(), missing.range_count()};
   for (const base::ByteRange& part : missing.ranges()) {
     writes_[next_write_] = Part{segment, part.length()};
-    outbox.push_back(WriteSegment{next_write_++, part,
+    outbox.emplace_back(WriteSegment{next_write_++, part,
                                   bytes.Part(part.offset() - range.offset(), part.length())});
   }
   if (have_.range_count() > kFragmentsMax) {
@@ -163,7 +163,7 @@ void Receiver::Refuse(uint64_t number, base::ByteRange range, ReceiverOutbox& ou
          false, outbox);
     return;
   }
-  outbox.push_back(NackSegment{number, range});
+  outbox.emplace_back(NackSegment{number, range});
 }
 
 void Receiver::OnWritten(uint64_t write, const absl::Status& how, ReceiverOutbox& outbox) {
@@ -189,7 +189,7 @@ void Receiver::OnWritten(uint64_t write, const absl::Status& how, ReceiverOutbox
   GrantMore(false, outbox);
   if (written_bytes_ - told_stored_ >= kStoredStepBytes || written_bytes_ == wanted_.bytes()) {
     told_stored_ = written_bytes_;
-    outbox.push_back(TellStored{written_bytes_});
+    outbox.emplace_back(TellStored{written_bytes_});
   }
   EndWhenComplete(outbox);
 }
@@ -237,7 +237,7 @@ void Receiver::GrantMore(bool turn, ReceiverOutbox& outbox) {
     return;
   }
   if (std::optional<uint64_t> limit = window_.Grow(to_come(), turn); limit.has_value()) {
-    outbox.push_back(RaiseCredit{*limit});
+    outbox.emplace_back(RaiseCredit{*limit});
   }
 }
 
@@ -274,7 +274,7 @@ void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
   if (commit_.has_value()) {
     all.sha256 = commit_->sha256;
   }
-  outbox.push_back(std::move(all));
+  outbox.emplace_back(std::move(all));
 }
 
 void Receiver::Fail(absl::Status why, bool violation, ReceiverOutbox& outbox) {
@@ -282,7 +282,7 @@ void Receiver::Fail(absl::Status why, bool violation, ReceiverOutbox& outbox) {
     return;
   }
   failed_ = true;
-  outbox.push_back(ReceiverFailed{std::move(why), violation});
+  outbox.emplace_back(ReceiverFailed{std::move(why), violation});
 }
 
 }  // namespace bitrepo::transfer

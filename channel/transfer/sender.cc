@@ -56,7 +56,7 @@ void Sender::OnRead(uint64_t number, absl::StatusOr<base::Buffer> bytes, SenderO
                                             segment.range.ToString()));
   }
   if (!bytes.ok()) {
-    outbox.push_back(RefuseSegment{number, segment.range, bytes.status()});
+    outbox.emplace_back(RefuseSegment{number, segment.range, bytes.status()});
     Fail(bytes.status(), false, outbox);
     return;
   }
@@ -108,7 +108,7 @@ void Sender::Pump(SenderOutbox& outbox) {
   if (!failed_ && !told_all_sent_ && remaining_.empty() && again_.empty() &&
       next_sent_ == next_planned_ && reads_ == 0) {
     told_all_sent_ = true;
-    outbox.push_back(AllSent{});
+    outbox.emplace_back(AllSent{});
   }
 }
 
@@ -155,7 +155,7 @@ void Sender::StartRead(uint64_t number, Segment& segment, SenderOutbox& outbox) 
   segment.reading = true;
   ++segment.tries;
   ++reads_;
-  outbox.push_back(ReadSegment{number, segment.range});
+  outbox.emplace_back(ReadSegment{number, segment.range});
 }
 
 void Sender::SendInOrder(SenderOutbox& outbox) {
@@ -167,7 +167,7 @@ void Sender::SendInOrder(SenderOutbox& outbox) {
 }
 
 void Sender::Send(uint64_t number, Segment& segment, SenderOutbox& outbox) {
-  outbox.push_back(SendSegment{number, segment.range, *std::move(segment.bytes)});
+  outbox.emplace_back(SendSegment{number, segment.range, *std::move(segment.bytes)});
   segment.bytes.reset();
 }
 
@@ -191,7 +191,7 @@ void Sender::Fail(absl::Status why, bool violation, SenderOutbox& outbox) {
   remaining_.clear();
   again_.clear();
   segments_.clear();
-  outbox.push_back(SenderFailed{std::move(why), violation});
+  outbox.emplace_back(SenderFailed{std::move(why), violation});
 }
 
 }  // namespace bitrepo::transfer

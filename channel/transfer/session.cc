@@ -168,7 +168,7 @@ void Session::OnTime(absl::Time now, SessionOutbox& outbox) {
     Step(SessionEvent::kIdle, nullptr, now, outbox);
   } else if (now >= WakeAt()) {
     pinged_at_ = now;
-    outbox.push_back(SayFrame{FrameType::kPing, 0, ""});
+    outbox.emplace_back(SayFrame{FrameType::kPing, 0, ""});
   }
 }
 
@@ -208,7 +208,7 @@ void Session::Act(SessionAction action, const FrameHeader* header, SessionOutbox
       hello.set_node(spec_.node);
       hello.set_version(kSessionVersion);
       hello.set_segment_bytes_max(kSegmentBytesMax);
-      outbox.push_back(SayFrame{FrameType::kHello, 0, hello.SerializeAsString()});
+      outbox.emplace_back(SayFrame{FrameType::kHello, 0, hello.SerializeAsString()});
       return;
     }
     case SessionAction::kSayWelcome: {
@@ -217,42 +217,42 @@ void Session::Act(SessionAction action, const FrameHeader* header, SessionOutbox
       welcome.set_version(kSessionVersion);
       welcome.set_segment_bytes_max(kSegmentBytesMax);
       welcome.set_initial_credit(spec_.initial_credit);
-      outbox.push_back(SayFrame{FrameType::kWelcome, 0, welcome.SerializeAsString()});
-      outbox.push_back(peer_);
+      outbox.emplace_back(SayFrame{FrameType::kWelcome, 0, welcome.SerializeAsString()});
+      outbox.emplace_back(peer_);
       return;
     }
     case SessionAction::kUp:
-      outbox.push_back(peer_);
+      outbox.emplace_back(peer_);
       return;
     case SessionAction::kOpenStream:
       last_stream_ = header->stream;
-      outbox.push_back(OpenStream{});
+      outbox.emplace_back(OpenStream{});
       return;
     case SessionAction::kRefuseStream:
       last_stream_ = header->stream;
-      outbox.push_back(SayFrame{FrameType::kOpenRefused, header->stream,
+      outbox.emplace_back(SayFrame{FrameType::kOpenRefused, header->stream,
                                 WriteStreamEnd(Told(wire::GONE, "this component is stopping"))});
       return;
     case SessionAction::kDeliver:
-      outbox.push_back(DeliverFrame{});
+      outbox.emplace_back(DeliverFrame{});
       return;
     case SessionAction::kSayPong:
-      outbox.push_back(SayFrame{FrameType::kPong, 0, ""});
+      outbox.emplace_back(SayFrame{FrameType::kPong, 0, ""});
       return;
     case SessionAction::kNoteGoaway:
-      outbox.push_back(SessionDraining{why_});
+      outbox.emplace_back(SessionDraining{why_});
       return;
     case SessionAction::kSayGoaway:
-      outbox.push_back(SayFrame{FrameType::kGoaway, 0,
+      outbox.emplace_back(SayFrame{FrameType::kGoaway, 0,
                                 WriteStreamEnd(Told(wire::GONE, "this component is stopping"))});
       return;
     case SessionAction::kSayBye:
-      outbox.push_back(SayFrame{FrameType::kBye, 0, ""});
+      outbox.emplace_back(SayFrame{FrameType::kBye, 0, ""});
       End(absl::OkStatus(), true, outbox);
       return;
     case SessionAction::kCut:
       if (!spec_.dialled) {
-        outbox.push_back(SayFrame{FrameType::kGoaway, 0, WriteStreamEnd(ResponseOf(why_))});
+        outbox.emplace_back(SayFrame{FrameType::kGoaway, 0, WriteStreamEnd(ResponseOf(why_))});
       }
       End(base::Annotate(why_, "the peer breaks the protocol"), true, outbox);
       return;
@@ -271,7 +271,7 @@ void Session::Act(SessionAction action, const FrameHeader* header, SessionOutbox
 
 void Session::End(absl::Status why, bool close, SessionOutbox& outbox) {
   outcome_ = std::move(why);
-  outbox.push_back(SessionEnded{outcome_, close});
+  outbox.emplace_back(SessionEnded{outcome_, close});
 }
 
 }  // namespace bitrepo::transfer
