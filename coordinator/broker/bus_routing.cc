@@ -157,12 +157,14 @@ void BusBroker::FanOut(Member& from, const Envelope& envelope, absl::Time now, B
     sent_to.push_back(pillar->hello.component_id());
     Deliver(pillar->peer, ToFrames(envelope), now, out);
   }
-  if (Settling(now)) {
+  // Where all that are expected are here, nobody need wait for more.
+  const bool settling = Settling(now) && (sent_to.empty() || !attendance.away.empty());
+  if (settling) {
     attendance.away.clear();
   }
   DeliverNotice(from.peer,
                 notices_.Routed(envelope.header, AddressOf(from.hello), sent_to, attendance.away,
-                                Settling(now), now),
+                                settling, now),
                 true, now, out);
 }
 
