@@ -118,7 +118,7 @@ absl::StatusOr<Command*> ParseCommandLine(const std::vector<std::string>& words,
   CLI::App app("bitrepo", "bitrepo");
   AddShape(app, globals.shape());
   app.allow_extras();
-  app.prefix_command(false);
+  app.require_subcommand(0, 1);  // after one, a word like "status" is an argument
   std::vector<std::pair<CLI::App*, Command*>> parsers;
   std::vector<std::string> names;
   for (const std::unique_ptr<Command>& command : commands) {
