@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,18 +36,20 @@ bool Chance(base::Random& random, double probability) {
   return static_cast<double>(random.Below(1'000'000)) < probability * 1'000'000.0;
 }
 
-void ForEachNode(const SimMedium::NodePointer& root,
-                 const std::function<void(SimMedium::Node&)>& visit) {
-  std::set<SimMedium::Node*> seen;
+// Every node that is reachable by a present or a durable name, in order of inode.
+std::vector<SimMedium::NodePointer> AllNodes(const SimMedium::NodePointer& root) {
+  std::map<uint64_t, SimMedium::NodePointer> seen;
   std::vector<SimMedium::NodePointer> open = {root};
   while (!open.empty()) {
     SimMedium::NodePointer node = open.back();
     open.pop_back();
-    if (!seen.insert(node.get()).second) continue;
-    visit(*node);
+    if (!seen.emplace(node->inode, node).second) continue;
     for (const auto& [name, child] : node->names) open.push_back(child);
     for (const auto& [name, child] : node->durable_names) open.push_back(child);
   }
+  std::vector<SimMedium::NodePointer> nodes;
+  for (const auto& [inode, node] : seen) nodes.push_back(node);
+  return nodes;
 }
 
 // Each page that differs survives with probability `keep`.
@@ -157,11 +159,7 @@ SimMedium::SimMedium(SimScheduler& clock, uint64_t capacity_bytes)
 }
 
 void SimMedium::PowerCut(base::Random& random, double keep) {
-  std::vector<Node*> nodes;
-  ForEachNode(root_, [&](Node& node) { nodes.push_back(&node); });
-  std::sort(nodes.begin(), nodes.end(),
-            [](const Node* a, const Node* b) { return a->inode < b->inode; });
-  for (Node* node : nodes) {
+  for (const NodePointer& node : AllNodes(root_)) {
     if (node->is_directory) {
       LoseNames(*node, random, keep);
     } else {
@@ -173,7 +171,7 @@ void SimMedium::PowerCut(base::Random& random, double keep) {
 
 void SimMedium::ProcessDied() {
   ++epoch_;
-  ForEachNode(root_, [](Node& node) { node.locked = false; });
+  for (const NodePointer& node : AllNodes(root_)) node->locked = false;
 }
 
 bool SimMedium::FlipBit(absl::string_view path, uint64_t bit) {
@@ -189,7 +187,7 @@ bool SimMedium::FlipBit(absl::string_view path, uint64_t bit) {
 
 uint64_t SimMedium::used_bytes() const {
   uint64_t bytes = 0;
-  ForEachNode(root_, [&](Node& node) { bytes += node.data.size(); });
+  for (const NodePointer& node : AllNodes(root_)) bytes += node->data.size();
   return bytes;
 }
 
@@ -211,12 +209,15 @@ std::vector<std::string> SimMedium::Files() const {
 }
 
 void SimMedium::SyncNode(Node& node) {
+  if (lying_) return;
   if (node.data_dirty) node.durable_data = node.data;
   node.durable_attributes = node.attributes;
   node.data_dirty = false;
 }
 
-void SimMedium::SyncNames(Node& node) { node.durable_names = node.names; }
+void SimMedium::SyncNames(Node& node) {
+  if (!lying_) node.durable_names = node.names;
+}
 
 absl::Status SimMedium::TakeSyncFault(Node* node) {
   if (failing_syncs_ <= 0) return absl::OkStatus();
@@ -335,13 +336,13 @@ absl::Status SimDisk::SyncDirectory(absl::string_view path) {
 absl::Status SimDisk::SyncAll() {
   BITREPO_RETURN_IF_ERROR(Alive());
   BITREPO_RETURN_IF_ERROR(medium_.TakeSyncFault(nullptr));
-  ForEachNode(medium_.root_, [this](SimMedium::Node& node) {
-    if (node.is_directory) {
-      medium_.SyncNames(node);
+  for (const SimMedium::NodePointer& node : AllNodes(medium_.root_)) {
+    if (node->is_directory) {
+      medium_.SyncNames(*node);
     } else {
-      medium_.SyncNode(node);
+      medium_.SyncNode(*node);
     }
-  });
+  }
   return absl::OkStatus();
 }
 

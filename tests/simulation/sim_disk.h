@@ -50,6 +50,9 @@ class SimMedium {
   // The next `count` syncs fail with EIO, and what they would have synced is marked clean and lost
   // at the next power cut.
   void FailSyncs(int count) { failing_syncs_ = count; }
+  // From now on syncs say OK and make nothing durable: a medium on which every promise must be seen
+  // to break.
+  void BeginToLie() { lying_ = true; }
   uint64_t used_bytes() const;
   std::vector<std::string> Files() const;  // all paths, sorted
 
@@ -65,6 +68,7 @@ class SimMedium {
   uint64_t next_inode_ = 2;
   uint64_t epoch_ = 1;  // rises with each death: older handles are dead
   int failing_syncs_ = 0;
+  bool lying_ = false;
   NodePointer root_;
 };
 

@@ -20,7 +20,7 @@ uint64_t SimScheduler::Schedule(absl::Time when, Callback callback) {
 void SimScheduler::Cancel(uint64_t event) {
   auto found = when_of_.find(event);
   if (found == when_of_.end()) return;
-  events_.erase(Key(found->second, event));
+  auto dying = events_.extract(Key(found->second, event));  // its captures may come back here
   when_of_.erase(found);
 }
 
@@ -41,8 +41,13 @@ void SimScheduler::RunUntil(absl::Time when) {
   now_ = std::max(now_, when);
 }
 
-SimEventLoop::~SimEventLoop() {
-  for (const auto& [event, unused] : pending_) scheduler_.Cancel(event);
+SimEventLoop::~SimEventLoop() { DropAll(); }
+
+void SimEventLoop::DropAll() {
+  // Captures that die may cancel timers of this very loop.
+  const std::map<uint64_t, bool> pending = std::move(pending_);
+  pending_.clear();
+  for (const auto& [event, unused] : pending) scheduler_.Cancel(event);
 }
 
 void SimEventLoop::Post(Callback callback) { RunAt(scheduler_.Now(), std::move(callback)); }

@@ -57,6 +57,8 @@ class SimEventLoop final : public runtime::EventLoop {
   void Unwatch(runtime::WatchId watch) override;
   void Run() override;
   void Stop() override;
+  // What was still to run will not; its captures die now. The first step of a process's death.
+  void DropAll();
 
  private:
   SimScheduler& scheduler_;
