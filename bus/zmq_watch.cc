@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/zmq_watch.h"
 
+#include <future>
 #include <utility>
 
 #include "base/status.h"
@@ -8,36 +9,95 @@
 
 namespace bitrepo::bus {
 
-ZmqWatchPublisher::~ZmqWatchPublisher() = default;
+ZmqWatchPublisher::ZmqWatchPublisher() : watch_thread_([this] { watch_loop_.Run(); }) {}
+
+// The watchers are cut first, so that none of them holds the thread that is waited for.
+ZmqWatchPublisher::~ZmqWatchPublisher() {
+  if (guard_ != nullptr) {
+    guard_->CutAll();
+    guard_.reset();
+  }
+  RunThere([this] { socket_.reset(); });
+  watch_loop_.Stop();
+  watch_thread_.join();
+}
+
+void ZmqWatchPublisher::RunThere(absl::AnyInvocable<void()> work) {
+  std::promise<void> done;
+  watch_loop_.Post([&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
 
 absl::StatusOr<std::unique_ptr<ZmqWatchPublisher>> ZmqWatchPublisher::Listen(
     runtime::EventLoop& loop, zeromq::Context& context, const std::string& endpoint) {
   std::unique_ptr<ZmqWatchPublisher> publisher(new ZmqWatchPublisher());
+  BITREPO_RETURN_IF_ERROR(publisher->Open(loop, context, endpoint));
+  return publisher;
+}
+
+absl::Status ZmqWatchPublisher::Open(runtime::EventLoop& loop, zeromq::Context& context,
+                                     const std::string& endpoint) {
   zeromq::ConnectionLedger::Limits limits;
   limits.connections = kWatchersMax;
   limits.undelivered_bytes = kHeardBytesMax;
   limits.undelivered_bytes_total = kHeardBytesTotalMax;
   limits.greet_within = absl::InfiniteDuration();  // a subscription is not seen here
-  BITREPO_ASSIGN_OR_RETURN(zeromq::Socket socket, zeromq::MakeWatchPublisher(context));
-  BITREPO_ASSIGN_OR_RETURN(
-      std::unique_ptr<zeromq::ConnectionGuard> guard,
-      zeromq::ConnectionGuard::Watch(loop, context, socket, limits, [](int /*descriptor*/) {}));
-  BITREPO_ASSIGN_OR_RETURN(publisher->endpoint_, socket.Bind(endpoint));
-  publisher->socket_ = std::make_unique<zeromq::PolledSocket>(
-      loop, std::move(socket), zeromq::PolledSocket::Options(),
-      [](const zeromq::Message& /*message*/, int /*descriptor*/) {});
-  publisher->guard_ = std::move(guard);
-  return publisher;
+  absl::StatusOr<zeromq::Socket> socket = absl::InternalError("not made yet");
+  RunThere([&] { socket = zeromq::MakeWatchPublisher(context); });
+  BITREPO_RETURN_IF_ERROR(socket.status());
+  auto guard =
+      zeromq::ConnectionGuard::Watch(loop, context, *socket, limits, [](int /*descriptor*/) {});
+  absl::Status bound = guard.status();
+  RunThere([&] {
+    if (bound.ok()) {
+      absl::StatusOr<std::string> real = socket->Bind(endpoint);
+      bound = real.status();
+      endpoint_ = real.ok() ? *std::move(real) : endpoint;
+    }
+    if (bound.ok()) {
+      socket_ = std::make_unique<zeromq::PolledSocket>(
+          watch_loop_, *std::move(socket), zeromq::PolledSocket::Options(),
+          [](const zeromq::Message& /*message*/, int /*descriptor*/) {});
+    }
+  });
+  if (!bound.ok()) {
+    guard = bound;  // before the socket that it watches
+    RunThere([&] { socket->Close(); });
+    return bound;
+  }
+  guard_ = *std::move(guard);
+  return absl::OkStatus();
 }
 
 void ZmqWatchPublisher::Publish(const Frames& message) {
   zeromq::Message copy;
   copy.reserve(kWatchFrames);
+  uint64_t bytes = 0;
   for (const std::string& frame : encoder_.Encode(message)) {
+    bytes += frame.size();
     copy.push_back(zeromq::Frame::Copy(frame));
   }
-  // A PUB socket always takes a message, and drops it for watchers that are behind.
-  static_cast<void>(socket_->Send(copy));
+  if (copy_bytes_ + bytes > kCopyBytesMax) {
+    ++dropped_;
+    return;
+  }
+  copy_bytes_ += bytes;
+  watch_loop_.Post([this, bytes, copy = std::move(copy)]() mutable {
+    copy_bytes_ -= bytes;
+    // A PUB socket always takes a message, and drops it for watchers that are behind.
+    static_cast<void>(socket_->Send(copy));
+  });
+}
+
+std::map<std::string, uint64_t> ZmqWatchPublisher::DropCounts() const {
+  std::map<std::string, uint64_t> counts = guard_->counts();
+  if (dropped_ > 0) {
+    counts["copy-dropped"] = dropped_;
+  }
+  return counts;
 }
 
 ZmqWatchSubscriber::ZmqWatchSubscriber(runtime::EventLoop& loop, zeromq::Context& context,

@@ -100,6 +100,13 @@ void ConnectionGuard::Cut(int descriptor) {
   CarryOutCuts();
 }
 
+void ConnectionGuard::CutAll() {
+  for (const int descriptor : ledger_.descriptors()) {
+    ledger_.RequestCut(descriptor);
+  }
+  CarryOutCuts();
+}
+
 std::map<std::string, uint64_t> ConnectionGuard::counts() const {
   std::map<std::string, uint64_t> all = counts_;
   for (const auto& [cause, count] : ledger_.counts()) {

@@ -51,6 +51,7 @@ class ConnectionGuard {
   void MarkGreeted(int descriptor);
   // Ends it, soon; unknown descriptors are fine.
   void Cut(int descriptor);
+  void CutAll();
   // Adds one to a cause of the owner's own: what it dropped.
   void Count(absl::string_view cause) { ++counts_[std::string(cause)]; }
 

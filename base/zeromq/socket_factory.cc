@@ -79,7 +79,7 @@ absl::StatusOr<Socket> MakeControlSpoke(Context& context, base::Random& random) 
 
 absl::StatusOr<Socket> MakeWatchPublisher(Context& context) {
   return SocketMaker(context, ZMQ_PUB)
-      .Guarded(kSubscriptionBytesMax, kWatchMessagesMax, kWatchLinger)
+      .Guarded(kSubscriptionBytesMax, kWatchBacklogMax, kWatchLinger)
       .Listening()
       .Take();
 }

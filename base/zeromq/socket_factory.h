@@ -21,7 +21,8 @@ inline constexpr int64_t kSubscriptionBytesMax = 4096;
 // Messages that wait for one peer, on either side; a sender beyond it is told "blocked".
 inline constexpr int kControlMessagesMax = 256;
 inline constexpr int kDataMessagesMax = 16;
-inline constexpr int kWatchMessagesMax = 1024;  // beyond it the watcher misses some
+inline constexpr int kWatchMessagesMax = 1024;  // that a watcher keeps; beyond it, it misses some
+inline constexpr int kWatchBacklogMax = 256;    // that are kept for a watcher which is slow
 inline constexpr int kBacklog = 512;  // connections the kernel keeps until they are accepted
 // How long a closed socket still tries to send.
 inline constexpr absl::Duration kLinger = absl::Seconds(2);
