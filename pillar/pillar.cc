@@ -150,6 +150,7 @@ struct Pillar::State final : bus::Bus::Handler,
   size_t enquiries = 0;
   uint64_t replies_dropped = 0;
   bool checking = false;
+  bool check_failed = false;
   absl::Time check_at = absl::InfinitePast();
   absl::Time sweep_at = absl::InfinitePast();
   bool stopping = false;
@@ -157,8 +158,8 @@ struct Pillar::State final : bus::Bus::Handler,
   absl::AnyInvocable<void()> on_stopped;
 };
 
-// True where no collection is named, or one that is kept here. All else that makes a message one for
-// this pillar the bus has seen to.
+// True where no collection is named, or one that is kept here. All else that makes a message one
+// for this pillar the bus has seen to.
 bool Pillar::State::Keeps(const std::string& collection_id) const {
   return collection_id.empty() ||
          std::any_of(options.collections.begin(), options.collections.end(),
@@ -242,9 +243,10 @@ void Pillar::State::Tick() {
 void Pillar::State::TellLoad() {
   const requests::Gauge::Reading reading = gauge->Read();
   wire::Load load;
-  load.set_state(!report || report->writable ? wire::LOAD_READY
-                 : report->free_bytes == 0   ? wire::LOAD_READ_ONLY
-                                             : wire::LOAD_FAILING);
+  const bool read_only = report && !report->writable;
+  load.set_state(check_failed ? wire::LOAD_FAILING
+                 : read_only  ? wire::LOAD_READ_ONLY
+                              : wire::LOAD_READY);
   load.set_queue(static_cast<uint32_t>(table.under_way()));
   load.set_in_bytes_per_second(reading.in_bytes_per_second);
   load.set_out_bytes_per_second(reading.out_bytes_per_second);

@@ -57,13 +57,15 @@ PillarRig::~PillarRig() { Kill(); }
 
 void PillarRig::Begin() {
   life_ = std::make_unique<Life>(*this, random.Bytes(32));
-  PillarOptions pillar_options{"demo", *base::ComponentId::Parse("p1"),
+  PillarOptions pillar_options{"demo",
+                               *base::ComponentId::Parse("p1"),
                                {Photos(), *base::CollectionId::Parse("sounds")},
                                "1.0",
                                {}};
   pillar_options.requests_max = options_.requests_max;
   pillar_options.requests_per_principal_max = options_.requests_per_principal_max;
   pillar_options.finished_kept_max = options_.finished_kept_max;
+  pillar_options.interrupted_term = options_.interrupted_term;
   pillar.emplace(pillar_options, PillarParts{loop, address.NewSpoke("p1"), life_->channel,
                                              life_->mint, store, workers, random});
   PillarEvents events;
@@ -91,10 +93,9 @@ void PillarRig::Restart() {
 }
 
 bool PillarRig::Stop(absl::Duration wait) {
-  auto stopped = std::make_shared<bool>(false);
-  pillar->Stop([stopped] { *stopped = true; });
+  pillar->Stop([this] { stopped = true; });
   Run(wait);
-  return *stopped;
+  return stopped;
 }
 
 Envelope PillarRig::Seal(wire::Kind kind, Ask ask) {
@@ -208,6 +209,16 @@ void PillarRig::Welcome(const Envelope& hello) {
   header.set_to("p1");
   header.set_answers(hello.header.message_id());
   wire::Body body;
+  if (refuse_hello) {
+    header.set_kind(wire::REFUSED);
+    body.mutable_refused();
+    body.mutable_response()->set_code(wire::CONFLICT);
+    body.mutable_response()->set_text("the id p1 is taken by another store");
+    auto refused = protocol::SealEnvelope({Destination::Kind::kPillar, "p1"}, header, body, "");
+    BITREPO_CHECK(refused.ok(), refused.status().message());
+    hub_->Send(peer_, ToFrames(*refused));
+    return;
+  }
   wire::Welcome* welcome = body.mutable_welcome();
   welcome->set_coordinator_id("coordinator");
   welcome->set_program_version("1.0");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pillar on a manual loop, with a coordinator that passes on whatever the test says, and a client's
-// data channel.
+// One pillar on a manual loop, with a coordinator that passes on whatever the test says, and a
+// client's data channel.
 #pragma once
 
 #include <map>
@@ -31,6 +31,7 @@ struct RigOptions {
   size_t requests_max = kRequestsMax;
   size_t requests_per_principal_max = kRequestsPerPrincipalMax;
   size_t finished_kept_max = kFinishedKeptMax;
+  absl::Duration interrupted_term = absl::Hours(24);
 };
 
 // How one transfer of the client ended.
@@ -39,8 +40,8 @@ struct Transfer {
   std::shared_ptr<channel::TextSink> sink;  // of a fetch
 };
 
-// Loop-confined. The pillar "p1" keeps the collections "photos" and "sounds" of the repository "demo"; asks come from "alice"
-// unless a test says otherwise.
+// Loop-confined. The pillar "p1" keeps the collections "photos" and "sounds" of the repository
+// "demo"; asks come from "alice" unless a test says otherwise.
 class PillarRig final : private bus::HubLink::Handler {
  public:
   explicit PillarRig(RigOptions options = {});
@@ -86,8 +87,7 @@ class PillarRig final : private bus::HubLink::Handler {
 
   // ---- moving bytes
   std::shared_ptr<Transfer> Push(const std::string& token, std::string bytes);
-  std::shared_ptr<Transfer> Push(const std::string& token,
-                                 std::shared_ptr<channel::Source> source);
+  std::shared_ptr<Transfer> Push(const std::string& token, std::shared_ptr<channel::Source> source);
   std::shared_ptr<Transfer> Fetch(const std::string& token);
 
   void Run(absl::Duration time = absl::Milliseconds(300)) { loop.Advance(time); }
@@ -105,7 +105,9 @@ class PillarRig final : private bus::HubLink::Handler {
   std::vector<protocol::Envelope> heard;  // all that the pillar said, but to the coordinator
   bus::MemoryAddress address{loop, random};
   std::optional<Pillar> pillar;
-  int refusals = 0;  // told by the pillar's host
+  bool refuse_hello = false;  // CONFLICT, as for an id that another store has
+  bool stopped = false;       // the pillar has told that it stopped
+  int refusals = 0;           // told by the pillar
   absl::Status refusal;
 
  private:

@@ -289,9 +289,8 @@ TEST(PutFile, BytesWithoutTheNamedDigestAreNotStoredWhateverTheAlgorithm) {
 TEST(PutFile, BytesWithTheNamedDigestAreStoredWhateverTheAlgorithm) {
   PillarRig rig;
   const std::string bytes = Bytes(2'200'000);
-  for (const base::Algorithm algorithm :
-       {base::Algorithm::kMd5, base::Algorithm::kSha1, base::Algorithm::kSha384,
-        base::Algorithm::kSha512}) {
+  for (const base::Algorithm algorithm : {base::Algorithm::kMd5, base::Algorithm::kSha1,
+                                          base::Algorithm::kSha384, base::Algorithm::kSha512}) {
     const std::string id(base::AlgorithmName(algorithm));
     const Envelope put = rig.Put(id, bytes.size(), base::Hasher::Of(algorithm, bytes));
     rig.Send(put);
@@ -512,12 +511,14 @@ TEST(PutFile, ALonePutWaitsForNobody) {
 // ---- interrupted and not asked again
 
 TEST(PutFile, CutShortAndNeverAskedAgainItIsRecordedAsAFailure) {
-  PillarRig rig;
+  RigOptions options;
+  options.interrupted_term = absl::Minutes(30);
+  PillarRig rig(options);
   const Envelope put = rig.Put("a", 5);
   rig.Send(put);
   rig.Run(absl::Seconds(3));
   rig.Restart();
-  rig.Run(absl::Hours(26));
+  rig.Run(absl::Minutes(61));
   rig.heard.clear();
   rig.Send(put);
   rig.Run();

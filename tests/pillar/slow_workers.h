@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker pool on a manual loop: every piece of work takes a millisecond, one after another in each
-// lane.
+// A worker pool on a manual loop: every piece of work takes as long as the test says, one after
+// another in each lane.
 #pragma once
 
 #include <deque>
@@ -31,10 +31,11 @@ class SlowWorkers final : public runtime::WorkerPool {
   void Drop() { waiting_.clear(); }
 
   bool full = false;  // every lane refuses
+  absl::Duration piece = absl::Milliseconds(1);
 
  private:
   void RunLater(runtime::Lane lane) {
-    loop_.RunAfter(absl::Milliseconds(1), [this, lane, alive = std::weak_ptr(alive_)] {
+    loop_.RunAfter(piece, [this, lane, alive = std::weak_ptr(alive_)] {
       if (alive.expired() || waiting_[lane].empty()) return;
       absl::AnyInvocable<void()> work = std::move(waiting_[lane].front());
       work();
