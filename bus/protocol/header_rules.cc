@@ -17,34 +17,9 @@ using DestinationKind = Destination::Kind;
 // The must_understand features of this build. There are none in version 1.
 constexpr std::array<absl::string_view, 0> kFeatures = {};
 
-bool MayGoTo(wire::Kind kind, DestinationKind destination) {
-  switch (kind) {
-    case wire::IDENTIFY:
-      return destination == DestinationKind::kCollection || destination == DestinationKind::kPillar;
-    case wire::REQUEST:
-    case wire::CANCEL:
-      return destination == DestinationKind::kPillar ||
-             destination == DestinationKind::kCoordinator;
-    case wire::IDENTIFY_REPLY:
-    case wire::PROGRESS:
-    case wire::FINAL:
-      return destination == DestinationKind::kClient;
-    case wire::ALARM:
-      return destination == DestinationKind::kOperators;
-    case wire::HELLO:
-    case wire::BYE:
-      return destination == DestinationKind::kCoordinator;
-    case wire::HEARTBEAT:  // the broker answers each with its own
-      return destination == DestinationKind::kCoordinator ||
-             destination == DestinationKind::kClient || destination == DestinationKind::kPillar;
-    default:
-      return destination == DestinationKind::kClient || destination == DestinationKind::kPillar;
-  }
-}
-
 void ExamineDestination(const Destination& destination, const wire::Header& header,
-                        FieldRules& rules) {
-  rules.Require(MayGoTo(header.kind(), destination.kind), "destination",
+                        const KindRow& kind, FieldRules& rules) {
+  rules.Require((kind.goes_to & BitOf(destination.kind)) != 0, "destination",
                 absl::StrCat("a message of this kind does not go to ", destination.ToString()));
   switch (destination.kind) {
     case DestinationKind::kPillar:
@@ -144,7 +119,7 @@ void ExamineHeader(const Destination& destination, const wire::Header& header, F
                   wire::REQUEST_NOT_SUPPORTED);
     return;
   }
-  ExamineDestination(destination, header, rules);
+  ExamineDestination(destination, header, *kind, rules);
   ExamineConversation(header, *kind, rules);
   if (kind->reply) {
     rules.Uuid("header.answers", header.answers());

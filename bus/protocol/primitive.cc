@@ -57,25 +57,45 @@ constexpr Speaker kContributor = Speaker::kContributor;
 constexpr Speaker kMember = Speaker::kMember;
 constexpr Speaker kBroker = Speaker::kBroker;
 
-// kind, name, speaker, reply, in conversation, response, secret, content
+constexpr unsigned kCollection = BitOf(Destination::Kind::kCollection);
+constexpr unsigned kPillar = BitOf(Destination::Kind::kPillar);
+constexpr unsigned kClient = BitOf(Destination::Kind::kClient);
+constexpr unsigned kCoordinator = BitOf(Destination::Kind::kCoordinator);
+constexpr unsigned kOperators = BitOf(Destination::Kind::kOperators);
+
+// clang-format off
+// kind, name, speaker, reply, in conversation, response, secret, goes to, content
 constexpr std::array kKinds = {
-    KindRow{wire::IDENTIFY, "identify", kAsker, false, kAlways, false, false, kNone},
+    KindRow{wire::IDENTIFY, "identify", kAsker, false, kAlways, false, false,
+            kCollection | kPillar, kNone},
     KindRow{wire::IDENTIFY_REPLY, "identify reply", kContributor, true, kAlways, true, false,
-            kNone},
-    KindRow{wire::REQUEST, "request", kAsker, false, kAlways, false, true, kNone},
-    KindRow{wire::PROGRESS, "progress", kContributor, true, kAlways, true, true, kNone},
-    KindRow{wire::FINAL, "final", kContributor, true, kAlways, true, false, kNone},
-    KindRow{wire::CANCEL, "cancel", kAsker, false, kAlways, false, false, Body::kCancel},
-    KindRow{wire::ALARM, "alarm", kMember, false, kOptional, false, false, Body::kAlarm},
-    KindRow{wire::HELLO, "hello", kMember, false, kNever, false, false, Body::kHello},
-    KindRow{wire::HEARTBEAT, "heartbeat", kMember, false, kNever, false, false, Body::kHeartbeat},
-    KindRow{wire::BYE, "bye", kMember, false, kNever, false, false, Body::kBye},
-    KindRow{wire::WELCOME, "welcome", kBroker, true, kNever, false, false, Body::kWelcome},
-    KindRow{wire::ROUTED, "routed", kBroker, true, kAlways, false, false, Body::kRouted},
+            kClient, kNone},
+    KindRow{wire::REQUEST, "request", kAsker, false, kAlways, false, true,
+            kPillar | kCoordinator, kNone},
+    KindRow{wire::PROGRESS, "progress", kContributor, true, kAlways, true, true,
+            kClient, kNone},
+    KindRow{wire::FINAL, "final", kContributor, true, kAlways, true, false,
+            kClient, kNone},
+    KindRow{wire::CANCEL, "cancel", kAsker, false, kAlways, false, false,
+            kPillar | kCoordinator, Body::kCancel},
+    KindRow{wire::ALARM, "alarm", kMember, false, kOptional, false, false,
+            kOperators, Body::kAlarm},
+    KindRow{wire::HELLO, "hello", kMember, false, kNever, false, false,
+            kCoordinator, Body::kHello},
+    KindRow{wire::HEARTBEAT, "heartbeat", kMember, false, kNever, false, false,
+            kCoordinator | kPillar | kClient, Body::kHeartbeat},  // the broker's go to members
+    KindRow{wire::BYE, "bye", kMember, false, kNever, false, false,
+            kCoordinator, Body::kBye},
+    KindRow{wire::WELCOME, "welcome", kBroker, true, kNever, false, false,
+            kPillar | kClient, Body::kWelcome},
+    KindRow{wire::ROUTED, "routed", kBroker, true, kAlways, false, false,
+            kPillar | kClient, Body::kRouted},
     KindRow{wire::UNDELIVERED, "undelivered", kBroker, true, kOptional, true, false,
-            Body::kUndelivered},
-    KindRow{wire::REFUSED, "refused", kBroker, true, kOptional, true, false, Body::kRefused},
+            kPillar | kClient, Body::kUndelivered},
+    KindRow{wire::REFUSED, "refused", kBroker, true, kOptional, true, false,
+            kPillar | kClient, Body::kRefused},
 };
+// clang-format on
 
 }  // namespace
 

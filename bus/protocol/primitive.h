@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "bus/protocol/envelope.h"
 #include "proto/envelope.pb.h"
 
 namespace bitrepo::protocol {
@@ -49,8 +50,11 @@ struct KindRow {
   Presence in_conversation;  // carries a conversation id
   bool response;             // carries a ResponseInfo
   bool secret;               // may carry one
+  unsigned goes_to;          // a bit for each kind of destination it may have
   Content content;           // of the kinds whose content does not depend on the operation
 };
+
+constexpr unsigned BitOf(Destination::Kind kind) { return 1U << static_cast<unsigned>(kind); }
 
 std::span<const OperationRow> Operations();
 std::span<const KindRow> Kinds();

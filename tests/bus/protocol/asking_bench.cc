@@ -223,4 +223,23 @@ size_t AskingBench::Count(EventKind kind, const std::string& component) const {
       }));
 }
 
+// All of `names` identify well; the broker has said that there are no others.
+void IdentifyAll(AskingBench& bench, const std::vector<std::string>& names) {
+  bench.Hear(Routed(bench.identify(), names));
+  uint64_t first_byte_us = 100;
+  for (const std::string& name : names) {
+    bench.Hear(IdentifyReply(bench.identify(), name, wire::IDENTIFICATION_POSITIVE, first_byte_us));
+    first_byte_us += 100;
+  }
+}
+
+void Accept(AskingBench& bench, const std::string& name) {
+  bench.Hear(Progress(bench.request(name), name, 1, wire::ACCEPTED,
+                      wire::OPERATION_ACCEPTED_PROGRESS, "token-" + name));
+}
+
+void Complete(AskingBench& bench, const std::string& name) {
+  bench.Hear(Final(bench.request(name), name, wire::OPERATION_COMPLETED));
+}
+
 }  // namespace bitrepo::protocol::samples

@@ -79,4 +79,12 @@ class AskingBench {
   std::vector<ConversationEvent> all_told_;
 };
 
+inline const std::vector<std::string> kThree = {"p-1", "p-2", "p-3"};
+// All of `names` identify well, the first as the fastest; the broker has said that there are no
+// others.
+void IdentifyAll(AskingBench& bench, const std::vector<std::string>& names);
+// ACCEPTED, with the token "token-NAME".
+void Accept(AskingBench& bench, const std::string& name);
+void Complete(AskingBench& bench, const std::string& name);
+
 }  // namespace bitrepo::protocol::samples

@@ -11,6 +11,7 @@ using samples::Check;
 using samples::Open;
 using samples::Sample;
 
+// [B-13]
 TEST(BadContent, FileIds) {
   std::string accents;  // 127 times two bytes
   for (int i = 0; i < 127; ++i) {
@@ -56,6 +57,7 @@ TEST(BadContent, FileIds) {
   }
 }
 
+// [B-16]
 TEST(BadContent, ChecksumSpecs) {
   using Algorithms = std::vector<wire::DigestAlgorithm>;
   const auto spec = [](const Algorithms& algorithms, const std::string& salt) {
@@ -92,6 +94,7 @@ TEST(BadContent, ChecksumSpecs) {
   });
 }
 
+// [B-15] [B-17]
 TEST(BadContent, DigestsAndRanges) {
   const auto digest = [](wire::DigestAlgorithm algorithm, size_t bytes) {
     return [algorithm, bytes](Sample& s) {
@@ -157,6 +160,7 @@ TEST(BadContent, DigestsAndRanges) {
   });
 }
 
+// [B-18]
 TEST(BadContent, Lists) {
   const auto items = [](size_t count) {
     return [count](Sample& s) {

@@ -12,6 +12,7 @@ using samples::Check;
 using samples::Open;
 using samples::Sample;
 
+// [B-12]
 TEST(BadMessage, Header) {
   const auto header = [](std::function<void(wire::Header&)> spoil) {
     return [spoil](Sample& s) { spoil(s.header); };
@@ -78,6 +79,7 @@ TEST(BadMessage, Header) {
   });
 }
 
+// [B-10] [B-11]
 TEST(BadMessage, Destination) {
   using Kind = Destination::Kind;
   const auto to = [](Kind kind, std::string id) {
@@ -115,6 +117,7 @@ TEST(BadMessage, Destination) {
   });
 }
 
+// [B-2] [B-21] [B-23]
 TEST(BadMessage, OperationAndContent) {
   const auto operation = [](wire::Operation value) {
     return [value](Sample& s) { s.header.set_operation(value); };
@@ -145,6 +148,7 @@ TEST(BadMessage, OperationAndContent) {
   });
 }
 
+// [B-19]
 TEST(BadMessage, SharedParts) {
   const auto code = [](wire::ResponseCode value) {
     return [value](Sample& s) { s.body.mutable_response()->set_code(value); };
@@ -225,6 +229,7 @@ void SpoilStrings(google::protobuf::Message& message, const std::string& path,
   }
 }
 
+// [B-14]
 TEST(BadMessage, NoStringIsAnythingButUtf8) {
   const google::protobuf::LogSilencer silencer;
   int fields = 0;

@@ -347,6 +347,7 @@ TEST(Contribution, OperationsWithoutProgressTellNone) {
   EXPECT_GT(machine.WakeAt(), kStart + absl::Seconds(2));
 }
 
+// [B-22] [B-5]
 TEST(Refusal, IsAddressedWhereTheHeaderCouldBeRead) {
   base::SeededRandom random(1);
   for (const auto& [sample, kind] : {std::pair{"put-file-identify", wire::IDENTIFY_REPLY},

@@ -184,6 +184,7 @@ TEST(Envelope, HeaderHasALimit) {
   EXPECT_EQ(CauseOf(padded(kHeaderBytesMax + 1)), "oversize");
 }
 
+// [B-10]
 TEST(Envelope, DestinationIsOneOfFive) {
   for (const char* text :
        {"collection:books", "pillar:p-1", "client:alice.5f03", "coordinator", "operators"}) {
@@ -199,6 +200,7 @@ TEST(Envelope, DestinationIsOneOfFive) {
   EXPECT_EQ(CauseOf(frames), "destination");
 }
 
+// [B-22]
 TEST(Envelope, GarbageIsNoHeaderAndNoBody) {
   Frames frames = ToFrames(samples::Seal(samples::ByName("bye")));
   Frames bad_header = frames;
@@ -212,6 +214,7 @@ TEST(Envelope, GarbageIsNoHeaderAndNoBody) {
   EXPECT_EQ(CauseOf(truncated), "header-garbage");
 }
 
+// [B-25]
 TEST(Envelope, NestingHasALimit) {
   Frames frames = ToFrames(samples::Seal(samples::ByName("bye")));
   const auto nested = [](int depth) {  // unknown groups within groups, field 2000
@@ -275,7 +278,7 @@ TEST(Envelope, UnknownFieldsAreKeptAndIgnored) {
   EXPECT_EQ(ToFrames(opened), frames);
 }
 
-// [B-8]
+// [B-8] [B-24]
 TEST(Envelope, SecretIsTheOneThatTheBodyNames) {
   const Frames frames = ToFrames(samples::Seal(samples::ByName("put-file-progress")));
   Frames other = frames;

@@ -113,6 +113,7 @@ TEST(ResponseCodeTable, HasEachCodeUnderItsNumberAndName) {
   }
 }
 
+// [B-20]
 TEST(ResponseCodeTable, ACodeOfTheFutureIsAFailure) {
   for (const int number : {wire::ResponseCode_MAX + 1, 999, -1}) {
     EXPECT_EQ(RowOf(static_cast<wire::ResponseCode>(number)).code, wire::FAILURE);
