@@ -190,6 +190,17 @@ absl::Status SystemDisk::MakeDirectories(absl::string_view path) {
   return absl::OkStatus();
 }
 
+absl::Status SystemDisk::MakeDirectory(absl::string_view path) {
+  BITREPO_ASSIGN_OR_RETURN(const Place place, Find(path));
+  if (mkdirat(place.directory.get(), place.name.c_str(), kDirectoryMode) == 0) {
+    return absl::OkStatus();
+  }
+  if (errno != EEXIST) {
+    return base::ErrnoStatus(errno, Shown(path));
+  }
+  return OpenDirectory(path).status();
+}
+
 absl::Status SystemDisk::SyncDirectory(absl::string_view path) {
   BITREPO_ASSIGN_OR_RETURN(const ScopedFd directory, OpenDirectory(path));
   return SyncDescriptor(directory.get(), path);

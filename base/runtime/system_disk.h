@@ -26,6 +26,7 @@ class SystemDisk final : public Disk {
   absl::Status Rename(absl::string_view from, absl::string_view to) override;
   absl::Status Remove(absl::string_view path) override;
   absl::Status MakeDirectories(absl::string_view path) override;
+  absl::Status MakeDirectory(absl::string_view path) override;
   absl::Status SyncDirectory(absl::string_view path) override;
   absl::Status SyncAll() override;
   absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override;

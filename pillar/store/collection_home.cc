@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/store/collection_home.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "pillar/store/file_identity.h"
@@ -54,9 +56,15 @@ absl::Status CollectionHome::MakeShard(const std::string& shard) {
   if (shards_.contains(shard)) {
     return absl::OkStatus();
   }
-  BITREPO_RETURN_IF_ERROR(disk_.MakeDirectories(Path(JoinPath(kFilesDirectory, shard))));
+  BITREPO_RETURN_IF_ERROR(disk_.MakeDirectory(Path(JoinPath(kFilesDirectory, shard))));
   shards_.insert(shard);
+  new_shards_ = true;
   return absl::OkStatus();
+}
+
+bool CollectionHome::TakeNewShards() {
+  base::MutexLock lock(mutex_);
+  return std::exchange(new_shards_, false);
 }
 
 }  // namespace bitrepo::store

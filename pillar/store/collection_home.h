@@ -45,8 +45,10 @@ class CollectionHome {
   absl::Status Probe(absl::string_view name);
   bool has_attributes() const { return has_attributes_; }
 
-  // The directory files/SHARD is there, durably.
+  // The directory files/SHARD is there. Its name is durable once files/ is synced.
   absl::Status MakeShard(const std::string& shard);
+  // True when a shard was made since it was last asked: files/ is to be synced.
+  bool TakeNewShards();
 
  private:
   const base::CollectionId id_;
@@ -56,6 +58,7 @@ class CollectionHome {
   bool has_attributes_ = true;
   base::Mutex mutex_;
   absl::btree_set<std::string> shards_ ABSL_GUARDED_BY(mutex_);  // known to be there
+  bool new_shards_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace bitrepo::store

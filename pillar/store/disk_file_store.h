@@ -27,7 +27,8 @@ struct DiskStoreOptions {
   // Each with the disk it has to itself, or nullptr: a directory of its name on the store's disk.
   absl::btree_map<base::CollectionId, runtime::Disk*> collections;
   uint64_t keep_free_bytes = 64ull << 20;  // of each disk: the catalogue must be able to grow
-  std::string sqlite_vfs;                  // empty: SQLite's own
+  SyncPolicy sync_policy;
+  std::string sqlite_vfs;  // empty: SQLite's own
 };
 
 // On the store's disk: FORMAT, LOCK, catalogue.sqlite, ledger/, and a directory for each collection

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -82,16 +83,15 @@ absl::Status DiskFileStore::Identify(base::Random& random) {
 }
 
 void DiskFileStore::MakeCollections() {
-  absl::btree_map<runtime::Disk*, SpaceAccount*> spaces;
   for (const auto& [id, own_disk] : options_.collections) {
     runtime::Disk& disk = own_disk == nullptr ? disk_ : *own_disk;
-    SpaceAccount*& space = spaces[&disk];
-    if (space == nullptr) {
-      spaces_.push_back(std::make_unique<SpaceAccount>(disk, options_.keep_free_bytes));
-      space = spaces_.back().get();
+    auto space = std::find_if(spaces_.begin(), spaces_.end(),
+                              [&](const auto& each) { return &each->disk() == &disk; });
+    if (space == spaces_.end()) {
+      space = spaces_.insert(space, std::make_unique<SpaceAccount>(disk, options_.keep_free_bytes));
     }
     collections_.emplace(id, std::make_unique<CollectionStore>(
-                                 id, disk, own_disk == nullptr ? id.text() : "", *space));
+                                 id, disk, own_disk == nullptr ? id.text() : "", **space));
   }
 }
 
@@ -129,7 +129,8 @@ absl::Status DiskFileStore::OpenCatalogue() {
     collection->quarantine = std::make_unique<Quarantine>(*catalogue_, home);
     places.emplace(id, CollectionPlace{&home, collection->quarantine.get()});
   }
-  publisher_ = std::make_unique<Publisher>(*catalogue_, gate_, std::move(places));
+  publisher_ =
+      std::make_unique<Publisher>(*catalogue_, gate_, std::move(places), options_.sync_policy);
   return absl::OkStatus();
 }
 

@@ -96,8 +96,8 @@ class MemoryFileStore::Staged final : public StagedFile {
     BITREPO_ASSIGN_OR_RETURN(const base::ByteRange range,
                              base::ByteRange::Make(offset, out.size()));
     if (!digests_.HasArrived(range)) {
-      return absl::OutOfRangeError(absl::StrCat("the bytes ", range.ToString(),
-                                                " of the staged file have not all arrived"));
+      return absl::OutOfRangeError(
+          absl::StrCat("the bytes ", range.ToString(), " of the staged file have not all arrived"));
     }
     std::copy_n(std::as_bytes(std::span(bytes_)).begin() + offset, out.size(), out.begin());
     return absl::OkStatus();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/store/publisher.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -188,38 +189,54 @@ absl::Status Publisher::Name(Item& item) {
 }
 
 absl::Status Publisher::SyncNamed(Items& items) {
-  absl::btree_map<runtime::Disk*, std::vector<Item*>> by_disk;
+  std::vector<std::pair<SpaceAccount*, std::vector<Item*>>> by_disk;  // a few at most
   for (Item& item : items) {
-    if (item.status.ok()) {
-      by_disk[&item.place.home->disk()].push_back(&item);
-    }
-  }
-  for (const auto& [disk, named] : by_disk) {
-    if (named.size() >= kSyncAllFiles) {
-      const absl::Status synced = disk->SyncAll();
-      if (!synced.ok()) {
-        return gate_.Close("a sync of the disk", synced);
-      }
+    if (!item.status.ok()) {
       continue;
     }
-    std::set<std::string> directories;
-    for (Item* const item : named) {
-      absl::Status synced = item->incoming->file().Sync();
-      if (synced.ok() && item->beside != nullptr) {
-        synced = item->beside->Sync();
-      }
-      if (!synced.ok()) {
-        return gate_.Close(kWhat, synced);
-      }
-      directories.insert(ParentOf(item->place.home->Path(item->path)));
-      directories.insert(item->place.home->Path(kStagingDirectory));
+    SpaceAccount* const space = &item.place.home->space();
+    auto of_disk = std::find_if(by_disk.begin(), by_disk.end(),
+                                [&](const auto& entry) { return entry.first == space; });
+    if (of_disk == by_disk.end()) {
+      of_disk = by_disk.insert(by_disk.end(), {space, {}});
     }
-    for (const std::string& directory : directories) {
-      const absl::Status synced = disk->SyncDirectory(directory);
-      if (!synced.ok()) {
-        return gate_.Close(directory, synced);
-      }
+    of_disk->second.push_back(&item);
+  }
+  for (const auto& [space, named] : by_disk) {
+    const absl::Status synced = SyncOnDisk(*space, named);
+    if (!synced.ok()) {
+      return gate_.Close("a sync of stored files", synced);
     }
+  }
+  return absl::OkStatus();
+}
+
+// One SyncAll costs one flush of the disk where syncs of each cost two for a file and two for the
+// group, but it writes out what other files have brought, too.
+absl::Status Publisher::SyncOnDisk(SpaceAccount& space, const std::vector<Item*>& named) {
+  uint64_t own_bytes = 0;
+  std::set<std::string> directories;
+  for (const Item* const item : named) {
+    CollectionHome& home = *item->place.home;
+    own_bytes += item->row->record.size_bytes;
+    directories.insert(ParentOf(home.Path(item->path)));
+    directories.insert(home.Path(kStagingDirectory));
+    if (home.TakeNewShards()) {
+      directories.insert(home.Path(kFilesDirectory));
+    }
+  }
+  if (named.size() >= sync_policy_.files ||
+      space.arrived_bytes() - own_bytes < sync_policy_.others_bytes) {
+    return space.disk().SyncAll();
+  }
+  for (Item* const item : named) {
+    BITREPO_RETURN_IF_ERROR(item->incoming->file().Sync());
+    if (item->beside != nullptr) {
+      BITREPO_RETURN_IF_ERROR(item->beside->Sync());
+    }
+  }
+  for (const std::string& directory : directories) {
+    BITREPO_RETURN_IF_ERROR(space.disk().SyncDirectory(directory));
   }
   return absl::OkStatus();
 }

@@ -23,8 +23,15 @@
 
 namespace bitrepo::store {
 
-// From so many files of a group on one disk, one SyncAll takes the place of a sync for each.
-inline constexpr size_t kSyncAllFiles = 8;
+// How the data and the names of a group become durable: by one SyncAll of its disk, or by a sync of
+// each file and directory.
+struct SyncPolicy {
+  // SyncAll from so many files on,
+  size_t files = 32;
+  // and for fewer, when no more of other files may wait to be written: 64 MiB take the disk a
+  // moment.
+  uint64_t others_bytes = 64ull << 20;
+};
 // A file of so much is synced by itself before its group waits for it.
 inline constexpr uint64_t kSyncAheadBytes = 4ull << 20;
 
@@ -40,8 +47,8 @@ struct CollectionPlace {
 class Publisher {
  public:
   Publisher(Catalogue& catalogue, WriteGate& gate,
-            absl::btree_map<base::CollectionId, CollectionPlace> places)
-      : catalogue_(catalogue), gate_(gate), places_(std::move(places)) {}
+            absl::btree_map<base::CollectionId, CollectionPlace> places, SyncPolicy sync_policy)
+      : catalogue_(catalogue), gate_(gate), places_(std::move(places)), sync_policy_(sync_policy) {}
 
   std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group);
 
@@ -58,6 +65,8 @@ class Publisher {
   absl::Status Claim(Item& item, Claims& claims) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Name(Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SyncNamed(Items& items) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status SyncOnDisk(SpaceAccount& space, const std::vector<Item*>& named)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CommitNamed(Items& items) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unname(Item& item);
   void RetireSuperseded(Item& item);
@@ -65,6 +74,7 @@ class Publisher {
   Catalogue& catalogue_;
   WriteGate& gate_;
   const absl::btree_map<base::CollectionId, CollectionPlace> places_;
+  const SyncPolicy sync_policy_;
   base::Mutex mutex_;  // from the claim of an id to its commit
 };
 

@@ -8,14 +8,27 @@
 
 namespace bitrepo::store {
 
-void SpaceAccount::Reservation::Use(uint64_t bytes) {
-  const uint64_t used = std::min(bytes, bytes_);
-  if (used == 0) {
+SpaceAccount::Reservation::~Reservation() {
+  if (account_ == nullptr) {
     return;
   }
-  bytes_ -= used;
   base::MutexLock lock(account_->mutex_);
-  account_->promised_bytes_ -= used;
+  account_->promised_bytes_ -= promised_bytes_;
+  account_->arrived_bytes_ -= arrived_bytes_;
+}
+
+void SpaceAccount::Reservation::Arrived(uint64_t bytes) {
+  const uint64_t of_promised = std::min(bytes, promised_bytes_);
+  promised_bytes_ -= of_promised;
+  arrived_bytes_ += bytes;
+  base::MutexLock lock(account_->mutex_);
+  account_->promised_bytes_ -= of_promised;
+  account_->arrived_bytes_ += bytes;
+}
+
+uint64_t SpaceAccount::arrived_bytes() const {
+  base::MutexLock lock(mutex_);
+  return arrived_bytes_;
 }
 
 absl::StatusOr<SpaceAccount::Reservation> SpaceAccount::Reserve(uint64_t bytes) {

@@ -19,26 +19,30 @@ class SpaceAccount {
   SpaceAccount(runtime::Disk& disk, uint64_t keep_free_bytes)
       : disk_(disk), keep_free_bytes_(keep_free_bytes) {}
 
-  // Bytes promised to one file; given back when it dies.
+  // Bytes promised to one file and bytes it has brought; both are forgotten when it dies.
   class Reservation {
    public:
-    Reservation() = default;
-    Reservation(SpaceAccount& account, uint64_t bytes) : account_(&account), bytes_(bytes) {}
+    Reservation(SpaceAccount& account, uint64_t bytes)
+        : account_(&account), promised_bytes_(bytes) {}
     Reservation(Reservation&& other) noexcept
         : account_(std::exchange(other.account_, nullptr)),
-          bytes_(std::exchange(other.bytes_, 0)) {}
+          promised_bytes_(other.promised_bytes_),
+          arrived_bytes_(other.arrived_bytes_) {}
     Reservation& operator=(Reservation&&) = delete;
-    ~Reservation() { Use(bytes_); }
-    // So many are on the disk now, at most all.
-    void Use(uint64_t bytes);
+    ~Reservation();
+    // So many more have come, of the promised ones as long as there are any.
+    void Arrived(uint64_t bytes);
 
    private:
-    SpaceAccount* account_ = nullptr;
-    uint64_t bytes_ = 0;
+    SpaceAccount* account_;
+    uint64_t promised_bytes_;
+    uint64_t arrived_bytes_ = 0;
   };
 
   // kResourceExhausted says what is needed and what there is.
   absl::StatusOr<Reservation> Reserve(uint64_t bytes);
+  // Of all files on their way in: what the disk may still have to write.
+  uint64_t arrived_bytes() const;
   runtime::Disk& disk() const { return disk_; }
   // That so many more could be reserved now.
   absl::Status CheckRoom(uint64_t bytes);
@@ -48,7 +52,8 @@ class SpaceAccount {
 
   runtime::Disk& disk_;
   const uint64_t keep_free_bytes_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
+  uint64_t arrived_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t promised_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -73,7 +73,7 @@ absl::Status IncomingFile::Write(uint64_t offset, std::span<const std::byte> byt
     return gate_.Judge(kWhat, written);
   }
   digests_.Arrived(range, bytes);
-  reservation_.Use(digests_.arrived_bytes() - before);
+  reservation_.Arrived(digests_.arrived_bytes() - before);
   if (range.end() >= handed_on_bytes_ + kWriteBackBytes) {
     file_->StartWriteBack(handed_on_bytes_, range.end() - handed_on_bytes_);
     handed_on_bytes_ = range.end();

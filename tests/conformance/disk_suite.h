@@ -239,6 +239,15 @@ TEST_P(DiskSuite, OnlyAnEmptyDirectoryIsRemoved) {
   EXPECT_THAT(disk_.List(""), IsOkAndHolds(IsEmpty()));
 }
 
+TEST_P(DiskSuite, MakeDirectoryMakesOneAndIsFineTwice) {
+  ASSERT_OK(disk_.MakeDirectory("a"));
+  ASSERT_OK(disk_.MakeDirectory("a"));
+  ASSERT_OK(disk_.MakeDirectory("a/b"));
+  EXPECT_TRUE(disk_.Stat("a/b").value().is_directory);
+  ASSERT_OK(disk_.Create("file"));
+  EXPECT_THAT(disk_.MakeDirectory("file"), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
 TEST_P(DiskSuite, MakeDirectoriesMakesAllOfThemAndIsFineTwice) {
   ASSERT_OK(disk_.MakeDirectories("a/b/c"));
   ASSERT_OK(disk_.MakeDirectories("a/b/c"));
