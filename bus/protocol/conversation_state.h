@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of a conversation: its phase, its legs, and whose turn it is. Only conversation*.cc
+// The inside of a conversation, for conversation*.cc alone: its phase, its legs, and whose turn it is.
 // include this.
 #pragma once
 
