@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rig of real daemons.
+#include "tests/system/repository_rig.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "base/runtime/settings.h"
+
+namespace bitrepo::system_test {
+
+RepositoryRig::RepositoryRig(int pillars) : pillar_count_(pillars) { StartCoordinator(); }
+
+void RepositoryRig::WriteFile(const std::string& name, const std::string& text) const {
+  std::ofstream(directory_.Path(name)) << text;
+}
+
+std::string RepositoryRig::AwaitRuntime(const std::string& file, const std::string& name,
+                                        ChildProcess& process) const {
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (absl::Now() < deadline && !process.ExitCode().has_value()) {
+    absl::StatusOr<runtime::Settings> settings = runtime::Settings::Load(directory_.Path(file));
+    if (settings.ok() && settings->Has(name)) return settings->RequireString(name);
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  ADD_FAILURE() << file << " does not come: " << process.Errors();
+  return "";
+}
+
+void RepositoryRig::StartCoordinator() {
+  std::vector<std::string> ids;
+  for (int i = 1; i <= pillar_count_; ++i) ids.push_back(absl::StrCat("\"p", i, "\""));
+  const std::string listen = endpoint_.empty() ? "tcp://127.0.0.1:0" : endpoint_;
+  WriteFile(
+      "coordinator.toml",
+      absl::StrCat("repository = \"rig\"\n[coordinator]\nlisten = \"", listen,
+                   "\"\nwatch_listen = \"tcp://127.0.0.1:0\"\nruntime_file = \"",
+                   directory_.Path("coordinator.run"), "\"\n[collections.default]\npillars = [",
+                   absl::StrJoin(ids, ", "), "]\n"));
+  std::filesystem::remove(directory_.Path("coordinator.run"));
+  coordinator_ = std::make_unique<ChildProcess>(std::vector<std::string>{
+      BITREPO_COORDINATOR, "--config", directory_.Path("coordinator.toml")});
+  endpoint_ = AwaitRuntime("coordinator.run", "bus", *coordinator_);
+}
+
+void RepositoryRig::StartPillar(const std::string& id, const std::string& coordinator) {
+  std::filesystem::create_directories(PillarDirectory(id));
+  const std::string file = absl::StrCat(id, ".toml");
+  const std::string run = absl::StrCat(id, ".run");
+  WriteFile(file,
+            absl::StrCat("repository = \"rig\"\n[pillar]\nid = \"", id, "\"\ncoordinator = \"",
+                         coordinator.empty() ? endpoint_ : coordinator,
+                         "\"\ndata_listen = \"tcp://127.0.0.1:0\"\nruntime_file = \"",
+                         directory_.Path(run), "\"\n[store]\ndirectory = \"", PillarDirectory(id),
+                         "\"\nkeep_free = \"1MiB\"\n[collections.default]\n"));
+  std::filesystem::remove(directory_.Path(run));
+  pillars_[id] = std::make_unique<ChildProcess>(
+      std::vector<std::string>{BITREPO_PILLAR, "--config", directory_.Path(file)});
+  AwaitRuntime(run, "data", *pillars_[id]);
+}
+
+void RepositoryRig::StopPillar(const std::string& id) {
+  pillars_.at(id)->Signal(SIGTERM);
+  EXPECT_EQ(pillars_.at(id)->Wait(), 0) << pillars_.at(id)->Errors();
+  pillars_.erase(id);
+}
+
+std::unique_ptr<ChildProcess> RepositoryRig::Start(std::vector<std::string> words,
+                                                   const std::string& coordinator) {
+  words.insert(words.begin(),
+               {BITREPO, "--coordinator", coordinator.empty() ? endpoint_ : coordinator});
+  return std::make_unique<ChildProcess>(
+      words, std::vector<std::string>{"BITREPO_REPOSITORY=rig", "BITREPO_COLLECTION=default",
+                                      absl::StrCat("HOME=", directory_.path())});
+}
+
+RepositoryRig::Result RepositoryRig::Run(std::vector<std::string> words,
+                                         const std::string& coordinator) {
+  std::unique_ptr<ChildProcess> process = Start(std::move(words), coordinator);
+  Result result;
+  result.exit_code = process->Wait(absl::Seconds(100)).value_or(-1);
+  result.out = process->Output();
+  result.err = process->Errors();
+  return result;
+}
+
+bool RepositoryRig::WaitForPillars() {
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (absl::Now() < deadline) {
+    if (Run({"pillars"}).exit_code == 0) return true;
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  return false;
+}
+
+}  // namespace bitrepo::system_test

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A repository of real daemons in a temporary directory, each of which can be killed and started
+// again.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/child_process.h"
+#include "tests/support/temp_dir.h"
+
+namespace bitrepo::system_test {
+
+using testing_support::ChildProcess;
+
+// Loop-confined. Lifetime: kills what still runs when it dies.
+class RepositoryRig {
+ public:
+  // Pillars p1, p2 ... start when StartPillar is called.
+  explicit RepositoryRig(int pillars);
+
+  // On a port that stays its own over restarts.
+  void StartCoordinator();
+  void KillCoordinator() { coordinator_.reset(); }
+  // `coordinator`: where the pillar dials, the coordinator itself when empty.
+  void StartPillar(const std::string& id, const std::string& coordinator = "");
+  void KillPillar(const std::string& id) { pillars_.erase(id); }
+  // SIGTERM, and waits: its catalogue can then be read.
+  void StopPillar(const std::string& id);
+
+  const std::string& endpoint() const { return endpoint_; }
+  std::string PillarDirectory(const std::string& id) const { return directory_.Path(id); }
+  std::string Path(const std::string& name) const { return directory_.Path(name); }
+
+  // Starts `bitrepo` with the words, dialling `coordinator` (the coordinator itself when empty).
+  std::unique_ptr<ChildProcess> Start(std::vector<std::string> words,
+                                      const std::string& coordinator = "");
+  struct Result {
+    int exit_code = -1;
+    std::string out;
+    std::string err;
+  };
+  Result Run(std::vector<std::string> words, const std::string& coordinator = "");
+  // Until all pillars are there, as `bitrepo pillars` tells; false when they do not come.
+  bool WaitForPillars();
+  ChildProcess& coordinator() { return *coordinator_; }
+  ChildProcess& pillar(const std::string& id) { return *pillars_.at(id); }
+
+ private:
+  void WriteFile(const std::string& name, const std::string& text) const;
+  // The value of `name` in a runtime file, once the file is there.
+  std::string AwaitRuntime(const std::string& file, const std::string& name,
+                           ChildProcess& process) const;
+
+  testing_support::TempDir directory_;
+  int pillar_count_;
+  std::string endpoint_;
+  std::unique_ptr<ChildProcess> coordinator_;
+  std::map<std::string, std::unique_ptr<ChildProcess>> pillars_;
+};
+
+}  // namespace bitrepo::system_test
