@@ -43,7 +43,7 @@ struct TransferEvents {
 };
 
 // Threads:  thread-safe: calls are posted to the channel's loop, where everything lives; a channel on the caller's own loop is fine too.
-// Lifetime: loop, link and random outlive it; destroy it on its loop, or when the loop no longer runs.
+// Lifetime: loop, link and random outlive it; destroy it on its loop, or when the loop no longer runs, and the link in the same turn.
 // One session for each (process, peer endpoint) carries all streams; the side that dialled ends it when idle (60 s) or at Close.
 class Channel {
  public:

@@ -25,6 +25,7 @@ struct LinkFrame {
 // Implementations: ZmqChannelLink (ROUTER to serve, one DEALER for each dial, on a context of its own), MemoryChannelLink,
 // and in tests one with trouble.
 // Threads:  loop-confined (the channel's loop); the handler is called on it, never from inside a call to the link.
+// Lifetime: the handler outlives the link, or dies just before it, in the same turn of the loop.
 // Frames of one connection stay in order, none is lost while it lives; a lost connection is told by OnClosed, once.
 class Link {
  public:

@@ -4,14 +4,17 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "channel/channel.h"
 #include "channel/memory_channel_link.h"
 #include "tests/channel/memory_ends.h"
+#include "tests/channel/troubled_link.h"
 #include "tests/support/manual_event_loop.h"
 
 namespace bitrepo::channel {
@@ -34,11 +37,19 @@ inline TransferEvents Into(std::shared_ptr<Told> told) {
   return events;
 }
 
-// `bytes` bytes that repeat for one seed.
+// `bytes` bytes, the same for one seed: a drawn block again and again, each time with its number in front.
 inline std::string SomeBytes(size_t bytes, uint64_t seed = 1) {
-  base::SeededRandom random(seed);
-  std::string text(bytes, '\0');
-  random.Fill(std::as_writable_bytes(std::span<char>(text.data(), text.size())));
+  constexpr size_t kBlock = 64 * 1024;
+  const std::string block = base::SeededRandom(seed).Bytes(kBlock);
+  std::string text;
+  text.reserve(bytes + kBlock + 8);
+  for (uint64_t number = 0; text.size() < bytes; ++number) {
+    for (int shift = 0; shift < 64; shift += 8) {
+      text.push_back(static_cast<char>(number >> shift));
+    }
+    text += block;
+  }
+  text.resize(bytes);
   return text;
 }
 
@@ -80,7 +91,9 @@ class TestMint {
   wire::TokenBody Body(wire::TokenVerb verb) {
     wire::TokenBody body;
     std::string id(16, '\0');
-    id[0] = static_cast<char>(++last_id_);
+    ++last_id_;
+    id[0] = static_cast<char>(last_id_ % 256);
+    id[1] = static_cast<char>(last_id_ / 256);
     body.set_token_id(id);
     body.set_conversation_id(std::string(16, 'c'));
     body.set_issuer("pillar-1");
@@ -97,8 +110,8 @@ class TestMint {
 struct ChannelPair {
   explicit ChannelPair(ChannelOptions serving_options = Node("pillar-1"),
                        ChannelOptions dialling_options = Node("client-1"))
-      : serving_link(net, loop, "memory://pillar"),
-        dialling_link(net, loop, ""),
+      : serving_below(std::in_place, net, loop, "memory://pillar"),
+        dialling_below(net, loop, ""),
         mint("memory://pillar"),
         serving(std::in_place, std::move(serving_options), loop, serving_link, mint.mint, random),
         dialling(std::in_place, std::move(dialling_options), loop, dialling_link, mint.mint,
@@ -107,13 +120,20 @@ struct ChannelPair {
     absl::Status started = serving->Start();
     return started.ok() ? dialling->Start() : started;
   }
+  // As when the serving process dies.
+  void KillServing() {
+    serving.reset();
+    serving_below.reset();
+  }
   absl::Time Later() { return loop.Now() + absl::Hours(1); }
 
   testing_support::ManualEventLoop loop;
   base::SeededRandom random{7};
   MemoryChannelNet net;
-  MemoryChannelLink serving_link;
-  MemoryChannelLink dialling_link;
+  std::optional<MemoryChannelLink> serving_below;
+  MemoryChannelLink dialling_below;
+  TroubledLink serving_link{*serving_below};
+  TroubledLink dialling_link{dialling_below};
   TestMint mint;
   std::optional<Channel> serving;
   std::optional<Channel> dialling;

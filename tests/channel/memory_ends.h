@@ -2,6 +2,7 @@
 // A source and a sink in memory that count what is asked of them, and hold, fail or refuse as a test says.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -9,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "base/range_set.h"
 #include "channel/sink.h"
@@ -17,20 +17,20 @@
 
 namespace bitrepo::channel {
 
-// Loop-confined. Reads are answered at once, or when the test says so.
+// Loop-confined. Answers at once, unless it holds.
 class TextSource final : public Source {
  public:
+  using ReadDone = absl::AnyInvocable<void(absl::StatusOr<base::Buffer>)>;
   explicit TextSource(std::string text) : text_(base::Buffer::Of(std::move(text))) {}
   uint64_t size_bytes() const override { return text_.size(); }
-  void Read(base::ByteRange range,
-            absl::AnyInvocable<void(absl::StatusOr<base::Buffer>)> done) override {
+  void Read(base::ByteRange range, ReadDone done) override {
     reads.Add(range);
     read_bytes += range.length();
-    if (!fail_at.empty() && !fail_at.Intersect(range).empty()) {
-      done(absl::DataLossError("the block is damaged"));
+    if (hold) {
+      held.emplace_back(range, std::move(done));
       return;
     }
-    done(text_.Part(range.offset(), range.length()));
+    Answer(range, done);
   }
   void Facts(absl::AnyInvocable<void(absl::StatusOr<CommitFacts>)> done) override {
     ++facts_asked;
@@ -38,22 +38,40 @@ class TextSource final : public Source {
       done(changed);
       return;
     }
-    done(CommitFacts{text_.size(), base::Hasher::Of(base::Algorithm::kSha256, text_.text())});
+    const std::string& claimed = claims.empty() ? std::string(text_.text()) : claims;
+    done(CommitFacts{text_.size(), base::Hasher::Of(base::Algorithm::kSha256, claimed)});
   }
   void Finished(const absl::Status& how) override { finished.push_back(how); }
+  void ReleaseAll() {
+    while (!held.empty()) {
+      auto [range, done] = std::move(held.front());
+      held.pop_front();
+      Answer(range, done);
+    }
+  }
 
+  bool hold = false;
   base::RangeSet reads;
   uint64_t read_bytes = 0;
   int facts_asked = 0;
-  base::ByteRange fail_at;
-  absl::Status changed;
+  base::ByteRange fail_at;  // reads that touch it fail
+  absl::Status changed;     // what Facts says instead
+  std::string claims;       // Facts tells the digest of this instead
   std::vector<absl::Status> finished;
+  std::deque<std::pair<base::ByteRange, ReadDone>> held;
 
  private:
+  void Answer(const base::ByteRange& range, ReadDone& done) {
+    if (!fail_at.Intersect(range).empty()) {
+      done(absl::DataLossError("the block is damaged"));
+      return;
+    }
+    done(text_.Part(range.offset(), range.length()));
+  }
   base::Buffer text_;
 };
 
-// Loop-confined.
+// Loop-confined. Answers at once, unless it holds.
 class TextSink final : public Sink {
  public:
   using Done = absl::AnyInvocable<void(absl::Status)>;
