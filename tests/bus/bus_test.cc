@@ -130,6 +130,7 @@ class BusTest : public ::testing::Test {
   std::string hello_;  // message id of the HELLO of this connection
 };
 
+// [H-3]
 TEST_F(BusTest, SaysWhoItIs) {
   broker_.Start();
   Make(Pillar());
@@ -164,6 +165,7 @@ TEST_F(BusTest, AMembershipThatCannotBeSaidIsRefusedAtStart) {
   EXPECT_THAT(bus.Start(ears_), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+// [H-2]
 TEST_F(BusTest, AnUnansweredHelloIsSaidAgainByteForByteAndThenDialledAfresh) {
   Joining();
   const std::string said = broker_.last.header_bytes + broker_.last.body_bytes;
@@ -181,6 +183,7 @@ TEST_F(BusTest, AnUnansweredHelloIsSaidAgainByteForByteAndThenDialledAfresh) {
   EXPECT_THAT(ears_.Take(), IsEmpty());
 }
 
+// [H-6]
 TEST_F(BusTest, HeartbeatsGoOutAsOftenAsWelcomeSaysAndCarryTheLoadOfAPillar) {
   broker_.Start();
   Make(Pillar());
@@ -232,6 +235,7 @@ TEST_F(BusTest, StaysUpWhileTheCoordinatorAnswers) {
   EXPECT_THAT(ears_.Take(), IsEmpty());
 }
 
+// [H-6]
 TEST_F(BusTest, ACoordinatorThatIsSilentThoughConnectedIsDialledAfresh) {
   Up();
   address_.SetSilent("a", true);
@@ -248,6 +252,7 @@ TEST_F(BusTest, ACoordinatorThatIsSilentThoughConnectedIsDialledAfresh) {
   EXPECT_THAT(ears_.Take(), ElementsAre("up hub"));
 }
 
+// [H-7]
 TEST_F(BusTest, ComesBackToACoordinatorThatIsStartedAgain) {
   Up();
   broker_.Stop();
@@ -264,6 +269,7 @@ TEST_F(BusTest, ComesBackToACoordinatorThatIsStartedAgain) {
   EXPECT_THAT(ears_.Take(), ElementsAre("up hub"));
 }
 
+// [H-4]
 TEST_F(BusTest, AfterBusyItDialsAgainFromTimeToTime) {
   Waiting();
   broker_.TakeKinds();
@@ -278,6 +284,7 @@ TEST_F(BusTest, AfterBusyItDialsAgainFromTimeToTime) {
   EXPECT_THAT(ears_.Take(), ElementsAre("up hub"));
 }
 
+// [H-4]
 TEST_F(BusTest, OnceRefusedItIsNeverDialledAgain) {
   Ended();
   EXPECT_EQ(broker_.lost, 1) << "its connection is closed";
@@ -318,6 +325,7 @@ TEST_F(BusTest, AFullLinkRefusesAndQueuesNothing) {
   EXPECT_EQ(broker_.TakeKinds().size(), taken);
 }
 
+// [H-8]
 TEST_F(BusTest, StopSaysByeAndIsSilentAfterwards) {
   Up();
   bus_->Stop();

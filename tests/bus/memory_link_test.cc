@@ -75,6 +75,7 @@ TEST_F(MemoryAddressTest, ABrokenConnectionIsLostOnBothSidesAndDialledAgain) {
   EXPECT_EQ(spoke_.connections, 2u);
 }
 
+// [H-7]
 TEST_F(MemoryAddressTest, WhileUnreachableDialsFailWithPausesThatGrow) {
   address_.SetReachable("a", false);
   loop_.Advance(absl::Seconds(60));

@@ -27,6 +27,7 @@ TEST(WatchEncoderTest, NumbersCopiesFromOneInLittleEndian) {
   EXPECT_EQ(encoder.encoded(), 257u);
 }
 
+// [B-24]
 TEST(WatchEncoderTest, LeavesSecretAndSignatureOut) {
   WatchEncoder encoder;
   const Frames message = Message("put-file-progress");
@@ -55,6 +56,7 @@ TEST(WatchDecoderTest, ReadsEveryKindOfMessageAlsoWhereASecretWasLeftOut) {
   EXPECT_EQ(decoder.missed(), 0u);
 }
 
+// [H-17]
 TEST(WatchDecoderTest, CountsWhatIsMissingByTheNumbers) {
   WatchEncoder encoder;
   WatchDecoder decoder;

@@ -130,6 +130,7 @@ TEST_F(ZmqHubLinkTest, AMessageOfMoreFramesThanAnEnvelopeIsDroppedAndCounted) {
 }
 
 // A peer may choose its routing id (no component of ours does), and come again under it.
+// [H-1]
 TEST_F(ZmqHubLinkTest, TheSameChosenRoutingIdOnANewConnectionIsANewPeer) {
   const auto dial = [&](const char* word) {
     void* socket = zmq_socket(context_.handle(), ZMQ_DEALER);

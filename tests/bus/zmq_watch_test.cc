@@ -97,6 +97,7 @@ TEST_F(ZmqWatchTest, AWatcherComesBackToAPublisherThatIsStartedAgain) {
   }));
 }
 
+// [H-17]
 TEST_F(ZmqWatchTest, AWatcherThatDoesNotReadMissesCopiesAndHoldsNobody) {
   Listen("tcp://127.0.0.1:0");
   void* slow = zmq_socket(context_.handle(), ZMQ_SUB);

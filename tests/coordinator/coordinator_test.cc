@@ -174,6 +174,7 @@ TEST_F(CoordinatorTest, MembersStayAsLongAsTheyLiveAndTheirEndIsNoticed) {
   EXPECT_THAT(copies_.kinds, Contains("ALARM"));
 }
 
+// [H-14]
 TEST_F(CoordinatorTest, AfterARestartMembersComeBackAndConversationsGoOn) {
   StartCoordinator();
   const auto p1 = Start(wire::PILLAR, "p1");

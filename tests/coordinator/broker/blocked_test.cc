@@ -91,6 +91,7 @@ TEST_F(BlockedTest, ABlockedPeerIsSpareAnswersToItsHeartbeats) {
   EXPECT_EQ(KindsTo(p1_), "");
 }
 
+// [H-12] [H-15]
 TEST_F(BlockedTest, AfterFiveSecondsItIsCutAndTheAskersAreTold) {
   SayBlocked(alice_, RequestOf(alice_, "p1"), p1_);
   SayBlocked(bob_, RequestOf(bob_, "p1"), p1_);
@@ -117,6 +118,7 @@ TEST_F(BlockedTest, AfterFiveSecondsItIsCutAndTheAskersAreTold) {
   EXPECT_EQ(SentTo(alice_)[0].body.response().code(), wire::UNREACHABLE);
 }
 
+// [H-15]
 TEST_F(BlockedTest, AQueueIsLimitedInMessages) {
   SayBlocked(alice_, RequestOf(alice_, "p1"), p1_);
   const size_t most = Spec().limits.queue_messages_max;
@@ -130,6 +132,7 @@ TEST_F(BlockedTest, AQueueIsLimitedInMessages) {
   EXPECT_EQ(SentTo(alice_).size(), most);
 }
 
+// [H-15]
 TEST_F(BlockedTest, AQueueIsLimitedInBytes) {
   BrokerSpec spec = Spec();
   Frames request = RequestOf(alice_, "p1");

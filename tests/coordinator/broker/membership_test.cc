@@ -40,6 +40,7 @@ class MembershipTest : public BrokerWorld {
   }
 };
 
+// [H-4]
 TEST_F(MembershipTest, AHelloIsAnsweredByAWelcomeThatSaysAllAMemberNeeds) {
   Say(p1_, HelloOf(p1_));
   ASSERT_EQ(KindsTo(p1_), "WELCOME");
@@ -67,6 +68,7 @@ TEST_F(MembershipTest, AHelloSaidAgainIsWelcomedAgain) {
   EXPECT_THAT(Events(), IsEmpty());
 }
 
+// [H-3] [H-4]
 TEST_F(MembershipTest, AHelloIsRefusedFor) {
   Talker coordinator = MakeClient(20, "hub2.1");
   coordinator.hello.set_kind(wire::COORDINATOR);
@@ -100,6 +102,7 @@ TEST_F(MembershipTest, AHelloIsRefusedFor) {
   EXPECT_EQ(CountOf("hello-refused"), 6u) << "the rest were no valid hello at all";
 }
 
+// [H-5]
 TEST_F(MembershipTest, TheNewerStartOfOneStoreWins) {
   Join(p1_);
   const Talker later = MakePillar(31, "p1", 's', 2);
@@ -126,6 +129,7 @@ TEST_F(MembershipTest, AnEarlierStartOfOneStoreIsRefused) {
   EXPECT_EQ(broker_->roster().members().begin()->first, 31u);
 }
 
+// [H-5]
 TEST_F(MembershipTest, AnotherStoreUnderOneIdIsRefusedAndRaisesAnAlarm) {
   Join(p1_);
   const Talker other = MakePillar(31, "p1", 'x', 9);
@@ -140,6 +144,7 @@ TEST_F(MembershipTest, AnotherStoreUnderOneIdIsRefusedAndRaisesAnAlarm) {
   EXPECT_EQ(CountOf("hello-refused"), 1u);
 }
 
+// [H-5]
 TEST_F(MembershipTest, ASecondSessionOfOneNameIsRefusedUnlessItIsTheSameProcess) {
   Join(alice_);
   const Talker other = MakeClient(31, "alice.1", 'x');
@@ -171,6 +176,7 @@ TEST_F(MembershipTest, AnotherHelloOnOneConnectionEndsTheMembership) {
   EXPECT_EQ(CountOf("after-farewell"), 1u);
 }
 
+// [H-11]
 TEST_F(MembershipTest, APillarThatIsNotExpectedIsWelcomeAndNotAsked) {
   const Talker stray = MakePillar(31, "stray");
   Join(stray);
@@ -197,6 +203,7 @@ TEST_F(MembershipTest, APillarThatDoesNotKeepItsCollectionCountsAsAwayThere) {
   EXPECT_THAT(SentTo(alice_)[0].body.routed().away(), ElementsAre("p1", "p2", "p3"));
 }
 
+// [H-6]
 TEST_F(MembershipTest, HeartbeatsAreAnsweredAndKeepAMember) {
   Join(p1_);
   for (int second = 0; second < 60; ++second) {
@@ -209,6 +216,7 @@ TEST_F(MembershipTest, HeartbeatsAreAnsweredAndKeepAMember) {
   EXPECT_EQ(broker_->roster().members().begin()->second.load.queue(), 17u);
 }
 
+// [H-6]
 TEST_F(MembershipTest, SilenceOfFiveSecondsIsTheEnd) {
   Join(p1_);
   Advance(absl::Milliseconds(4999));
@@ -226,6 +234,7 @@ TEST_F(MembershipTest, AClientThatGoesRaisesNoAlarm) {
   EXPECT_THAT(Copied(), IsEmpty());
 }
 
+// [H-8]
 TEST_F(MembershipTest, AByeIsNoLoss) {
   Join(p1_);
   Say(p1_, ByeOf(p1_));
@@ -245,6 +254,7 @@ TEST_F(MembershipTest, OneWhoSaysByeAndStaysIsCut) {
   EXPECT_EQ(CountOf("farewell"), 0u);
 }
 
+// [H-2]
 TEST_F(MembershipTest, WhatComesBeforeHelloIsDroppedAndCountedAndItsPeerCutInTime) {
   Say(alice_, RequestOf(alice_, "p1"));
   Say(alice_, HeartbeatOf(alice_));

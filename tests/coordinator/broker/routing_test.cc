@@ -42,6 +42,7 @@ class RoutingTest : public BrokerWorld {
   }
 };
 
+// [H-11]
 TEST_F(RoutingTest, AMessageToACollectionGoesToItsPillarsAndTheAskerIsToldWhichTheyAre) {
   const Frames identify = IdentifyOf(alice_, "books");
   Say(alice_, identify);
@@ -78,6 +79,7 @@ TEST_F(RoutingTest, ThoseThatAreNotConnectedAreAway) {
   EXPECT_THAT(SentTo(alice_)[0].body.routed().away(), ElementsAre("p1", "p3"));
 }
 
+// [H-13]
 TEST_F(RoutingTest, InTheFirstSecondsNobodyCountsAsAway) {
   Restart(Spec());
   Join(p2_);
@@ -109,6 +111,7 @@ TEST_F(RoutingTest, ARequestGoesToThePillarItNamesWithItsSecret) {
   }
 }
 
+// [H-12]
 TEST_F(RoutingTest, APillarThatIsNotThereIsToldOfAtOnce) {
   Lose(p2_);
   for (const wire::Kind kind : {wire::IDENTIFY, wire::REQUEST, wire::CANCEL}) {
@@ -152,6 +155,7 @@ TEST_F(RoutingTest, ASessionThatComesBackHearsItsReplies) {
   EXPECT_EQ(KindsTo(again), "FINAL");
 }
 
+// [B-24]
 TEST_F(RoutingTest, WatchersSeeEverythingButSecrets) {
   Say(alice_, RequestOf(alice_, "p2"));
   Say(p2_, ReplyOf(p2_, "alice.1", wire::PROGRESS));
@@ -170,6 +174,7 @@ TEST_F(RoutingTest, AlarmsGoToTheLogAndToWatchers) {
   EXPECT_THAT(out_.notes[0].fields[1], ::testing::Pair("code", "disk-failing"));
 }
 
+// [H-16]
 TEST_F(RoutingTest, TheRosterListsThoseWhoAreThereAndThoseWhoShouldBe) {
   Lose(p2_);
   Say(p1_, HeartbeatOf(p1_, 4));
@@ -261,6 +266,7 @@ TEST_F(RoutingTest, ThousandsOfMembersDoNotBurstTheRosterAndTheStatus) {
 }
 
 // What members must not say. Nobody else hears of it; askers are told, the rest is counted.
+// [H-9]
 TEST_F(RoutingTest, HostileMembers) {
   const auto spoof = [](wire::Header& header) { header.set_from("bob"); };
   const auto steal = [](wire::Header& header) { header.set_reply_to("bob.1"); };
@@ -386,6 +392,7 @@ TEST_F(RoutingTest, HostileMembers) {
 }
 
 // The body and what must be understood are for the addressee to judge.
+// [H-10]
 TEST_F(RoutingTest, WhatOnlyNewerComponentsUnderstandPassesThrough) {
   const auto newer = [](wire::Header& header) {
     header.set_version(2);
