@@ -305,7 +305,13 @@ class GetCommand final : public Command {
     if (result.outcome.verdict != protocol::Verdict::kSuccess) {
       report.Count("failed");
       if (session.interrupted() == 0) {
-        ReportOutcome(report, "deliver", id, result.conversation, result.outcome, Again(session));
+        ReportOutcome(report,
+                      {.what = "deliver",
+                       .file_id = id,
+                       .conversation = result.conversation,
+                       .again = Again(session),
+                       .look = session.Again(absl::StrCat("stat ", ShellWord(id)))},
+                      result.outcome);
       }
       return;
     }

@@ -37,6 +37,8 @@ ListPillars PillarsOf(const protocol::Outcome& outcome) {
 
 void ReportList(Session& session, absl::string_view what, const client::ListResult& result,
                 const std::string& file_id, const std::string& again) {
+  const Attempted attempted = {
+      .what = what, .file_id = file_id, .conversation = result.conversation, .again = again};
   protocol::Outcome failed = result.outcome;
   if (failed.verdict == protocol::Verdict::kCancelled) return;  // by us: a limit, a signal
   for (auto& [pillar, contributor] : failed.contributors) {
@@ -45,12 +47,12 @@ void ReportList(Session& session, absl::string_view what, const client::ListResu
   }
   for (const auto& [pillar, contributor] : failed.contributors) {
     if (contributor.state != State::kDone) {
-      ReportOutcome(session.report(), what, file_id, result.conversation, failed, again);
+      ReportOutcome(session.report(), attempted, failed);
       return;
     }
   }
   if (failed.contributors.empty()) {
-    ReportOutcome(session.report(), what, file_id, result.conversation, failed, again);
+    ReportOutcome(session.report(), attempted, failed);
   }
 }
 

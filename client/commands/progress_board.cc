@@ -69,6 +69,9 @@ void ProgressBoard::OnEvent(const std::string& file_id, const protocol::Conversa
   if (event.component.empty()) return;
   std::lock_guard<std::mutex> lock(mutex_);
   switch (event.kind) {
+    case protocol::EventKind::kComponentIdentified:
+      RecordIdentity(file_id, event);
+      break;
     case protocol::EventKind::kRequestSent:
       RowOf(event.component).under_way.emplace(file_id, 0);
       break;
@@ -80,10 +83,12 @@ void ProgressBoard::OnEvent(const std::string& file_id, const protocol::Conversa
       break;
     }
     case protocol::EventKind::kComponentFailed: {
+      if (event.message != nullptr && event.message->header.kind() == wire::IDENTIFY_REPLY) {
+        RecordIdentity(file_id, event);
+      }
       Row& row = RowOf(event.component);
       row.under_way.erase(file_id);
-      row.failed = true;
-      SetPhase(event.component, row, file_id, "failed");
+      row.phase = "failed";  // the error tells why
       break;
     }
     case protocol::EventKind::kComponentComplete:
@@ -141,6 +146,25 @@ void ProgressBoard::Record(const std::string& pillar, Row& row, const std::strin
   if (row.rate > 0 && bytes_ > moved) {
     record.Set("eta_s", static_cast<double>(bytes_ - moved) / row.rate);
   }
+  records_.push_back(std::move(record));
+  changed_.notify_all();
+}
+
+// Who can, how soon: told for a single file.
+void ProgressBoard::RecordIdentity(const std::string& file_id,
+                                   const protocol::ConversationEvent& event) {
+  if (!report_.json() || !open_ || closing_ || files_ != 1 || event.message == nullptr) return;
+  const wire::Body& body = event.message->body;
+  const wire::TimeToDeliver& time = body.has_put_file_identify_reply()
+                                        ? body.put_file_identify_reply().time_to_deliver()
+                                        : body.get_file_identify_reply().time_to_deliver();
+  JsonRecord record = report_.Record("identify");
+  record.Set("pillar", event.component).Set("file_id", file_id);
+  record.Set("conversation", event.message->conversation().ToString());
+  record.Set("verdict", protocol::IsRefusal(event.code) ? "cannot" : "can");
+  record.Set("response", protocol::NameOf(event.code));
+  record.Set("time_to_deliver_s", static_cast<double>(time.first_byte_us()) / 1e6);
+  record.Set("queue_position", static_cast<uint64_t>(time.queue_place()));
   records_.push_back(std::move(record));
   changed_.notify_all();
 }

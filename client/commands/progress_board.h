@@ -53,7 +53,6 @@ class ProgressBoard {
     absl::Time rate_at = absl::InfinitePast();
     absl::Time heard_at = absl::InfinitePast();
     absl::Time recorded_at = absl::InfinitePast();
-    bool failed = false;
 
     uint64_t Moved() const;
   };
@@ -62,6 +61,7 @@ class ProgressBoard {
   void SetPhase(const std::string& pillar, Row& row, const std::string& file_id,
                 absl::string_view phase);
   void Record(const std::string& pillar, Row& row, const std::string& file_id);
+  void RecordIdentity(const std::string& file_id, const protocol::ConversationEvent& event);
   std::vector<std::string> Rows(size_t columns);
   std::string TotalRow() const;
   void Serve();

@@ -158,10 +158,11 @@ class PutCommand final : public Command {
     }
     const uint64_t stored = report.CountOf("stored");
     const uint64_t held = report.CountOf("already-held");
+    const uint64_t left = plan.items.size() + plan.problems.local.size() - stored - held;
     session.console().Note(absl::StrCat(
-        "put: ", Counted(stored), " stored, ", Counted(held), " already held, ",
-        Counted(plan.items.size() + plan.problems.local.size() - stored - held),
-        " not done, in ", ShortDuration(absl::Now() - begun)));
+        "put: ", Counted(stored), " stored", held > 0 ? absl::StrCat(", ", Counted(held), " held already") : "",
+        left > 0 ? absl::StrCat(", ", Counted(left), " NOT done") : "", ", in ",
+        ShortDuration(absl::Now() - begun)));
   }
 
   std::string Again(const Session& session) const {

@@ -160,7 +160,13 @@ void PutRun::Tell(const Ended& ended) {
   if (!result.source.ok()) {
     TellSource(*ended.item, result.source);
   } else if (!done && session_.interrupted() == 0) {
-    ReportOutcome(report, "store", file_id, result.conversation, result.outcome, spec_.again);
+    ReportOutcome(report,
+                  {.what = "store",
+                   .file_id = file_id,
+                   .conversation = result.conversation,
+                   .again = spec_.again,
+                   .look = session_.Again(absl::StrCat("stat ", ShellWord(file_id)))},
+                  result.outcome);
     report.Count(holders.empty() ? "failed" : "partial");
   }
   if (holders.empty()) return;

@@ -3,12 +3,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "base/utf8.h"
 #include "bus/protocol/response_code.h"
 #include "client/commands/words.h"
 
@@ -23,34 +24,33 @@ std::string HostName() {
 
 using State = protocol::ContributorResult::State;
 
-Problem ProblemOf(absl::string_view what, const std::string& file_id, const std::string& pillar,
-                  const protocol::ContributorResult& contributor) {
-  const std::string subject = file_id.empty() ? "" : absl::StrCat(" ", Shown(file_id));
-  Problem problem;
-  problem.pillar = pillar;
-  problem.file_id = file_id;
+// What one contributor says, but for who says it; the words follow a list of names.
+struct Answer {
+  ExitCode code = ExitCode::kFailed;
+  bool retryable = false;
+  std::string words;
+};
+
+Answer AnswerOf(const Attempted& attempted, const protocol::ContributorResult& contributor) {
+  const std::string deed = absl::StrCat(
+      attempted.what, attempted.file_id.empty() ? "" : " ", Shown(attempted.file_id));
   if (contributor.away) {
-    problem.code = ExitCode::kUnreachable;
-    problem.retryable = true;
-    problem.message = absl::StrCat(pillar, " is away and did not ", what, subject);
-    return problem;
-  }
-  if (contributor.state == State::kUnknown) {
-    problem.code = ExitCode::kUnreachable;
-    problem.retryable = true;
-    problem.message = absl::StrCat("it is not known whether ", pillar, " did ", what, subject,
-                                   contributor.text.empty() ? "" : ": ", contributor.text);
-    return problem;
+    return {ExitCode::kUnreachable, true, absl::StrCat("did not ", deed, " (away)")};
   }
   const protocol::ResponseCodeRow& row = protocol::RowOf(contributor.code);
-  problem.code = contributor.code == wire::RESPONSE_CODE_UNSPECIFIED
-                     ? ExitCode::kUnreachable
-                     : static_cast<ExitCode>(row.exit_code);
-  problem.retryable = row.retryable;
-  problem.message = absl::StrCat(pillar, " did not ", what, subject, " (", row.name, ")",
-                                 contributor.text.empty() ? "" : ": ",
-                                 base::Printable(contributor.text, 512));
-  return problem;
+  if (contributor.state == State::kUnknown || contributor.state == State::kWorking) {
+    return {ExitCode::kUnreachable, true, absl::StrCat("may or may not have come to ", deed, " (no final word)")};
+  }
+  const bool nameless = contributor.code == wire::RESPONSE_CODE_UNSPECIFIED;
+  return {nameless ? ExitCode::kUnreachable : static_cast<ExitCode>(row.exit_code), row.retryable,
+          absl::StrCat("did not ", deed, nameless ? "" : absl::StrCat(" (", row.name, ")"))};
+}
+
+std::string HintFor(const Attempted& attempted, ExitCode code, bool retryable) {
+  const bool blocked = code == ExitCode::kRefused || code == ExitCode::kNotFound ||
+                       code == ExitCode::kIntegrity;
+  if (blocked && !retryable) return attempted.look;
+  return attempted.again;
 }
 
 }  // namespace
@@ -105,18 +105,21 @@ uint64_t Report::CountOf(const std::string& result) const {
   return it == counts_.end() ? 0 : it->second;
 }
 
-void Report::Error(const Problem& problem) {
+void Report::ErrorRecord(const Problem& problem) {
   Add(problem.code);
-  if (json_) {
-    JsonRecord record = Record("error");
-    record.Set("code", WordOf(problem.code));
-    if (!problem.pillar.empty()) record.Set("pillar", problem.pillar);
-    if (!problem.file_id.empty()) record.Set("file_id", problem.file_id);
-    if (!problem.conversation.empty()) record.Set("conversation", problem.conversation);
-    record.Set("retryable", problem.retryable).Set("message", problem.message);
-    if (!problem.hint.empty()) record.Set("hint", problem.hint);
-    Emit(record);
-  }
+  if (!json_) return;
+  JsonRecord record = Record("error");
+  record.Set("code", WordOf(problem.code));
+  if (!problem.pillar.empty()) record.Set("pillar", problem.pillar);
+  if (!problem.file_id.empty()) record.Set("file_id", problem.file_id);
+  if (!problem.conversation.empty()) record.Set("conversation", problem.conversation);
+  record.Set("retryable", problem.retryable).Set("message", problem.message);
+  if (!problem.hint.empty()) record.Set("hint", problem.hint);
+  Emit(record);
+}
+
+void Report::Error(const Problem& problem) {
+  ErrorRecord(problem);
   console_.Error(absl::StrCat(problem.message,
                               problem.retryable ? "; trying again may help" : "",
                               problem.hint.empty() ? "" : absl::StrCat("; next: ", problem.hint)));
@@ -162,34 +165,56 @@ ExitCode Report::Finish() {
   return code;
 }
 
-void ReportOutcome(Report& report, absl::string_view what, const std::string& file_id,
-                   const base::ConversationId& conversation, const protocol::Outcome& outcome,
-                   const std::string& hint) {
+void ReportOutcome(Report& report, const Attempted& attempted, const protocol::Outcome& outcome) {
   if (outcome.verdict == protocol::Verdict::kSuccess) return;
   ExitTally tally;
   AddOutcome(outcome, tally);
-  bool told = false;
+  report.Add(tally.Result());
+  Problem problem;
+  problem.file_id = attempted.file_id;
+  problem.conversation = attempted.conversation.ToString();
+  // In the order in which the answers first come: the names of those that gave it, and one's own text.
+  struct Group {
+    Answer answer;
+    std::vector<std::string> pillars;
+    std::string text;
+  };
+  std::vector<Group> groups;
   for (const auto& [component, contributor] : outcome.contributors) {
     if (contributor.state == State::kDone) continue;
-    Problem problem = ProblemOf(what, file_id, component.text(), contributor);
-    problem.conversation = conversation.ToString();
-    if (!std::exchange(told, true)) problem.hint = hint;
-    report.Error(problem);
+    Answer answer = AnswerOf(attempted, contributor);
+    problem.code = answer.code;
+    problem.pillar = component.text();
+    problem.retryable = answer.retryable;
+    problem.message = absl::StrCat(component.text(), " ", answer.words,
+                                   contributor.text.empty() ? "" : ": ", Shown(contributor.text));
+    problem.hint = HintFor(attempted, answer.code, answer.retryable);
+    report.ErrorRecord(problem);
+    auto group = std::find_if(groups.begin(), groups.end(), [&answer](const Group& each) {
+      return each.answer.words == answer.words;
+    });
+    if (group == groups.end()) {
+      groups.push_back({std::move(answer), {}, Shown(contributor.text)});
+      group = groups.end() - 1;
+    }
+    group->pillars.push_back(component.text());
   }
-  if (!told) {
-    const protocol::ResponseCodeRow& row = protocol::RowOf(outcome.code);
-    Problem problem;
-    problem.code = tally.Result();
-    problem.file_id = file_id;
-    problem.conversation = conversation.ToString();
-    problem.retryable = row.retryable || outcome.code == wire::RESPONSE_CODE_UNSPECIFIED;
-    problem.message =
-        absl::StrCat("nobody could ", what, file_id.empty() ? "" : " ", Shown(file_id),
-                     outcome.text.empty() ? "" : ": ", base::Printable(outcome.text, 512));
-    problem.hint = hint;
-    report.Error(problem);
+  for (const Group& group : groups) {
+    const std::string hint = HintFor(attempted, group.answer.code, group.answer.retryable);
+    report.console().Error(absl::StrCat(
+        absl::StrJoin(group.pillars, ", "), " ", group.answer.words, group.text.empty() ? "" : ": ",
+        group.text, group.answer.retryable ? "; trying again may help" : "",
+        hint.empty() ? "" : absl::StrCat("; next: ", hint)));
   }
-  report.Add(tally.Result());
+  if (!groups.empty()) return;
+  problem.pillar.clear();
+  problem.code = tally.Result();
+  problem.retryable = protocol::RowOf(outcome.code).retryable;
+  problem.message =
+      absl::StrCat("nobody could ", attempted.what, attempted.file_id.empty() ? "" : " ",
+                   Shown(attempted.file_id), outcome.text.empty() ? "" : ": ", Shown(outcome.text));
+  problem.hint = HintFor(attempted, problem.code, problem.retryable);
+  report.Error(problem);
 }
 
 }  // namespace bitrepo::commands

@@ -46,6 +46,8 @@ class Report {
   // Counts in the summary, under a word: "stored", "already-held", "failed".
   void Count(absl::string_view result, uint64_t bytes = 0);
   void Error(const Problem& problem);
+  // The record alone, where the words are told together with those of others.
+  void ErrorRecord(const Problem& problem);
   // The code alone: for what was told otherwise.
   void Add(ExitCode code);
   // The command that goes on with what is left undone.
@@ -68,10 +70,16 @@ class Report {
   ExitTally tally_ ABSL_GUARDED_BY(mutex_);
 };
 
-// "what" one operation on `file_id` did not do, as one problem for each pillar that failed. `what`: "store",
-// "deliver"; `hint` is the command that goes on.
-void ReportOutcome(Report& report, absl::string_view what, const std::string& file_id,
-                   const base::ConversationId& conversation, const protocol::Outcome& outcome,
-                   const std::string& hint);
+// An operation whose outcome is told when it is no success.
+struct Attempted {
+  absl::string_view what;    // "store", "deliver"
+  std::string file_id = {};  // empty: of no single file
+  base::ConversationId conversation;
+  std::string again;         // the command that tries again, where that may help
+  std::string look = {};     // the command that shows what stands in the way, where something does
+};
+
+// One problem for each answer that was given; pillars with the same one are named together.
+void ReportOutcome(Report& report, const Attempted& attempted, const protocol::Outcome& outcome);
 
 }  // namespace bitrepo::commands

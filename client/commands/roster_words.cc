@@ -13,8 +13,11 @@ std::optional<wire::RosterReply> AskForRoster(Session& session, client::Blocking
     return std::nullopt;
   }
   if (result->outcome.verdict != protocol::Verdict::kSuccess) {
-    ReportOutcome(session.report(), "say who is on the bus", "", result->conversation,
-                  result->outcome, session.Again("pillars"));
+    ReportOutcome(session.report(),
+                  {.what = "say who is on the bus",
+                   .conversation = result->conversation,
+                   .again = session.Again("pillars")},
+                  result->outcome);
     return std::nullopt;
   }
   return result->roster;

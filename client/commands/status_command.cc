@@ -52,10 +52,13 @@ class StatusCommand final : public Command {
       Tell(session, component.text(), status);
     }
     for (const auto& [component, status] : pillars->finals) Tell(session, component.text(), status);
-    ReportOutcome(session.report(), "say how it is", "", coordinator->conversation,
-                  coordinator->outcome, session.Again("pillars"));
-    ReportOutcome(session.report(), "say how it is", "", pillars->conversation, pillars->outcome,
-                  session.Again("pillars"));
+    for (const client::GetStatusResult* result : {&*coordinator, &*pillars}) {
+      ReportOutcome(session.report(),
+                    {.what = "say how it is",
+                     .conversation = result->conversation,
+                     .again = session.Again("pillars")},
+                    result->outcome);
+    }
     return ExitCode::kDone;
   }
 
