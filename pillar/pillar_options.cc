@@ -14,6 +14,13 @@ namespace {
 // What stands in for a name that is wrong, until Finish tells of it.
 const char kNoName[] = "none";
 
+// What must be chosen, and not be empty.
+std::string Chosen(runtime::Settings& settings, absl::string_view key) {
+  std::string value = settings.RequireString(key);
+  if (value.empty() && settings.FindString(key)) settings.Problem(key, "is empty");
+  return value;
+}
+
 template <typename Id>
 Id NameOf(runtime::Settings& settings, absl::string_view key, const std::string& text) {
   absl::StatusOr<Id> id = Id::Parse(text);
@@ -51,7 +58,7 @@ size_t GetCount(runtime::Settings& settings, absl::string_view key, size_t other
 }
 
 void ReadData(runtime::Settings& settings, const EndpointChecks& checks, PillarSettings& result) {
-  result.data_listen = settings.RequireString("pillar.data_listen");
+  result.data_listen = Chosen(settings, "pillar.data_listen");
   CheckEndpoint(settings, "pillar.data_listen", result.data_listen, checks.listen);
   result.host.data_endpoints = settings.GetStrings("pillar.data_public");
   for (const std::string& endpoint : result.host.data_endpoints) {
@@ -116,16 +123,16 @@ void ReadTimes(runtime::Settings& settings, PillarOptions& host) {
 
 absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
                                                   EndpointChecks checks) {
-  const std::string repository = settings.RequireString("repository");
+  const std::string repository = Chosen(settings, "repository");
   NameOf<base::ComponentId>(settings, "repository", repository);
-  const std::string id = settings.RequireString("pillar.id");
+  const std::string id = Chosen(settings, "pillar.id");
   PillarSettings result(
       PillarOptions{repository, NameOf<base::ComponentId>(settings, "pillar.id", id), {}, "", {}});
-  result.coordinator = settings.RequireString("pillar.coordinator");
+  result.coordinator = Chosen(settings, "pillar.coordinator");
   CheckEndpoint(settings, "pillar.coordinator", result.coordinator, checks.dial);
   ReadData(settings, checks, result);
   result.runtime_file = settings.GetString("pillar.runtime_file", "");
-  result.store_directory = settings.RequireString("store.directory");
+  result.store_directory = Chosen(settings, "store.directory");
   result.host.keep_free_bytes = settings.GetBytes("store.keep_free", 1ull << 30);
   ReadCollections(settings, result);
   ReadLimits(settings, result);
