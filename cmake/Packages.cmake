@@ -79,7 +79,8 @@ if(BUILD_TESTING)
   endif()
   bitrepo_package(gtest GTest::gtest)
   bitrepo_package(gmock GTest::gmock GTest::gtest)
-  find_package(benchmark CONFIG QUIET)
-  bitrepo_need("${benchmark_FOUND}" libbenchmark-dev)
-  bitrepo_package(benchmark benchmark::benchmark)
 endif()
+
+# bench/ is built on request only, in any preset: absence shows when a benchmark is asked for.
+find_package(benchmark CONFIG QUIET)
+bitrepo_package(benchmark benchmark::benchmark)
