@@ -43,7 +43,9 @@ class ThreadWorkerPool final : public WorkerPool {
     base::Condition changed;
   };
 
-  LaneState& StateOf(Lane lane) { return lanes_[static_cast<size_t>(lane)]; }
+  LaneState& StateOf(Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return lanes_[static_cast<size_t>(lane)];
+  }
   void Serve(Lane lane);
   void MakeReady(Task task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Finished(StrandId strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
