@@ -72,6 +72,7 @@ Identification::Reply Identification::OnReply(const Envelope& message) {
 void Identification::OnRouted(const wire::Routed& routed, absl::Time now) {
   routed_ = true;
   settling_ = routed.settling();
+  routed_at_ = now;
   if (settling_) {
     asker_->settled_at = std::max(asker_->settled_at, now + kReturnGrace);
   }
@@ -164,7 +165,12 @@ absl::Time Identification::resend_at() const {
 }
 
 absl::Time Identification::Deadline() const {
-  return asker_->Deadline(began_, asker_->spec.patience.identify);
+  const Patience& patience = asker_->spec.patience;
+  const absl::Time deadline = asker_->Deadline(began_, patience.identify);
+  // Who is absent is not known before the broker has settled: the next identify that is sent again
+  // brings its word.
+  return settling_ ? std::max(deadline, asker_->Deadline(routed_at_, patience.resend_longest))
+                   : deadline;
 }
 
 absl::btree_map<base::ComponentId, ContributorResult> Identification::Results() const {

@@ -61,6 +61,7 @@ class Identification {
   absl::btree_map<base::ComponentId, Known> known_;
   bool routed_ = false;  // the broker has said whom it passed the identify to
   bool settling_ = false;
+  absl::Time routed_at_ = absl::InfinitePast();  // the last word of the broker
   absl::Time began_;
   Resends resends_;
 };

@@ -18,6 +18,8 @@ namespace bitrepo::system_test {
 
 RepositoryRig::RepositoryRig(int pillars) : pillar_count_(pillars) { StartCoordinator(); }
 
+std::string RepositoryRig::FreshLog() { return directory_.Path(absl::StrCat("log", ++logs_)); }
+
 void RepositoryRig::WriteFile(const std::string& name, const std::string& text) const {
   std::ofstream(directory_.Path(name)) << text;
 }
@@ -25,12 +27,12 @@ void RepositoryRig::WriteFile(const std::string& name, const std::string& text) 
 std::string RepositoryRig::AwaitRuntime(const std::string& file, const std::string& name,
                                         ChildProcess& process) const {
   const absl::Time deadline = absl::Now() + absl::Seconds(30);
-  while (absl::Now() < deadline && !process.ExitCode().has_value()) {
+  while (absl::Now() < deadline && !process.Wait(absl::ZeroDuration()).has_value()) {
     absl::StatusOr<runtime::Settings> settings = runtime::Settings::Load(directory_.Path(file));
     if (settings.ok() && settings->Has(name)) return settings->RequireString(name);
     absl::SleepFor(absl::Milliseconds(5));
   }
-  ADD_FAILURE() << file << " does not come: " << process.Errors();
+  ADD_FAILURE() << file << " does not come: " << process.Log();
   return "";
 }
 
@@ -45,8 +47,10 @@ void RepositoryRig::StartCoordinator() {
                    directory_.Path("coordinator.run"), "\"\n[collections.default]\npillars = [",
                    absl::StrJoin(ids, ", "), "]\n"));
   std::filesystem::remove(directory_.Path("coordinator.run"));
-  coordinator_ = std::make_unique<ChildProcess>(std::vector<std::string>{
-      BITREPO_COORDINATOR, "--config", directory_.Path("coordinator.toml")});
+  coordinator_ =
+      std::make_unique<ChildProcess>(std::vector<std::string>{BITREPO_COORDINATOR, "--config",
+                                                              directory_.Path("coordinator.toml")},
+                                     FreshLog());
   endpoint_ = AwaitRuntime("coordinator.run", "bus", *coordinator_);
 }
 
@@ -62,13 +66,13 @@ void RepositoryRig::StartPillar(const std::string& id, const std::string& coordi
                          "\"\nkeep_free = \"1MiB\"\n[collections.default]\n"));
   std::filesystem::remove(directory_.Path(run));
   pillars_[id] = std::make_unique<ChildProcess>(
-      std::vector<std::string>{BITREPO_PILLAR, "--config", directory_.Path(file)});
+      std::vector<std::string>{BITREPO_PILLAR, "--config", directory_.Path(file)}, FreshLog());
   AwaitRuntime(run, "data", *pillars_[id]);
 }
 
 void RepositoryRig::StopPillar(const std::string& id) {
   pillars_.at(id)->Signal(SIGTERM);
-  EXPECT_EQ(pillars_.at(id)->Wait(), 0) << pillars_.at(id)->Errors();
+  EXPECT_EQ(pillars_.at(id)->Wait(), 0) << pillars_.at(id)->Log();
   pillars_.erase(id);
 }
 
@@ -77,8 +81,10 @@ std::unique_ptr<ChildProcess> RepositoryRig::Start(std::vector<std::string> word
   words.insert(words.begin(),
                {BITREPO, "--coordinator", coordinator.empty() ? endpoint_ : coordinator});
   return std::make_unique<ChildProcess>(
-      words, std::vector<std::string>{"BITREPO_REPOSITORY=rig", "BITREPO_COLLECTION=default",
-                                      absl::StrCat("HOME=", directory_.path())});
+      words, FreshLog(),
+      std::vector<std::pair<std::string, std::string>>{{"BITREPO_REPOSITORY", "rig"},
+                                                       {"BITREPO_COLLECTION", "default"},
+                                                       {"HOME", directory_.path()}});
 }
 
 RepositoryRig::Result RepositoryRig::Run(std::vector<std::string> words,
@@ -86,8 +92,7 @@ RepositoryRig::Result RepositoryRig::Run(std::vector<std::string> words,
   std::unique_ptr<ChildProcess> process = Start(std::move(words), coordinator);
   Result result;
   result.exit_code = process->Wait(absl::Seconds(100)).value_or(-1);
-  result.out = process->Output();
-  result.err = process->Errors();
+  result.log = process->Log();
   return result;
 }
 

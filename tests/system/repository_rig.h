@@ -39,8 +39,7 @@ class RepositoryRig {
                                       const std::string& coordinator = "");
   struct Result {
     int exit_code = -1;
-    std::string out;
-    std::string err;
+    std::string log;  // what it wrote, both outputs
   };
   Result Run(std::vector<std::string> words, const std::string& coordinator = "");
   // Until all pillars are there, as `bitrepo pillars` tells; false when they do not come.
@@ -49,6 +48,7 @@ class RepositoryRig {
   ChildProcess& pillar(const std::string& id) { return *pillars_.at(id); }
 
  private:
+  std::string FreshLog();
   void WriteFile(const std::string& name, const std::string& text) const;
   // The value of `name` in a runtime file, once the file is there.
   std::string AwaitRuntime(const std::string& file, const std::string& name,
@@ -56,6 +56,7 @@ class RepositoryRig {
 
   testing_support::TempDir directory_;
   int pillar_count_;
+  int logs_ = 0;
   std::string endpoint_;
   std::unique_ptr<ChildProcess> coordinator_;
   std::map<std::string, std::unique_ptr<ChildProcess>> pillars_;

@@ -2,6 +2,7 @@
 #include <cctype>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "tests/tidy/rules.h"
 
@@ -99,6 +100,45 @@ bool DeclaresImplementation(const SourceFile& file, std::size_t at, const std::s
   if (at + 1 < file.code.size()) declaration += " " + file.code[at + 1];
   declaration = declaration.substr(0, declaration.find_first_of("{;"));
   return FindWord(declaration, "public") != std::string::npos;
+}
+
+// `text` with every ${variable} replaced by `value`.
+std::string Substitute(std::string text, const std::string& variable, const std::string& value) {
+  const std::string use = "${" + variable + "}";
+  for (std::size_t at = text.find(use); at != std::string::npos; at = text.find(use, at)) {
+    text.replace(at, use.size(), value);
+    at += value.size();
+  }
+  return text;
+}
+
+// `text` with the body of each `foreach(V IN ITEMS a b)` added once for each item.
+std::string Unrolled(const std::string& text) {
+  std::string all = text;
+  const std::string opening = "foreach(";
+  for (std::size_t at = text.find(opening); at != std::string::npos;
+       at = text.find(opening, at + 1)) {
+    const std::size_t close = text.find(')', at);
+    const std::size_t end = text.find("endforeach(", at);
+    if (close == std::string::npos || end == std::string::npos || at + 8 > close) continue;
+    const std::string body = text.substr(close + 1, end - close - 1);
+    std::istringstream words(text.substr(at + opening.size(), close - at - opening.size()));
+    std::string variable, in, items;
+    words >> variable >> in >> items;
+    if (in != "IN" || items != "ITEMS") continue;
+    for (std::string item; words >> item;) all += Substitute(body, variable, item);
+  }
+  return all;
+}
+
+// True when another file of the tree includes `file`.
+bool IsIncluded(const SourceTree& tree, const SourceFile& file) {
+  for (const SourceFile& other : tree.files) {
+    for (const Include& include : other.includes) {
+      if (include.path == file.path) return true;
+    }
+  }
+  return false;
 }
 
 // True when `list` names the file at `path` (from the list's folder) as a whole word.
@@ -210,13 +250,17 @@ Faults NamedImplementations(const std::vector<SourceFile>& files) {
 
 Faults UnlistedSources(const SourceTree& tree) {
   Faults faults;
+  std::vector<BuildList> lists = tree.build_lists;
+  for (BuildList& list : lists) list.text = Unrolled(list.text);
   for (const SourceFile& file : tree.files) {
     bool listed = false;
-    for (const BuildList& list : tree.build_lists) {
+    for (const BuildList& list : lists) {
       const std::string start = list.folder.empty() ? "" : list.folder + "/";
       if (!StartsWith(file.path, start)) continue;
       listed = listed || Lists(list.text, file.path.substr(start.size()));
     }
+    // A header of the tests is built by whoever includes it.
+    if (!file.is_product() && file.is_header()) listed = listed || IsIncluded(tree, file);
     if (!listed) faults.push_back(Place(file, 1) + "no CMakeLists.txt lists it");
   }
   return faults;

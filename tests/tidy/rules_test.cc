@@ -252,6 +252,26 @@ TEST(RulesTest, ASourceOutsideTheBuildIsFound) {
   EXPECT_EQ(UnlistedSources(tree).size(), 1U);
 }
 
+TEST(RulesTest, ASourceListedInALoopIsListed) {
+  SourceTree tree;
+  tree.files = {ParseSource("tests/bus/page_test.cc", "")};
+  tree.build_lists = {{"tests/bus",
+                       "foreach(test IN ITEMS link page)\n"
+                       "  room_test(NAME ${test}_test SOURCES ${test}_test.cc)\nendforeach()\n"}};
+  EXPECT_THAT(UnlistedSources(tree), IsEmpty());
+  tree.files = {ParseSource("tests/bus/bus_test.cc", "")};
+  EXPECT_EQ(UnlistedSources(tree).size(), 1U);
+}
+
+TEST(RulesTest, AHeaderOfTheTestsIsListedOrIncluded) {
+  SourceTree tree;
+  tree.files = {ParseSource("tests/bus/ends.h", "")};
+  EXPECT_EQ(UnlistedSources(tree).size(), 1U);
+  tree.build_lists = {{"tests/bus", "SOURCES a_test.cc"}};
+  tree.files.push_back(ParseSource("tests/bus/a_test.cc", "#include \"tests/bus/ends.h\"\n"));
+  EXPECT_THAT(UnlistedSources(tree), IsEmpty());
+}
+
 TEST(RulesTest, ALooserTableInTheBuildIsNoticed) {
   const RoomTable table =
       ParseFloors("\nfloor(base 1 MAY)\nfloor(bus  2 MAY base\n      channel)\n");
