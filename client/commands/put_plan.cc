@@ -64,8 +64,7 @@ class Planner {
       return;
     }
     if (!spec_.id.empty()) {
-      plan_.problems.usage.push_back(
-          "--id names one file: a directory's files take their paths");
+      plan_.problems.usage.push_back("--id names one file: a directory's files take their paths");
       return;
     }
     Walk(directory, "");
@@ -74,7 +73,8 @@ class Planner {
   void Walk(const std::string& directory, const std::string& prefix) {
     std::error_code error;
     std::vector<std::string> names;
-    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    for (fs::directory_iterator it(directory, error), end; !error && it != end;
+         it.increment(error)) {
       names.push_back(it->path().filename().string());
     }
     if (error) {
@@ -109,8 +109,8 @@ class Planner {
     }
     const auto [first, fresh] = paths_.emplace(id, path);
     if (!fresh) {
-      plan_.problems.usage.push_back(absl::StrCat(Shown(path), " and ", Shown(first->second),
-                                                  " would both be ", Shown(id)));
+      plan_.problems.usage.push_back(
+          absl::StrCat(Shown(path), " and ", Shown(first->second), " would both be ", Shown(id)));
       return;
     }
     plan_.items.push_back({path, *file_id, size_bytes});

@@ -297,9 +297,11 @@ TEST_P(BusLinkSuite, NothingIsQueuedForAHubThatIsNotThere) {
   const auto spoke = StartSpoke();
   EXPECT_EQ(spoke->Send({"into the void"}), bus::SendResult::kGone);
   StartHub();
-  ASSERT_TRUE(Until([&] { return spoke->connected; }));
-  EXPECT_EQ(spoke->Send({"hello"}), bus::SendResult::kSent);
-  ASSERT_TRUE(Until([&] { return ears_.messages > 0; }));
+  // The first connection may be one that the old hub took while it died.
+  ASSERT_TRUE(Until([&] {
+    return spoke->connected && spoke->Send({"hello"}) == bus::SendResult::kSent &&
+           ears_.messages > 0;
+  }));
   Settle();
   EXPECT_EQ(ears_.PeerCalled("into the void"), 0u);
 }

@@ -297,7 +297,7 @@ TEST_F(ListRequests, AReadingThatTakesLongTellsHowFarItIsAndCanBeWithdrawn) {
   rig.Send(sums);
   rig.Run(absl::Seconds(5));
   ASSERT_THAT(rig.Progress(sums), ::testing::Not(IsEmpty()));
-  const wire::Progress& progress = rig.Progress(sums).back().body.progress();
+  const wire::Progress progress = rig.Progress(sums).back().body.progress();
   EXPECT_EQ(progress.bytes_total(), 300'000'000u);
   EXPECT_GT(progress.bytes_done(), 0u);
   rig.Send(rig.CancelOf(sums));
