@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The data channel of one process: serves tokens that it granted, and fetches or pushes by tokens of others.
+// The data channel of one process: serves tokens that it granted, and fetches or pushes by tokens
+// of others.
 #pragma once
 
 #include <cstdint>
@@ -22,49 +23,62 @@
 
 namespace bitrepo::channel {
 
-inline constexpr size_t kSegmentBytes = 1024 * 1024;       // of a full segment; the last of a range is shorter
+inline constexpr size_t kSegmentBytes =
+    1024 * 1024;  // of a full segment; the last of a range is shorter
 inline constexpr uint64_t kWindowBytes = 16 * 1024 * 1024;  // most that is under way on one stream
 
 struct ChannelOptions {
-  std::string node;                                     // who this is, for the peer's log
-  uint64_t memory_bytes_max = 64 * 1024 * 1024;         // received and not yet written, over all streams; credit stops there
+  std::string node;  // who this is, for the peer's log
+  uint64_t memory_bytes_max =
+      64 * 1024 * 1024;  // received and not yet written, over all streams; credit stops there
   uint32_t streams_per_session_max = 256;
-  absl::Duration silence = absl::Seconds(15);           // a session that says nothing (PING unanswered) for this long is dead
-  absl::Duration first_word = absl::Seconds(10);        // an accepted connection without HELLO is closed
+  absl::Duration silence =
+      absl::Seconds(15);  // a session that says nothing (PING unanswered) for this long is dead
+  absl::Duration first_word = absl::Seconds(10);  // an accepted connection without HELLO is closed
 };
 
 enum class TransferId : uint64_t { kNone = 0 };
 
 // How the bytes of one transfer under way are told; on the channel's loop.
 struct TransferEvents {
-  absl::AnyInvocable<void(uint64_t bytes_done)> on_progress;  // written at the receiver, as far as is known
-  // Exactly once, the last event. OK: the receiver verified all (a store: durable and recorded there too).
+  absl::AnyInvocable<void(uint64_t bytes_done)>
+      on_progress;  // written at the receiver, as far as is known
+  // Exactly once, the last event. OK: the receiver verified all (a store: durable and recorded
+  // there too).
   absl::AnyInvocable<void(absl::Status how)> on_end;
 };
 
-// Threads:  thread-safe: calls are posted to the channel's loop, where everything lives; a channel on the caller's own loop is fine too.
-// Lifetime: loop, link and random outlive it; destroy it on its loop, or when the loop no longer runs, and the link in the same turn.
-// One session for each (process, peer endpoint) carries all streams; the side that dialled ends it when idle (60 s) or at Close.
+// Threads:  thread-safe: calls are posted to the channel's loop, where everything lives; a channel
+// on the caller's own loop is fine too. Lifetime: loop, link and random outlive it; destroy it on
+// its loop, or when the loop no longer runs, and the link in the same turn. One session for each
+// (process, peer endpoint) carries all streams; the side that dialled ends it when idle (60 s) or
+// at Close.
 class Channel {
  public:
-  Channel(ChannelOptions options, runtime::EventLoop& loop, Link& link, transfer::TokenMint& mint, base::Random& random);
+  Channel(ChannelOptions options, runtime::EventLoop& loop, Link& link, transfer::TokenMint& mint,
+          base::Random& random);
   ~Channel();
   absl::Status Start();  // on the channel's loop, or before it runs
 
-  // Serving. From now on the holder of the token may store into `sink`, or fetch from `source`; until Revoke or its expiry. A token serves
-  // one stream at a time; when its stream broke before COMMIT, it may be opened again. `on_end` is called once: when a stream has
-  // come to an end (success, refusal, or ABORT of either side), at Revoke, or at expiry. A stream that is open when the token
-  // expires goes on while bytes move. Once Commit was asked of the sink, its answer alone decides.
+  // Serving. From now on the holder of the token may store into `sink`, or fetch from `source`;
+  // until Revoke or its expiry. A token serves one stream at a time; when its stream broke before
+  // COMMIT, it may be opened again. `on_end` is called once: when a stream has come to an end
+  // (success, refusal, or ABORT of either side), at Revoke, or at expiry. A stream that is open
+  // when the token expires goes on while bytes move. Once Commit was asked of the sink, its answer
+  // alone decides.
   void GrantStore(const wire::TokenBody& token, std::shared_ptr<Sink> sink, TransferEvents events);
-  void GrantFetch(const wire::TokenBody& token, std::shared_ptr<Source> source, TransferEvents events);
+  void GrantFetch(const wire::TokenBody& token, std::shared_ptr<Source> source,
+                  TransferEvents events);
   void Revoke(const base::TokenId& token, absl::Status why);
 
-  // By a token of another. Endpoints in the token are tried in order; where the connection is cut after bytes have moved it is
-  // dialled once more at once, and only what is missing moves again. kUnavailable: no endpoint could be reached, the peer fell silent,
-  // or the outcome of a COMMIT is not known; the same token may be used again.
+  // By a token of another. Endpoints in the token are tried in order; where the connection is cut
+  // after bytes have moved it is dialled once more at once, and only what is missing moves again.
+  // kUnavailable: no endpoint could be reached, the peer fell silent, or the outcome of a COMMIT is
+  // not known; the same token may be used again.
   TransferId Push(std::string token, std::shared_ptr<Source> source, TransferEvents events);
   // `ranges` within the token's; empty: all that it grants. Segments come in order of the ranges.
-  TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink, TransferEvents events);
+  TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges,
+                   std::shared_ptr<Sink> sink, TransferEvents events);
   void Cancel(TransferId transfer, absl::Status why);
 
   // Says BYE on dialled sessions and GOAWAY on accepted ones, ends all transfers.

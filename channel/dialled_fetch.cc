@@ -33,8 +33,8 @@ absl::Status DialledFetch::Prepare(const wire::TokenBody& token) {
     ranges_.push_back(*granted);
   }
   if (ranges_.size() > transfer::kWantedRangesMax) {
-    return absl::InvalidArgumentError(absl::StrCat(ranges_.size(), " ranges in one fetch, more than ",
-                                                   transfer::kWantedRangesMax));
+    return absl::InvalidArgumentError(absl::StrCat(
+        ranges_.size(), " ranges in one fetch, more than ", transfer::kWantedRangesMax));
   }
   base::RangeSet all;
   for (const base::ByteRange& range : ranges_) {
@@ -87,8 +87,8 @@ absl::Status DialledFetch::TakeStreamFrame(const transfer::FrameHeader& header,
                                            base::Buffer payload, bool intact) {
   return receiving_->OnFrame(header, std::move(payload), intact)
              ? absl::OkStatus()
-             : absl::InvalidArgumentError(absl::StrCat(transfer::FrameName(header.type),
-                                                       " has no place on this stream"));
+             : absl::InvalidArgumentError(
+                   absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
 }
 
 void DialledFetch::StreamGone() { receiving_->Detach(); }
@@ -99,7 +99,8 @@ uint64_t DialledFetch::bytes_moved() const {
 
 bool DialledFetch::ends_alone() const {
   const transfer::Receiver& machine = receiving_->machine();
-  return committing() || (machine.held_bytes() > 0 && machine.held_bytes() == machine.wanted_bytes());
+  return committing() ||
+         (machine.held_bytes() > 0 && machine.held_bytes() == machine.wanted_bytes());
 }
 
 bool DialledFetch::committing() const { return receiving_ != nullptr && receiving_->committing(); }

@@ -62,8 +62,8 @@ absl::Status DialledPush::TakeOpenOk(const transfer::OpenAnswer& answer) {
   return absl::OkStatus();
 }
 
-absl::Status DialledPush::TakeStreamFrame(const transfer::FrameHeader& header,
-                                          base::Buffer payload, bool /*intact*/) {
+absl::Status DialledPush::TakeStreamFrame(const transfer::FrameHeader& header, base::Buffer payload,
+                                          bool /*intact*/) {
   if (header.type == FrameType::kCommitOk) {
     absl::StatusOr<wire::ResponseInfo> response = transfer::ReadStreamEnd(payload.text());
     if (!response.ok()) {
@@ -79,8 +79,8 @@ absl::Status DialledPush::TakeStreamFrame(const transfer::FrameHeader& header,
   const std::shared_ptr<SendingEnd> sending = sending_;
   return sending->OnFrame(header)
              ? absl::OkStatus()
-             : absl::InvalidArgumentError(absl::StrCat(transfer::FrameName(header.type),
-                                                       " has no place on this stream"));
+             : absl::InvalidArgumentError(
+                   absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
 }
 
 void DialledPush::StreamGone() {
@@ -110,8 +110,7 @@ void DialledPush::OnBlocked(bool blocked) {
 
 void DialledPush::OnAllSent() {
   source_->Facts([door = services_.door, weak = weak_from_this(), this,
-                  stream = std::weak_ptr<SendingEnd>(sending_)](
-                     absl::StatusOr<CommitFacts> facts) {
+                  stream = std::weak_ptr<SendingEnd>(sending_)](absl::StatusOr<CommitFacts> facts) {
     door->Post([weak, this, stream, facts = std::move(facts)]() mutable {
       const std::shared_ptr<LiveTransfer> self = weak.lock();
       // Of another stream than the present one they say nothing here.

@@ -68,12 +68,12 @@ void DialledTransfer::OnNoSession(const absl::Status& why) {
     Dial();
     return;
   }
-  End(absl::UnavailableError(absl::StrCat("no data connection to ", endpoints_.back(), ": ",
-                                          why.message())));
+  End(absl::UnavailableError(
+      absl::StrCat("no data connection to ", endpoints_.back(), ": ", why.message())));
 }
 
-absl::Status DialledTransfer::TakeFrame(const transfer::FrameHeader& header,
-                                        base::Buffer payload, bool intact) {
+absl::Status DialledTransfer::TakeFrame(const transfer::FrameHeader& header, base::Buffer payload,
+                                        bool intact) {
   if (header.type == FrameType::kOpenOk && !granted_) {
     absl::StatusOr<transfer::OpenAnswer> answer = transfer::ReadOpenOk(payload.text());
     if (!answer.ok()) {
@@ -120,7 +120,8 @@ absl::Status DialledTransfer::TakeRefusal(const wire::ResponseInfo& response) {
   return absl::OkStatus();
 }
 
-// A connection can be cut while both sides are well: where bytes have moved it is dialled once more at once.
+// A connection can be cut while both sides are well: where bytes have moved it is dialled once more
+// at once.
 void DialledTransfer::StreamBroke(const absl::Status& why) {
   StreamGone();
   if (ends_alone()) {

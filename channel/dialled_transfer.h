@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A transfer by a token of another: tries its endpoints, opens a stream, and opens it again where the connection was cut.
+// A transfer by a token of another: tries its endpoints, opens a stream, and opens it again where
+// the connection was cut.
 #pragma once
 
 #include <memory>
@@ -72,8 +73,8 @@ class DialledTransfer : public LiveTransfer {
   const std::string token_text_;
   Host& host_;
   std::vector<std::string> endpoints_;
-  size_t endpoint_ = 0;           // which one is tried
-  bool granted_ = false;          // OPEN_OK has come on the present stream
+  size_t endpoint_ = 0;   // which one is tried
+  bool granted_ = false;  // OPEN_OK has come on the present stream
   bool opened_before_ = false;
   uint64_t moved_at_open_ = 0;
   absl::Duration busy_pause_ = kBusyPauseLeast;
@@ -142,7 +143,8 @@ class DialledFetch final : public DialledTransfer, private ReceivingEnd::Owner {
 
   std::vector<base::ByteRange> ranges_;
   std::shared_ptr<Sink> sink_;
-  std::optional<base::Digest> digest_;  // when all of a file is asked for whose digest the token names
+  std::optional<base::Digest>
+      digest_;  // when all of a file is asked for whose digest the token names
   std::shared_ptr<ReceivingEnd> receiving_;
   bool committed_ = false;
 };

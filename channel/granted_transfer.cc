@@ -32,9 +32,8 @@ base::ByteRange StoreRange(const wire::TokenBody& token) {
 
 }  // namespace
 
-GrantedTransfer::GrantedTransfer(TransferServices services, base::TokenId id,
-                                 wire::TokenBody token, TransferEvents events,
-                                 absl::Duration stall, Host& host)
+GrantedTransfer::GrantedTransfer(TransferServices services, base::TokenId id, wire::TokenBody token,
+                                 TransferEvents events, absl::Duration stall, Host& host)
     : LiveTransfer(std::move(services), std::move(events)),
       token_(std::move(token)),
       id_(id),
@@ -100,8 +99,8 @@ void GrantedTransfer::Forget() {
 }
 
 GrantedStore::GrantedStore(TransferServices services, base::TokenId id, wire::TokenBody token,
-                           std::shared_ptr<Sink> sink, TransferEvents events,
-                           absl::Duration stall, uint64_t initial_credit, Host& host)
+                           std::shared_ptr<Sink> sink, TransferEvents events, absl::Duration stall,
+                           uint64_t initial_credit, Host& host)
     : GrantedTransfer(services, id, std::move(token), std::move(events), stall, host),
       initial_credit_(initial_credit),
       sink_(std::move(sink)) {
@@ -195,8 +194,8 @@ wire::ResponseInfo GrantedFetch::Begin(StreamPort port, const transfer::OpenRequ
   transfer::OpenAnswer answer;
   for (const base::ByteRange& range : ranges) {
     if (!granted->Contains(range)) {
-      return Answer(wire::RANGE_ERROR, absl::StrCat("the range ", range.ToString(),
-                                                    " is not in ", granted->ToString()));
+      return Answer(wire::RANGE_ERROR, absl::StrCat("the range ", range.ToString(), " is not in ",
+                                                    granted->ToString()));
     }
     if (range.length() > UINT64_MAX - answer.size_bytes) {
       return Answer(wire::RANGE_ERROR, "the ranges are too many bytes in all");

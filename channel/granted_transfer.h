@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the holder of one token may do here: store into a sink or fetch from a source, one stream at a time, until expiry.
+// What the holder of one token may do here: store into a sink or fetch from a source, one stream at
+// a time, until expiry.
 #pragma once
 
 #include <memory>
@@ -16,8 +17,9 @@
 
 namespace bitrepo::channel {
 
-// Ends with the first stream that comes to an end (success, refusal, ABORT of either side), at Revoke, or at expiry. A
-// stream that only broke may be opened again. Past its expiry an open stream goes on while bytes move.
+// Ends with the first stream that comes to an end (success, refusal, ABORT of either side), at
+// Revoke, or at expiry. A stream that only broke may be opened again. Past its expiry an open
+// stream goes on while bytes move.
 class GrantedTransfer : public LiveTransfer {
  public:
   class Host {

@@ -8,8 +8,7 @@ namespace bitrepo::channel {
 
 using transfer::FrameType;
 
-void LiveTransfer::OnFrame(const transfer::FrameHeader& header, base::Buffer payload,
-                           bool intact) {
+void LiveTransfer::OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact) {
   const std::shared_ptr<LiveTransfer> self = shared_from_this();
   absl::Status fault;
   if (header.type == FrameType::kAbort) {

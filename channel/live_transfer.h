@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every transfer under way has, granted or dialled: a stream while it is open, and one end that is told once.
+// What every transfer under way has, granted or dialled: a stream while it is open, and one end
+// that is told once.
 #pragma once
 
 #include <memory>

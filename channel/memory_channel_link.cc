@@ -70,8 +70,8 @@ struct MemoryChannelNet::State : public std::enable_shared_from_this<State> {
     uint64_t link = 0;
     ConnectionNumber other = 0;
     bool dialled = false;
-    bool announced = false;    // the accepting side has heard of it
-    size_t under_way = 0;      // frames on their way to this end
+    bool announced = false;     // the accepting side has heard of it
+    size_t under_way = 0;       // frames on their way to this end
     bool writer_waits = false;  // the other end was told to wait
     bool cut = false;           // its link has not been told yet
   };
@@ -161,10 +161,10 @@ bool MemoryChannelNet::State::Send(ConnectionNumber from, LinkFrame frame) {
     return false;
   }
   ++far->second.under_way;
-  Tell(far->second.link, [state = shared_from_this(), to,
-                          frame = std::move(frame)](Link::Handler& handler) mutable {
-    state->Arrived(to, std::move(frame), handler);
-  });
+  Tell(far->second.link,
+       [state = shared_from_this(), to, frame = std::move(frame)](Link::Handler& handler) mutable {
+         state->Arrived(to, std::move(frame), handler);
+       });
   return true;
 }
 
@@ -182,12 +182,12 @@ void MemoryChannelNet::State::Arrived(ConnectionNumber to, LinkFrame frame,
     if (end->second.writer_waits && end->second.under_way <= kFramesUnderWayMax / 2) {
       end->second.writer_waits = false;
       if (auto writer = ends.find(end->second.other); writer != ends.end()) {
-        Tell(writer->second.link, [state = shared_from_this(),
-                                   connection = writer->first](Link::Handler& waiting) {
-          if (state->Knows(connection)) {
-            waiting.OnWritable(connection);
-          }
-        });
+        Tell(writer->second.link,
+             [state = shared_from_this(), connection = writer->first](Link::Handler& waiting) {
+               if (state->Knows(connection)) {
+                 waiting.OnWritable(connection);
+               }
+             });
       }
     }
   }
@@ -240,9 +240,7 @@ size_t MemoryChannelNet::connection_count() const {
 
 MemoryChannelLink::MemoryChannelLink(MemoryChannelNet& net, runtime::EventLoop& loop,
                                      std::string endpoint)
-    : net_(net.state_),
-      inbox_(std::make_shared<Inbox>(loop)),
-      endpoint_(std::move(endpoint)) {}
+    : net_(net.state_), inbox_(std::make_shared<Inbox>(loop)), endpoint_(std::move(endpoint)) {}
 
 MemoryChannelLink::~MemoryChannelLink() {
   inbox_->Close();

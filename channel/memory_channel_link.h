@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links in memory, for processes that share one address space: on one loop or on several, with delay and cuts at will.
+// Links in memory, for processes that share one address space: on one loop or on several, with
+// delay and cuts at will.
 #pragma once
 
 #include <map>
@@ -17,7 +18,8 @@ namespace bitrepo::channel {
 // Lifetime: may die before its links; they then reach nobody.
 class MemoryChannelNet {
  public:
-  static constexpr size_t kFramesUnderWayMax = 64;  // in one direction of one connection; Send says false then
+  static constexpr size_t kFramesUnderWayMax =
+      64;  // in one direction of one connection; Send says false then
   MemoryChannelNet();
   ~MemoryChannelNet();
   // From now on frames arrive so much later than they were sent.
@@ -33,7 +35,8 @@ class MemoryChannelNet {
 };
 
 // Threads and errors: see Link.
-// Lifetime: the loop outlives it; destroyed on its loop, or when that no longer runs. Its connections are lost with it.
+// Lifetime: the loop outlives it; destroyed on its loop, or when that no longer runs. Its
+// connections are lost with it.
 class MemoryChannelLink final : public Link {
  public:
   // `endpoint`: any name, under which it is dialled once started; empty: it only dials.

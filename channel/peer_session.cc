@@ -38,9 +38,9 @@ void PeerSession::OnFrame(LinkFrame frame) {
   SessionOutbox outbox;
   absl::StatusOr<FrameHeader> header = transfer::ParseHeader(frame.header.bytes());
   if (header.ok() && header->length != frame.payload.size()) {
-    header = absl::InvalidArgumentError(absl::StrCat(
-        transfer::FrameName(header->type), " announces ", header->length, " bytes and has ",
-        frame.payload.size()));
+    header = absl::InvalidArgumentError(absl::StrCat(transfer::FrameName(header->type),
+                                                     " announces ", header->length,
+                                                     " bytes and has ", frame.payload.size()));
   }
   if (!header.ok()) {
     machine_->OnFault(header.status(), loop_.Now(), outbox);
@@ -242,8 +242,7 @@ void PeerSession::End(const transfer::SessionEnded& end) {
 void PeerSession::SetTimer() {
   const absl::Time wake = machine_->WakeAt();
   // A timer that is early wakes and is set again: frames move the deadline all the time.
-  if (wake == absl::InfiniteFuture() ||
-      (timer_ != runtime::TimerId::kNone && timer_at_ <= wake)) {
+  if (wake == absl::InfiniteFuture() || (timer_ != runtime::TimerId::kNone && timer_at_ <= wake)) {
     return;
   }
   loop_.CancelTimer(timer_);

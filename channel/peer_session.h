@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection with the session on it: frames are checked, sealed and queued here, and handed to their streams.
+// One connection with the session on it: frames are checked, sealed and queued here, and handed to
+// their streams.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@
 
 namespace bitrepo::channel {
 
-inline constexpr size_t kQueuedFramesMax = 4096;  // for a peer that does not read; beyond it the session is dropped
+inline constexpr size_t kQueuedFramesMax =
+    4096;  // for a peer that does not read; beyond it the session is dropped
 
 // Loop-confined. Held by shared_ptr: it may end, and its host forget it, in the middle of a call.
 class PeerSession final : public std::enable_shared_from_this<PeerSession> {
@@ -31,7 +33,8 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
     virtual ~Stream() = default;
     virtual void OnFrame(const transfer::FrameHeader& header, base::Buffer payload,
                          bool intact) = 0;
-    virtual void OnBlocked(bool blocked) = 0;  // the connection takes no frames, or takes them again
+    virtual void OnBlocked(
+        bool blocked) = 0;  // the connection takes no frames, or takes them again
     // The session has ended, and the stream with it; it is forgotten already.
     virtual void OnBroken(const absl::Status& why) = 0;
   };
@@ -63,7 +66,7 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
   void Say(transfer::FrameType type, uint32_t stream, std::string payload = {});
   void SayCount(transfer::FrameType type, uint32_t stream, uint64_t bytes);  // CREDIT, STORED
   void SaySegment(transfer::FrameType type, uint32_t stream, uint64_t number, uint64_t offset,
-                  base::Buffer payload);  // DATA, ACK, NACK
+                  base::Buffer payload);         // DATA, ACK, NACK
   uint32_t Begin(std::weak_ptr<Stream> stream);  // of the side that dialled
   void Adopt(uint32_t stream, std::weak_ptr<Stream> end);
   void Refuse(uint32_t stream, const wire::ResponseInfo& why);
@@ -78,7 +81,9 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
   bool ended() const { return machine_->done(); }
   size_t stream_count() const { return streams_.size(); }
   ConnectionNumber connection() const { return connection_; }
-  const std::string& peer() const { return peer_; }  // for the log: where it was dialled, then who it says it is
+  const std::string& peer() const {
+    return peer_;
+  }  // for the log: where it was dialled, then who it says it is
   uint64_t initial_credit() const { return initial_credit_; }
   uint32_t segment_bytes_max() const { return segment_bytes_max_; }
 
@@ -87,7 +92,8 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
   void Enqueue(transfer::FrameHeader header, base::Buffer payload);
   void Flush();
   void TellBlocked(bool blocked);
-  // Carries out what the machine wants; `header` and `payload` are the frame at hand, when there is one.
+  // Carries out what the machine wants; `header` and `payload` are the frame at hand, when there is
+  // one.
   void Run(transfer::SessionOutbox outbox, const transfer::FrameHeader* header = nullptr,
            base::Buffer payload = {}, bool intact = true);
   void Deliver(const transfer::FrameHeader& header, base::Buffer payload, bool intact);

@@ -40,8 +40,7 @@ void ReceivingEnd::Detach() {
   services_.memory->OnFreed();
 }
 
-bool ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer payload,
-                           bool intact) {
+bool ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact) {
   ReceiverOutbox outbox;
   absl::Status fault;
   switch (header.type) {
@@ -94,9 +93,8 @@ void ReceivingEnd::Run(ReceiverOutbox outbox) {
     } else if (auto* nack = std::get_if<transfer::NackSegment>(&effect)) {
       if (port_) {
         const absl::Status why = absl::DataLossError("the segment arrived damaged");
-        port_.SaySegment(
-            FrameType::kNack, nack->number, nack->range.offset(),
-            base::Buffer::Of(transfer::WriteStreamEnd(transfer::ResponseOf(why))));
+        port_.SaySegment(FrameType::kNack, nack->number, nack->range.offset(),
+                         base::Buffer::Of(transfer::WriteStreamEnd(transfer::ResponseOf(why))));
       }
     } else if (auto* credit = std::get_if<transfer::RaiseCredit>(&effect)) {
       if (port_) {
@@ -124,20 +122,20 @@ void ReceivingEnd::Run(ReceiverOutbox outbox) {
 }
 
 void ReceivingEnd::Write(transfer::WriteSegment write) {
-  sink_->Write(write.range, std::move(write.bytes),
-               [door = services_.door, weak = weak_from_this(),
-                number = write.write](absl::Status how) {
-                 door->Post([weak, number, how = std::move(how)] {
-                   std::shared_ptr<ReceivingEnd> self = weak.lock();
-                   if (self == nullptr) {
-                     return;
-                   }
-                   ReceiverOutbox outbox;
-                   self->machine_.OnWritten(number, how, outbox);
-                   self->Run(std::move(outbox));
-                   self->services_.memory->OnFreed();
-                 });
-               });
+  sink_->Write(
+      write.range, std::move(write.bytes),
+      [door = services_.door, weak = weak_from_this(), number = write.write](absl::Status how) {
+        door->Post([weak, number, how = std::move(how)] {
+          std::shared_ptr<ReceivingEnd> self = weak.lock();
+          if (self == nullptr) {
+            return;
+          }
+          ReceiverOutbox outbox;
+          self->machine_.OnWritten(number, how, outbox);
+          self->Run(std::move(outbox));
+          self->services_.memory->OnFreed();
+        });
+      });
 }
 
 void ReceivingEnd::Commit(transfer::CommitSegments all) {

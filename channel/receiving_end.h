@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of a transfer that receives: hands verified segments to its sink, and says credit as they are written.
+// The end of a transfer that receives: hands verified segments to its sink, and says credit as they
+// are written.
 #pragma once
 
 #include <memory>
@@ -11,8 +12,8 @@
 
 namespace bitrepo::channel {
 
-// Loop-confined. Of one transfer, over as many streams as it takes; held by shared_ptr by its owner, who calls Stop
-// before it goes.
+// Loop-confined. Of one transfer, over as many streams as it takes; held by shared_ptr by its
+// owner, who calls Stop before it goes.
 class ReceivingEnd final : public TransferMemory::Waiter,
                            public std::enable_shared_from_this<ReceivingEnd> {
  public:
@@ -30,7 +31,8 @@ class ReceivingEnd final : public TransferMemory::Waiter,
                Owner& owner);
   void Stop() { owner_ = nullptr; }
 
-  // A stream begins on which `unasked` bytes may come before any credit is said. False: no memory for them now.
+  // A stream begins on which `unasked` bytes may come before any credit is said. False: no memory
+  // for them now.
   bool Attach(StreamPort port, uint64_t unasked);
   void OnGranted();  // the other side has opened the stream too
   void Detach();     // the stream has ended

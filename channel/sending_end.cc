@@ -108,17 +108,17 @@ void SendingEnd::Read() {
       return;
     }
     to_read_.pop_front();
-    source_->Read(next.range, [door = services_.door, memory = services_.memory,
-                               weak = weak_from_this(), number = next.number,
-                               taken](absl::StatusOr<base::Buffer> bytes) {
-      door->Post([weak, memory, number, taken, bytes = std::move(bytes)]() mutable {
-        if (std::shared_ptr<SendingEnd> self = weak.lock()) {
-          self->OnRead(number, taken, std::move(bytes));
-        } else {
-          memory->ReturnToSend(taken);
-        }
-      });
-    });
+    source_->Read(next.range,
+                  [door = services_.door, memory = services_.memory, weak = weak_from_this(),
+                   number = next.number, taken](absl::StatusOr<base::Buffer> bytes) {
+                    door->Post([weak, memory, number, taken, bytes = std::move(bytes)]() mutable {
+                      if (std::shared_ptr<SendingEnd> self = weak.lock()) {
+                        self->OnRead(number, taken, std::move(bytes));
+                      } else {
+                        memory->ReturnToSend(taken);
+                      }
+                    });
+                  });
   }
 }
 
@@ -133,8 +133,7 @@ void SendingEnd::OnRead(uint64_t number, uint64_t taken, absl::StatusOr<base::Bu
   Run(std::move(outbox));
 }
 
-void SendingEnd::SayAck(uint64_t number, const base::ByteRange& range,
-                        const absl::Status& status) {
+void SendingEnd::SayAck(uint64_t number, const base::ByteRange& range, const absl::Status& status) {
   transfer::AckPayload ack;
   ack.length = range.length();
   ack.status = transfer::ResponseOf(status).code();

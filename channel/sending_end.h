@@ -21,8 +21,8 @@ class SendingEnd final : public TransferMemory::Waiter,
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void OnAllSent() = 0;                  // once
-    virtual void OnStored(uint64_t bytes) = 0;     // written at the receiver
+    virtual void OnAllSent() = 0;               // once
+    virtual void OnStored(uint64_t bytes) = 0;  // written at the receiver
     // The last call. A violation is the peer's.
     virtual void OnSendFailed(const absl::Status& why, bool violation) = 0;
   };
@@ -35,7 +35,8 @@ class SendingEnd final : public TransferMemory::Waiter,
   // CREDIT, STORED, NACK. False for any other.
   bool OnFrame(const transfer::FrameHeader& header);
   void OnBlocked(bool blocked);
-  void OnGranted(const transfer::OpenAnswer& answer);  // a store: what the receiver lacks, and its credit
+  void OnGranted(
+      const transfer::OpenAnswer& answer);  // a store: what the receiver lacks, and its credit
   bool OnMemoryFreed() override;
   bool all_sent() const { return machine_->all_sent(); }
 

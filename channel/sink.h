@@ -19,12 +19,15 @@ namespace bitrepo::channel {
 class Sink {
  public:
   virtual ~Sink() = default;
-  // One segment whose check was right. `done` when it is written (not synced): credit follows it, so a slow disk holds the sender.
-  // Segments of one stream come in the order sent, at most a window of them at once.
-  virtual void Write(base::ByteRange range, base::Buffer bytes, absl::AnyInvocable<void(absl::Status)> done) = 0;
-  // Every byte has come and was written. A store: size and SHA-256 as the sender committed to them; a fetch: size of what was
-  // asked for and, for a whole file, the digest in the token. `done` says what the peer is told; OPERATION_COMPLETED
-  // only when all is verified (and, at a pillar, durable and recorded).
+  // One segment whose check was right. `done` when it is written (not synced): credit follows it,
+  // so a slow disk holds the sender. Segments of one stream come in the order sent, at most a
+  // window of them at once.
+  virtual void Write(base::ByteRange range, base::Buffer bytes,
+                     absl::AnyInvocable<void(absl::Status)> done) = 0;
+  // Every byte has come and was written. A store: size and SHA-256 as the sender committed to them;
+  // a fetch: size of what was asked for and, for a whole file, the digest in the token. `done` says
+  // what the peer is told; OPERATION_COMPLETED only when all is verified (and, at a pillar, durable
+  // and recorded).
   virtual void Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
                       absl::AnyInvocable<void(wire::ResponseInfo)> done) = 0;
   // The transfer has ended before Commit was answered. The last call then.

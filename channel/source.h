@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the bytes of a transfer come from: a local file at a client, a stored generation at a pillar.
+// Where the bytes of a transfer come from: a local file at a client, a stored generation at a
+// pillar.
 #pragma once
 
 #include <cstdint>
@@ -20,18 +21,22 @@ struct CommitFacts {
   base::Digest sha256;
 };
 
-// Threads:  called on the channel's loop; `done` may be run on any thread, exactly once, also after Finished.
-// Lifetime: held by shared_ptr until the transfer has ended.
+// Threads:  called on the channel's loop; `done` may be run on any thread, exactly once, also after
+// Finished. Lifetime: held by shared_ptr until the transfer has ended.
 class Source {
  public:
   virtual ~Source() = default;
   // Size of the whole file.
   virtual uint64_t size_bytes() const = 0;
-  // The bytes of `range`, verified where a record of them exists. kDataLoss: damaged; kAborted: the source changed.
-  virtual void Read(base::ByteRange range, absl::AnyInvocable<void(absl::StatusOr<base::Buffer>)> done) = 0;
-  // A store only, when every byte has been sent: size and digest, with the proof that the source did not change meanwhile.
+  // The bytes of `range`, verified where a record of them exists. kDataLoss: damaged; kAborted: the
+  // source changed.
+  virtual void Read(base::ByteRange range,
+                    absl::AnyInvocable<void(absl::StatusOr<base::Buffer>)> done) = 0;
+  // A store only, when every byte has been sent: size and digest, with the proof that the source
+  // did not change meanwhile.
   virtual void Facts(absl::AnyInvocable<void(absl::StatusOr<CommitFacts>)> done) = 0;
-  // The transfer has ended; OK when the receiver has confirmed all (verified, durable there). The last call.
+  // The transfer has ended; OK when the receiver has confirmed all (verified, durable there). The
+  // last call.
   virtual void Finished(const absl::Status& how) = 0;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory that all transfers of a channel share, received and to be sent, and the queue of those that wait for it.
+// The memory that all transfers of a channel share, received and to be sent, and the queue of those
+// that wait for it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@
 
 namespace bitrepo::channel {
 
-inline constexpr uint64_t kSendBytesMax = 64 * 1024 * 1024;  // read, and not yet taken over by the network
+inline constexpr uint64_t kSendBytesMax =
+    64 * 1024 * 1024;  // read, and not yet taken over by the network
 
 // Loop-confined. Held by shared_ptr; the buffers it lends may outlive it and die on any thread.
 class TransferMemory : public std::enable_shared_from_this<TransferMemory> {
@@ -32,7 +34,8 @@ class TransferMemory : public std::enable_shared_from_this<TransferMemory> {
   // `buffer`, whose bytes were taken with TakeToSend: they are free again when the last copy dies.
   base::Buffer Lend(base::Buffer buffer, uint64_t taken);
   void ReturnToSend(uint64_t bytes);
-  // Gets its turns, first come first served, until it wants no more or dies. Call it once at a time.
+  // Gets its turns, first come first served, until it wants no more or dies. Call it once at a
+  // time.
   void Wait(std::weak_ptr<Waiter> waiter) { waiters_.push_back(std::move(waiter)); }
   // Something was released: turns are given soon.
   void OnFreed();

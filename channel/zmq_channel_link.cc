@@ -81,9 +81,8 @@ absl::Status ZmqChannelLink::Listen() {
   zeromq::PolledSocket::Options options;
   options.guard = guard_.get();
   hub_ = std::make_unique<zeromq::PolledSocket>(
-      loop_, std::move(socket), options, [this](Message message, int descriptor) {
-        OnHubMessage(std::move(message), descriptor);
-      });
+      loop_, std::move(socket), options,
+      [this](Message message, int descriptor) { OnHubMessage(std::move(message), descriptor); });
   hub_->SetOnWritable([this] { OnHubWritable(); });
   return absl::OkStatus();
 }
@@ -122,9 +121,8 @@ void ZmqChannelLink::OnHubMessage(Message message, int descriptor) {
 ConnectionNumber ZmqChannelLink::Accept(const std::string& peer_id, int descriptor) {
   const ConnectionNumber connection = ++last_connection_;
   guard_->MarkGreeted(descriptor);
-  accepted_[connection] =
-      Accepted{peer_id, descriptor, zeromq::ConnectionGuard::CookieOf(descriptor).value_or(0),
-               false};
+  accepted_[connection] = Accepted{
+      peer_id, descriptor, zeromq::ConnectionGuard::CookieOf(descriptor).value_or(0), false};
   by_peer_id_[peer_id] = connection;
   if (auto former = by_descriptor_.find(descriptor); former != by_descriptor_.end()) {
     TellClosed(former->second, absl::UnavailableError("the connection is lost"), 0);
@@ -167,8 +165,8 @@ void ZmqChannelLink::OnHubClosed(int descriptor) {
   }
 }
 
-// A descriptor is told as closed a little before it is, and may by now be that of the next connection, whose first
-// message overtook the news.
+// A descriptor is told as closed a little before it is, and may by now be that of the next
+// connection, whose first message overtook the news.
 void ZmqChannelLink::JudgeClosed(ConnectionNumber connection, bool last_look) {
   auto found = accepted_.find(connection);
   if (found == accepted_.end()) {
@@ -214,8 +212,8 @@ void ZmqChannelLink::TellClosed(ConnectionNumber connection, absl::Status why, i
     ZmqChannelLink& self = **alive;
     auto dialled = self.dialled_.find(connection);
     const bool accepted = self.accepted_.contains(connection);
-    zeromq::PolledSocket* socket =
-        dialled != self.dialled_.end() ? dialled->second.socket.get()
+    zeromq::PolledSocket* socket = dialled != self.dialled_.end()
+                                       ? dialled->second.socket.get()
                                        : (accepted ? self.hub_.get() : nullptr);
     if (socket == nullptr) {
       return;
@@ -279,12 +277,12 @@ void ZmqChannelLink::OnSpokeEvent(ConnectionNumber connection, ConnectionEvent e
     case ConnectionEvent::kHandshakeFailed:
     case ConnectionEvent::kDialFailed:
     case ConnectionEvent::kDisconnected:
-      TellClosed(connection,
-                 absl::UnavailableError(found->second.connected
-                                            ? "the connection is lost"
-                                            : absl::StrCat("nobody answers at ",
-                                                           found->second.endpoint)),
-                 kTurnsBeforeClosed);
+      TellClosed(
+          connection,
+          absl::UnavailableError(found->second.connected
+                                     ? "the connection is lost"
+                                     : absl::StrCat("nobody answers at ", found->second.endpoint)),
+          kTurnsBeforeClosed);
       break;
     case ConnectionEvent::kAccepted:
     case ConnectionEvent::kAcceptFailed:
@@ -325,8 +323,8 @@ void ZmqChannelLink::Close(ConnectionNumber connection) {
     return;
   }
   const int descriptor = accepted->second.descriptor;
-  const bool connected = by_descriptor_.contains(descriptor) &&
-                         by_descriptor_.at(descriptor) == connection;
+  const bool connected =
+      by_descriptor_.contains(descriptor) && by_descriptor_.at(descriptor) == connection;
   ForgetAccepted(connection);
   if (connected) {
     to_cut_[descriptor] = loop_.RunAfter(kFlushWithin, [this, descriptor] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The data channel over ZeroMQ: one ROUTER that serves, one DEALER for each dial, on a context of their own.
+// The data channel over ZeroMQ: one ROUTER that serves, one DEALER for each dial, on a context of
+// their own.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ namespace bitrepo::channel {
 // Lifetime: the loop outlives it; destroyed on its loop's thread, after the Channel on it.
 class ZmqChannelLink final : public Link {
  public:
-  // Of one connection: what ZeroMQ queues, the kernel holds and one message under way can be together; of all: what credit allows.
+  // Of one connection: what ZeroMQ queues, the kernel holds and one message under way can be
+  // together; of all: what credit allows.
   static constexpr uint64_t kUndeliveredBytesMax = 24 * 1024 * 1024;
   static constexpr uint64_t kUndeliveredBytesTotal = 96 * 1024 * 1024;
   static constexpr int kSocketsMax = 1024;
@@ -66,7 +68,8 @@ class ZmqChannelLink final : public Link {
   void ForgetAccepted(ConnectionNumber connection);
   // Closes it here when its descriptor is no longer what it was.
   void JudgeClosed(ConnectionNumber connection, bool last_look);
-  // Closes it and tells so, once nothing that came by it waits any more or `turns` of the loop have passed.
+  // Closes it and tells so, once nothing that came by it waits any more or `turns` of the loop have
+  // passed.
   void TellClosed(ConnectionNumber connection, absl::Status why, int turns);
 
   runtime::EventLoop& loop_;

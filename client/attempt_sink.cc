@@ -95,10 +95,10 @@ void AttemptSink::Commit(uint64_t /*size_bytes*/, std::optional<base::Digest> /*
         }
         if (mismatch) {
           wire::ResponseInfo why = response;
-          on_mismatch(std::move(why), [done = std::move(done),
-                                       response = std::move(response)]() mutable {
-            done(std::move(response));
-          });
+          on_mismatch(std::move(why),
+                      [done = std::move(done), response = std::move(response)]() mutable {
+                        done(std::move(response));
+                      });
         } else {
           done(std::move(response));
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One fetch of a get: passes bytes on to the caller's sink and keeps what of the file is written, over all fetches.
+// One fetch of a get: passes bytes on to the caller's sink and keeps what of the file is written,
+// over all fetches.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +47,8 @@ class FetchTarget {
 // Threads: as Sink; WhenIdle is thread-safe.
 class AttemptSink final : public channel::Sink {
  public:
-  // Called with what the sink said when it would not commit because the bytes are wrong; the peer is
-  // told when `go_on` is called.
+  // Called with what the sink said when it would not commit because the bytes are wrong; the peer
+  // is told when `go_on` is called.
   using OnMismatch = std::function<void(wire::ResponseInfo why, absl::AnyInvocable<void()> go_on)>;
   AttemptSink(std::shared_ptr<FetchTarget> target, OnMismatch on_mismatch);
 
@@ -57,7 +58,8 @@ class AttemptSink final : public channel::Sink {
               absl::AnyInvocable<void(wire::ResponseInfo)> done) override;
   void Aborted(const absl::Status& why) override;
 
-  // Runs `then` when no call to the sink is under way: at once, or on the thread that ends the last.
+  // Runs `then` when no call to the sink is under way: at once, or on the thread that ends the
+  // last.
   void WhenIdle(absl::AnyInvocable<void()> then);
 
  private:

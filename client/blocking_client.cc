@@ -52,9 +52,9 @@ absl::StatusOr<std::unique_ptr<BlockingClient>> BlockingClient::Start(ClientOpti
                                                      parts.random->Bytes(kBootEpochBytes));
   channel::ChannelOptions channel_options;
   channel_options.node = options.session;
-  self.channel_ = std::make_unique<channel::Channel>(std::move(channel_options),
-                                                     *parts.channel_loop, *parts.channel_link,
-                                                     *self.mint_, *parts.random);
+  self.channel_ =
+      std::make_unique<channel::Channel>(std::move(channel_options), *parts.channel_loop,
+                                         *parts.channel_link, *self.mint_, *parts.random);
   BITREPO_RETURN_IF_ERROR(self.channel_->Start());
   self.client_ = std::make_unique<Client>(
       std::move(options), ClientParts{*parts.loop, std::move(parts.spoke_link), *self.channel_,

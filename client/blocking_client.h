@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client with threads of its own, for programs that wait: the same operations, as calls that return their results.
+// A client with threads of its own, for programs that wait: the same operations, as calls that
+// return their results.
 #pragma once
 
 #include <atomic>
@@ -32,9 +33,9 @@ struct ClientMachinery {
   std::unique_ptr<runtime::EventLoop> loop;          // messages
   std::unique_ptr<runtime::EventLoop> channel_loop;  // bytes
   std::unique_ptr<runtime::WorkerPool> workers;
-  std::unique_ptr<bus::SpokeLink> spoke_link;        // on `loop`
-  std::unique_ptr<channel::Link> channel_link;       // on `channel_loop`
-  std::shared_ptr<void> attached;                    // to `loop`; dies before it, when neither loop runs
+  std::unique_ptr<bus::SpokeLink> spoke_link;   // on `loop`
+  std::unique_ptr<channel::Link> channel_link;  // on `channel_loop`
+  std::shared_ptr<void> attached;               // to `loop`; dies before it, when neither loop runs
 };
 
 // Threads:  thread-safe; but the calls that wait are refused (kFailedPrecondition) on its own loop.

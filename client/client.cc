@@ -140,9 +140,9 @@ absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileRe
   conversation.named = spec.pillars;
   conversation.quorum = spec.quorum;
   const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec),
-                                                     std::move(end)));
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
 }
 
 absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileResult> end) {
@@ -153,16 +153,15 @@ absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileRe
   conversation.prefer = spec.prefer;
   conversation.fail_over = spec.fail_over;
   const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<GetOperation>(state_->surroundings, id, std::move(spec),
-                                                     std::move(end)));
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<GetOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
 }
 
 absl::StatusOr<Operation> Client::GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end) {
   ListScope& scope = spec.scope;
   auto conversation = state_->Spec(wire::GET_CHECKSUMS, scope.collection, scope.patience);
-  wire::GetChecksumsIdentify& identify =
-      *conversation.identify.mutable_get_checksums_identify();
+  wire::GetChecksumsIdentify& identify = *conversation.identify.mutable_get_checksums_identify();
   *identify.mutable_files() = scope.files;
   *identify.mutable_checksums() = spec.checksums;
   wire::GetChecksumsRequest& request = *conversation.request.mutable_get_checksums_request();
@@ -211,8 +210,7 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
                                  const protocol::Outcome& outcome) mutable {
             GetStatusResult result{conversation_id, outcome, {}};
             for (const auto& [component, contributor] : outcome.contributors) {
-              if (contributor.final != nullptr &&
-                  contributor.final->body.has_get_status_final()) {
+              if (contributor.final != nullptr && contributor.final->body.has_get_status_final()) {
                 result.finals[component] = contributor.final->body.get_status_final();
               }
             }

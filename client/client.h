@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client library's face: asks the pillars of a repository to keep, deliver, list and prove files.
+// The client library's face: asks the pillars of a repository to keep, deliver, list and prove
+// files.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ inline constexpr size_t kConversationsMax = 4096;  // under way at once in one c
 
 struct ClientOptions {
   std::string repository_id;
-  std::string principal;        // who asks, stable over runs
-  std::string session;          // where replies go: unique for each running client
+  std::string principal;  // who asks, stable over runs
+  std::string session;    // where replies go: unique for each running client
   std::string program_version;
   protocol::Patience patience;  // of operations that bring none of their own
   size_t conversations_max = kConversationsMax;
@@ -49,9 +50,11 @@ struct BusEvents {
 };
 
 // Threads:  loop-confined; events and ends come on the loop, never from inside the call that asks.
-// Lifetime: Stop (or the destructor) cancels what is under way without telling; nothing is called afterwards.
-// Errors:   kResourceExhausted at conversations_max, kFailedPrecondition before Start or when the
-//           coordinator refused this client; what pillars answer is in the results, not in a status.
+// Lifetime: Stop (or the destructor) cancels what is under way without telling; nothing is called
+// afterwards. Errors:   kResourceExhausted at conversations_max, kFailedPrecondition before Start
+// or when the
+//           coordinator refused this client; what pillars answer is in the results, not in a
+//           status.
 class Client {
  public:
   Client(ClientOptions options, ClientParts parts);

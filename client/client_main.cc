@@ -59,17 +59,16 @@ class Machine {
     machinery.random = random_;
     machinery.loop = std::make_unique<runtime::SystemEventLoop>();
     // Before any other thread starts, so that all have the signals blocked.
-    BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<runtime::Signals> signals,
-                             runtime::Signals::Watch(*machinery.loop, {SIGINT, SIGTERM, SIGUSR1},
-                                                     std::move(on_signal)));
+    BITREPO_ASSIGN_OR_RETURN(
+        std::unique_ptr<runtime::Signals> signals,
+        runtime::Signals::Watch(*machinery.loop, {SIGINT, SIGTERM, SIGUSR1}, std::move(on_signal)));
     machinery.attached = std::shared_ptr<runtime::Signals>(std::move(signals));
     machinery.channel_loop = std::make_unique<runtime::SystemEventLoop>();
     machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(
         runtime::ThreadWorkerPool::LaneThreads{.read = 2, .write = 2, .hash = 2});
-    machinery.spoke_link = std::make_unique<bus::ZmqSpokeLink>(*machinery.loop, BusContext(),
-                                                               coordinator, *random_);
-    machinery.channel_link =
-        std::make_unique<channel::ZmqChannelLink>(*machinery.channel_loop, "");
+    machinery.spoke_link =
+        std::make_unique<bus::ZmqSpokeLink>(*machinery.loop, BusContext(), coordinator, *random_);
+    machinery.channel_link = std::make_unique<channel::ZmqChannelLink>(*machinery.channel_loop, "");
     return machinery;
   }
 

@@ -145,8 +145,8 @@ absl::StatusOr<ClientSettings> ReadSettings(const SettingsFlags& flags,
       problems.push_back(absl::StrCat("--identify-timeout: ", given.status().message()));
     }
   }
-  result.coordinator = Choose(flags.coordinator, Environment(places, "BITREPO_COORDINATOR"),
-                              layer.coordinator, "");
+  result.coordinator =
+      Choose(flags.coordinator, Environment(places, "BITREPO_COORDINATOR"), layer.coordinator, "");
   result.collection = Choose(flags.collection, Environment(places, "BITREPO_COLLECTION"),
                              layer.collection, std::string(kDefaultCollection));
   result.repository = Choose("", Environment(places, "BITREPO_REPOSITORY"), layer.repository,

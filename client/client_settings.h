@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which repository a program talks to and how patiently: flags, then environment, then settings files.
+// Which repository a program talks to and how patiently: flags, then environment, then settings
+// files.
 #pragma once
 
 #include <functional>
@@ -23,7 +24,7 @@ struct ClientSettings {
   std::string coordinator;  // tcp://host:port
   std::string repository{kDefaultRepository};
   std::string collection{kDefaultCollection};
-  std::string name;         // the principal: who asks
+  std::string name;  // the principal: who asks
   std::optional<absl::Duration> identify_timeout;
   std::optional<absl::Duration> silence_timeout;
   std::vector<std::string> files;  // what was read, first wins
@@ -47,17 +48,21 @@ struct SettingsPlaces {
   std::string user_name;  // of the operating system; the principal where nothing names another
 };
 
-// The directory of the local repository that needs no settings: $XDG_DATA_HOME/bitrepo or ~/.local/share/bitrepo.
+// The directory of the local repository that needs no settings: $XDG_DATA_HOME/bitrepo or
+// ~/.local/share/bitrepo.
 std::string DefaultLocalDirectory(const SettingsPlaces& places);
 
 // Each value from the first that has it: flag, BITREPO_COORDINATOR, BITREPO_REPOSITORY,
-// BITREPO_COLLECTION, BITREPO_NAME; then the file of --config or BITREPO_CONFIG, and where neither is given
-// ./.bitrepo.toml, ~/.config/bitrepo/bitrepo.toml, the default local repository's, /etc/bitrepo/bitrepo.toml.
-// kInvalidArgument: every problem of every file, each with its line; a named file that is not there.
+// BITREPO_COLLECTION, BITREPO_NAME; then the file of --config or BITREPO_CONFIG, and where neither
+// is given
+// ./.bitrepo.toml, ~/.config/bitrepo/bitrepo.toml, the default local repository's,
+// /etc/bitrepo/bitrepo.toml. kInvalidArgument: every problem of every file, each with its line; a
+// named file that is not there.
 absl::StatusOr<ClientSettings> ReadSettings(const SettingsFlags& flags,
                                             const SettingsPlaces& places);
 
-// A component id made of any name: lower case, what is not allowed left out; "someone" when nothing is left.
+// A component id made of any name: lower case, what is not allowed left out; "someone" when nothing
+// is left.
 std::string PrincipalFrom(const std::string& name);
 
 }  // namespace bitrepo::client

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The conversations a client has under way: routes envelopes to them, keeps their timers, publishes what they say.
+// The conversations a client has under way: routes envelopes to them, keeps their timers, publishes
+// what they say.
 #pragma once
 
 #include <cstddef>

@@ -49,15 +49,16 @@ void GetOperation::OnNews(const protocol::ConversationEvent& event) {
       break;
     case protocol::EventKind::kProgress:
       if (event.message != nullptr && !event.message->secret.empty()) {
-        OnAccepted({*pillar, event.message->secret,
-                    event.message->body.get_file_progress().file()});
+        OnAccepted(
+            {*pillar, event.message->secret, event.message->body.get_file_progress().file()});
       }
       break;
     case protocol::EventKind::kComponentFailed:
       candidates_.erase(*pillar);
       if (attempt_ && attempt_->accepted.pillar == *pillar) {
         here_.loop.CancelTimer(attempt_->timer);
-        if (attempt_->running) here_.channel.Cancel(attempt_->transfer, absl::CancelledError(event.text));
+        if (attempt_->running)
+          here_.channel.Cancel(attempt_->transfer, absl::CancelledError(event.text));
       }
       break;
     default:
@@ -105,8 +106,8 @@ absl::Status GetOperation::Prepare(const Acceptance& accepted) {
         file.digest().value() == file_->digest().value()) {
       return absl::OkStatus();
     }
-    return absl::DataLossError(absl::StrCat(accepted.pillar.text(),
-                                            " holds other bytes than the pillar before it"));
+    return absl::DataLossError(
+        absl::StrCat(accepted.pillar.text(), " holds other bytes than the pillar before it"));
   }
   const auto range = base::ByteRange::Within(file.size_bytes(), spec_.offset, spec_.length);
   if (!range.ok()) return range.status();
@@ -131,11 +132,11 @@ void GetOperation::Fetch() {
   const std::weak_ptr<OngoingOperation> weak = weak_from_this();
   attempt.sink = std::make_shared<AttemptSink>(
       target_, [&loop, weak](wire::ResponseInfo why, absl::AnyInvocable<void()> go_on) {
-        PostTo<GetOperation>(loop, weak,
-                             [why = std::move(why), go_on = std::move(go_on)](
-                                 GetOperation& self) mutable {
-                               self.OnMismatch(std::move(why), std::move(go_on));
-                             });
+        PostTo<GetOperation>(
+            loop, weak,
+            [why = std::move(why), go_on = std::move(go_on)](GetOperation& self) mutable {
+              self.OnMismatch(std::move(why), std::move(go_on));
+            });
       });
   channel::TransferEvents events;
   events.on_progress = [&loop, weak, number = attempt.number](uint64_t) {
@@ -235,8 +236,7 @@ void GetOperation::AskForOwed() {
   }
   const std::vector<base::ByteRange> owed = target_->Owed().ranges();
   const uint64_t offset = owed.empty() ? target_->range().end() : owed.front().offset();
-  here_.desk.SetRequest(id_,
-                        Request(spec_.file_id, offset, target_->range().end() - offset));
+  here_.desk.SetRequest(id_, Request(spec_.file_id, offset, target_->range().end() - offset));
 }
 
 bool GetOperation::OthersMayServe() const {

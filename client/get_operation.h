@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A get under way: fetches from the pillar that accepted, and goes on where it stopped with the next one.
+// A get under way: fetches from the pillar that accepted, and goes on where it stopped with the
+// next one.
 #pragma once
 
 #include <cstdint>

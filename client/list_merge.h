@@ -89,7 +89,7 @@ class ListMerge {
     std::deque<Item> items;
     std::optional<std::string> newest;
     size_t page_items = 0;
-    bool asked = true;   // a page is on its way; the first is asked for by the request itself
+    bool asked = true;  // a page is on its way; the first is asked for by the request itself
     bool ended = false;
     bool broken = false;  // ended before its last page
   };

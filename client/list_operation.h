@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A list under way: pages of every pillar in parallel, handed on as merged rows as fast as they are taken.
+// A list under way: pages of every pillar in parallel, handed on as merged rows as fast as they are
+// taken.
 #pragma once
 
 #include <memory>

@@ -61,8 +61,7 @@ absl::StatusOr<std::unique_ptr<LocalFile>> LocalFile::Open(const std::string& pa
     return absl::InvalidArgumentError(absl::StrCat(path, " is no regular file"));
   }
   posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  return std::unique_ptr<LocalFile>(
-      new LocalFile(path, std::move(descriptor), IdentityOf(facts)));
+  return std::unique_ptr<LocalFile>(new LocalFile(path, std::move(descriptor), IdentityOf(facts)));
 }
 
 absl::StatusOr<std::unique_ptr<LocalFile>> LocalFile::Spool(int descriptor,
@@ -119,8 +118,9 @@ absl::Status LocalFile::CheckUnchanged() {
   if (now.device != identity_.device || now.inode != identity_.inode) {
     return absl::AbortedError(absl::StrCat(path_, " was replaced while it was read"));
   }
-  return absl::AbortedError(absl::StrCat(path_, " changed while it was read (", identity_.size_bytes,
-                                         " bytes then, ", now.size_bytes, " now)"));
+  return absl::AbortedError(absl::StrCat(path_, " changed while it was read (",
+                                         identity_.size_bytes, " bytes then, ", now.size_bytes,
+                                         " now)"));
 }
 
 }  // namespace bitrepo::client

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of this machine that is read for a put: opened once, and found unchanged at the end or refused.
+// A file of this machine that is read for a put: opened once, and found unchanged at the end or
+// refused.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@
 
 namespace bitrepo::client {
 
-// Bytes that stay the same while they are read, or say that they did not. Thread-safe; every call blocks.
+// Bytes that stay the same while they are read, or say that they did not. Thread-safe; every call
+// blocks.
 class ReadableBytes {
  public:
   virtual ~ReadableBytes() = default;
@@ -40,7 +42,8 @@ class LocalFile final : public ReadableBytes {
   // A regular file (symbolic links are followed). kNotFound, kPermissionDenied, and
   // kInvalidArgument for a directory or a device.
   static absl::StatusOr<std::unique_ptr<LocalFile>> Open(const std::string& path);
-  // Takes all of `descriptor` into a file without a name in `directory`, so that it can be read again.
+  // Takes all of `descriptor` into a file without a name in `directory`, so that it can be read
+  // again.
   static absl::StatusOr<std::unique_ptr<LocalFile>> Spool(int descriptor,
                                                           const std::string& directory);
 

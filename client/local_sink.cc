@@ -53,12 +53,12 @@ LocalSink::LocalSink(runtime::WorkerPool& workers, base::ByteRange range,
 void LocalSink::Write(base::ByteRange range, base::Buffer bytes,
                       absl::AnyInvocable<void(absl::Status)> done) {
   auto reply = std::make_shared<absl::AnyInvocable<void(absl::Status)>>(std::move(done));
-  absl::Status taken = workers_.Submit(
-      runtime::Lane::kWrite, strand_,
-      [self = shared_from_this(), range, bytes = std::move(bytes), reply] {
-        if (self->trouble_.ok()) self->trouble_ = self->TakeInOrder(range, bytes);
-        (*reply)(self->trouble_);
-      });
+  absl::Status taken =
+      workers_.Submit(runtime::Lane::kWrite, strand_,
+                      [self = shared_from_this(), range, bytes = std::move(bytes), reply] {
+                        if (self->trouble_.ok()) self->trouble_ = self->TakeInOrder(range, bytes);
+                        (*reply)(self->trouble_);
+                      });
   if (!taken.ok()) (*reply)(taken);
 }
 
@@ -80,13 +80,13 @@ absl::Status LocalSink::TakeInOrder(base::ByteRange range, const base::Buffer& b
 void LocalSink::Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
                        absl::AnyInvocable<void(wire::ResponseInfo)> done) {
   auto reply = std::make_shared<absl::AnyInvocable<void(wire::ResponseInfo)>>(std::move(done));
-  absl::Status taken = workers_.Submit(
-      runtime::Lane::kWrite, strand_,
-      [self = shared_from_this(), size_bytes, sha256 = std::move(sha256), reply] {
-        wire::ResponseInfo answer = self->Prove(size_bytes, sha256);
-        if (answer.code() != wire::OPERATION_COMPLETED) self->Discard();
-        (*reply)(std::move(answer));
-      });
+  absl::Status taken =
+      workers_.Submit(runtime::Lane::kWrite, strand_,
+                      [self = shared_from_this(), size_bytes, sha256 = std::move(sha256), reply] {
+                        wire::ResponseInfo answer = self->Prove(size_bytes, sha256);
+                        if (answer.code() != wire::OPERATION_COMPLETED) self->Discard();
+                        (*reply)(std::move(answer));
+                      });
   if (!taken.ok()) (*reply)(Answer(wire::FAILURE, std::string(taken.message())));
 }
 
@@ -117,7 +117,8 @@ wire::ResponseInfo LocalSink::Prove(uint64_t size_bytes,
 void LocalSink::Aborted(const absl::Status& /*why*/) {
   absl::Status taken = workers_.Submit(runtime::Lane::kWrite, strand_,
                                        [self = shared_from_this()] { self->Discard(); });
-  if (!taken.ok()) base::LogLine(base::LogLevel::kWarning, "part-left").With("why", taken.message());
+  if (!taken.ok())
+    base::LogLine(base::LogLevel::kWarning, "part-left").With("why", taken.message());
 }
 
 absl::StatusOr<std::shared_ptr<FileSink>> FileSink::Create(const std::string& path,
@@ -160,8 +161,9 @@ absl::Status FileSink::Keep() {
   if (rename(part_.c_str(), path_.c_str()) != 0) return base::ErrnoStatus(errno, path_);
   file_.Reset();
   const size_t slash = path_.rfind('/');
-  const std::string directory =
-      slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash);
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                                           : path_.substr(0, slash);
   const runtime::ScopedFd held(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!held.valid() || fsync(held.get()) != 0) return base::ErrnoStatus(errno, directory);
   return absl::OkStatus();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the bytes of a get go on this machine: a file that appears whole and proved, or a stream in order.
+// Where the bytes of a get go on this machine: a file that appears whole and proved, or a stream in
+// order.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,8 @@ class LocalSink : public channel::Sink, public std::enable_shared_from_this<Loca
 
   // On the strand.
   virtual absl::Status Append(std::span<const std::byte> bytes) = 0;
-  virtual absl::Status Keep() = 0;     // all is there and proved
-  virtual void Discard() = 0;          // what is there is not wanted
+  virtual absl::Status Keep() = 0;  // all is there and proved
+  virtual void Discard() = 0;       // what is there is not wanted
 
  private:
   absl::Status TakeInOrder(base::ByteRange range, const base::Buffer& bytes);
@@ -55,8 +56,8 @@ class LocalSink : public channel::Sink, public std::enable_shared_from_this<Loca
   absl::Status trouble_;
 };
 
-// Writes NAME.part-TAG beside the file; at the end syncs, renames over NAME, syncs the directory. The
-// part is removed when the sink ends otherwise.
+// Writes NAME.part-TAG beside the file; at the end syncs, renames over NAME, syncs the directory.
+// The part is removed when the sink ends otherwise.
 class FileSink final : public LocalSink {
  public:
   // kNotFound, kPermissionDenied ... as open() says.
@@ -81,7 +82,8 @@ class FileSink final : public LocalSink {
   uint64_t flushing_ = 0;  // write-back was started up to here
 };
 
-// Passes bytes on as they come, proved only at the end. kAborted "broken pipe" when nobody reads any more.
+// Passes bytes on as they come, proved only at the end. kAborted "broken pipe" when nobody reads
+// any more.
 class StreamSink final : public LocalSink {
  public:
   // `descriptor` stays open and belongs to the caller.

@@ -36,13 +36,13 @@ struct PutFileSpec {
   base::CollectionId collection;
   base::FileId file_id;
   std::optional<uint64_t> size_bytes = {};
-  // What the file must have; any algorithm. Checked by each pillar, and given early it shows at once
-  // that the file is held already, or that the id is taken.
+  // What the file must have; any algorithm. Checked by each pillar, and given early it shows at
+  // once that the file is held already, or that the id is taken.
   std::optional<base::Digest> digest = {};
   // A view of the bytes for one push to one pillar; called again when a push is repeated.
   std::function<std::shared_ptr<channel::Source>(const base::ComponentId& pillar)> source;
   std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
-  uint32_t quorum = 0;                     // copies that make success; 0: every pillar asked
+  uint32_t quorum = 0;                          // copies that make success; 0: every pillar asked
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
@@ -53,10 +53,11 @@ struct PutFileResult {
   absl::btree_map<base::ComponentId, wire::PutFileFinal> finals;  // of the pillars that hold it
 };
 
-// ---- GetFile: one file, or a range of it, from the best pillar; the next one goes on where one fails.
-// Makes the place for the bytes of `range`; called again (the former was Aborted) when what has come
-// proves wrong and all must come anew. Commit is told the length of `range` and, where it is the whole
-// file, the recorded SHA-256; it answers OPERATION_COMPLETED only when what was written has that digest.
+// ---- GetFile: one file, or a range of it, from the best pillar; the next one goes on where one
+// fails. Makes the place for the bytes of `range`; called again (the former was Aborted) when what
+// has come proves wrong and all must come anew. Commit is told the length of `range` and, where it
+// is the whole file, the recorded SHA-256; it answers OPERATION_COMPLETED only when what was
+// written has that digest.
 using SinkFactory = std::function<absl::StatusOr<std::shared_ptr<channel::Sink>>(
     const wire::FileInfo& file, base::ByteRange range)>;
 
@@ -74,7 +75,7 @@ struct GetFileSpec {
 struct GetFileResult {
   base::ConversationId conversation;
   protocol::Outcome outcome;
-  absl::Status sink;                     // not OK when the bytes could not be written
+  absl::Status sink;                      // not OK when the bytes could not be written
   std::optional<base::ComponentId> from;  // who delivered the last of it
   std::optional<wire::FileInfo> file;
   uint64_t bytes = 0;
@@ -87,11 +88,12 @@ struct ListScope {
   base::CollectionId collection;
   wire::FileSelection files;
   std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
-  uint32_t page_items = 0;                 // 0: as the pillars like
+  uint32_t page_items = 0;                      // 0: as the pillars like
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
-// One file id and what each pillar says of it. A pillar in neither has not said: its list broke off.
+// One file id and what each pillar says of it. A pillar in neither has not said: its list broke
+// off.
 template <typename Item>
 struct ListRow {
   std::string file_id;
@@ -158,8 +160,8 @@ class OperationControl {
   virtual void Cancel(absl::string_view reason) = 0;
 };
 
-// A hold on an operation under way; it goes on without it. A value; may outlive operation and client.
-// Threads: loop-confined.
+// A hold on an operation under way; it goes on without it. A value; may outlive operation and
+// client. Threads: loop-confined.
 class Operation {
  public:
   Operation() = default;
@@ -167,7 +169,8 @@ class Operation {
       : id_(id), control_(std::move(control)) {}
   const base::ConversationId& id() const { return id_; }
   bool running() const { return !control_.expired(); }
-  // Withdraws what is owed; the end follows (as cancelled, or as the finals say). Fine after the end.
+  // Withdraws what is owed; the end follows (as cancelled, or as the finals say). Fine after the
+  // end.
   void Cancel(absl::string_view reason) {
     if (std::shared_ptr<OperationControl> control = control_.lock()) control->Cancel(reason);
   }

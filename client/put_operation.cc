@@ -18,15 +18,15 @@ class PutOperation::WatchedSource final : public channel::Source {
   uint64_t size_bytes() const override { return source_->size_bytes(); }
   void Read(base::ByteRange range,
             absl::AnyInvocable<void(absl::StatusOr<base::Buffer>)> done) override {
-    source_->Read(range, [report = report_, done = std::move(done)](
-                             absl::StatusOr<base::Buffer> bytes) mutable {
+    source_->Read(range, [report = report_,
+                          done = std::move(done)](absl::StatusOr<base::Buffer> bytes) mutable {
       if (!bytes.ok()) report(bytes.status());
       done(std::move(bytes));
     });
   }
   void Facts(absl::AnyInvocable<void(absl::StatusOr<channel::CommitFacts>)> done) override {
-    source_->Facts([report = report_, done = std::move(done)](
-                       absl::StatusOr<channel::CommitFacts> facts) mutable {
+    source_->Facts([report = report_,
+                    done = std::move(done)](absl::StatusOr<channel::CommitFacts> facts) mutable {
       if (!facts.ok()) report(facts.status());
       done(std::move(facts));
     });
@@ -100,8 +100,8 @@ void PutOperation::StartPush(const base::ComponentId& pillar, Push& push) {
   ++push.attempts;
   runtime::EventLoop& loop = here_.loop;
   const std::weak_ptr<OngoingOperation> weak = weak_from_this();
-  auto source = std::make_shared<WatchedSource>(
-      spec_.source(pillar), [&loop, weak](absl::Status what) {
+  auto source =
+      std::make_shared<WatchedSource>(spec_.source(pillar), [&loop, weak](absl::Status what) {
         PostTo<PutOperation>(loop, weak, [what = std::move(what)](PutOperation& self) {
           self.OnSourceTrouble(what);
         });

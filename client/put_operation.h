@@ -13,8 +13,8 @@
 
 namespace bitrepo::client {
 
-// How long a pillar whose push ended badly is waited for: its final says more, and a pillar that came
-// back answers the repeated request with a new token.
+// How long a pillar whose push ended badly is waited for: its final says more, and a pillar that
+// came back answers the repeated request with a new token.
 inline constexpr absl::Duration kWordAfterPush = absl::Seconds(10);
 inline constexpr int kPushesPerTokenMax = 4;
 inline constexpr absl::Duration kPushAgainFirst = absl::Milliseconds(200);  // then doubled
@@ -35,10 +35,10 @@ class PutOperation final : public OngoingOperation {
   // The sending to one pillar.
   struct Push {
     std::string token;
-    int attempts = 0;         // with this token
-    uint64_t number = 0;      // of the attempt; news of older ones is ignored
+    int attempts = 0;     // with this token
+    uint64_t number = 0;  // of the attempt; news of older ones is ignored
     bool running = false;
-    bool delivered = false;   // the pillar confirmed all of it on the data channel
+    bool delivered = false;  // the pillar confirmed all of it on the data channel
     channel::TransferId transfer = channel::TransferId::kNone;
     runtime::TimerId timer = runtime::TimerId::kNone;
   };

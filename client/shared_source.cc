@@ -228,8 +228,8 @@ void SharedSource::HashInOrder(uint64_t index, const base::Buffer& block) {
   base::Buffer next = block;
   while (index == hash_next_) {
     ++hash_next_;
-    const absl::Status taken = workers_.Submit(
-        runtime::Lane::kHash, hash_strand_, [self = shared_from_this(), next] {
+    const absl::Status taken =
+        workers_.Submit(runtime::Lane::kHash, hash_strand_, [self = shared_from_this(), next] {
           self->sha256_.Update(next.bytes());
           if (self->other_) self->other_->Update(next.bytes());
         });

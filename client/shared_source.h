@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One reading of a file for many receivers: each block is read once, hashed once in order, and shared by all who keep up.
+// One reading of a file for many receivers: each block is read once, hashed once in order, and
+// shared by all who keep up.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,7 @@
 
 namespace bitrepo::client {
 
-inline constexpr size_t kRingBlocks = 16;     // most recent blocks kept for those a little behind
+inline constexpr size_t kRingBlocks = 16;      // most recent blocks kept for those a little behind
 inline constexpr size_t kBlocksInUseMax = 48;  // of one source, the ring included; more must wait
 
 // A reader that falls behind the ring reads again by itself and holds nobody; memory is bounded by
@@ -34,13 +35,15 @@ inline constexpr size_t kBlocksInUseMax = 48;  // of one source, the ring includ
 // Lifetime: held by its views and by its own work; the pool of workers outlives all of them.
 class SharedSource : public std::enable_shared_from_this<SharedSource> {
  public:
-  // `expected`, where given, is what the bytes must have: else Facts is kDataLoss and nothing is committed.
+  // `expected`, where given, is what the bytes must have: else Facts is kDataLoss and nothing is
+  // committed.
   static std::shared_ptr<SharedSource> Make(std::unique_ptr<ReadableBytes> bytes,
                                             runtime::WorkerPool& workers,
                                             std::optional<base::Digest> expected = std::nullopt);
 
   uint64_t size_bytes() const { return size_bytes_; }
-  // True when all of it stays in the ring: its digest can be known before anything is sent, for free.
+  // True when all of it stays in the ring: its digest can be known before anything is sent, for
+  // free.
   bool fits_ring() const { return block_count_ <= kRingBlocks; }
   // For one receiver.
   std::shared_ptr<channel::Source> View();
@@ -92,8 +95,8 @@ class SharedSource : public std::enable_shared_from_this<SharedSource> {
   absl::btree_map<uint64_t, base::Buffer> ring_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<uint64_t, std::shared_ptr<Load>> loading_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<Load>> starved_ ABSL_GUARDED_BY(mutex_);  // wait for a free block
-  uint64_t frontier_ ABSL_GUARDED_BY(mutex_) = 0;     // the next block that nobody has asked for
-  uint64_t hash_next_ ABSL_GUARDED_BY(mutex_) = 0;    // the next block to give to the hasher
+  uint64_t frontier_ ABSL_GUARDED_BY(mutex_) = 0;   // the next block that nobody has asked for
+  uint64_t hash_next_ ABSL_GUARDED_BY(mutex_) = 0;  // the next block to give to the hasher
   uint64_t reads_ ABSL_GUARDED_BY(mutex_) = 0;
   bool catching_up_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<FactsDone> facts_waiters_ ABSL_GUARDED_BY(mutex_);

@@ -65,9 +65,8 @@ absl::Status Run(const coordinator::CoordinatorOptions& options) {
   BITREPO_RETURN_IF_ERROR(coordinator.Start());
   const std::string watch_endpoint = watch == nullptr ? "" : watch->endpoint();
   if (!options.runtime_file.empty()) {
-    BITREPO_RETURN_IF_ERROR(
-        runtime::WriteRuntimeFile(options.runtime_file,
-                                  {{"bus", link->endpoint()}, {"watch", watch_endpoint}}));
+    BITREPO_RETURN_IF_ERROR(runtime::WriteRuntimeFile(
+        options.runtime_file, {{"bus", link->endpoint()}, {"watch", watch_endpoint}}));
   }
   base::LogLine(base::LogLevel::kInfo, "ready")
       .With("bus", link->endpoint())

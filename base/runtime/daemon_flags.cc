@@ -11,21 +11,22 @@ namespace bitrepo::runtime {
 namespace {
 
 std::string HelpText(const DaemonProgram& program) {
-  return absl::StrCat(program.name, ": ", program.summary,
-                      "\n\n"
-                      "usage: ",
-                      program.name,
-                      " --config FILE [--check-config] [--log-format text|json]\n"
-                      "       ",
-                      program.name,
-                      " --help | --version\n\n"
-                      "  --config FILE         settings (TOML)\n"
-                      "  --check-config        report every problem of the settings, with its line, and end\n"
-                      "  --log-format FORMAT   text (default) or json, one line per event on standard error\n"
-                      "  --version             print the version and end\n"
-                      "  --help                print this and end\n\n"
-                      "exit codes: 0 ended as asked, 1 failed, 2 flags or settings are wrong",
-                      program.exit_codes, "\n");
+  return absl::StrCat(
+      program.name, ": ", program.summary,
+      "\n\n"
+      "usage: ",
+      program.name,
+      " --config FILE [--check-config] [--log-format text|json]\n"
+      "       ",
+      program.name,
+      " --help | --version\n\n"
+      "  --config FILE         settings (TOML)\n"
+      "  --check-config        report every problem of the settings, with its line, and end\n"
+      "  --log-format FORMAT   text (default) or json, one line per event on standard error\n"
+      "  --version             print the version and end\n"
+      "  --help                print this and end\n\n"
+      "exit codes: 0 ended as asked, 1 failed, 2 flags or settings are wrong",
+      program.exit_codes, "\n");
 }
 
 // "--flag=value" split at the first '='; the value is absent without one.

@@ -16,9 +16,9 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;  // flags or settings are wrong: nothing was done
 
 struct DaemonProgram {
-  std::string name;     // "bitrepo-pillar"
-  std::string version;  // "0.1.0"
-  std::string summary;  // one line: what it does
+  std::string name;             // "bitrepo-pillar"
+  std::string version;          // "0.1.0"
+  std::string summary;          // one line: what it does
   std::string exit_codes = "";  // beyond 0, 1 and 2, for --help: ", 7 the store is in use"
 };
 

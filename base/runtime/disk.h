@@ -67,7 +67,8 @@ class Disk {
   virtual absl::Status Remove(absl::string_view path) = 0;  // a file or an empty directory
   // Makes the directory and its parents; fine when there. The names are durable when it returns.
   virtual absl::Status MakeDirectories(absl::string_view path) = 0;
-  // Makes one directory in one that is there; fine when there. Its name is durable after SyncDirectory of its parent.
+  // Makes one directory in one that is there; fine when there. Its name is durable after
+  // SyncDirectory of its parent.
   virtual absl::Status MakeDirectory(absl::string_view path) { return MakeDirectories(path); }
   // The names in the directory ("" is the root) are durable after OK.
   virtual absl::Status SyncDirectory(absl::string_view path) = 0;

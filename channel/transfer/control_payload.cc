@@ -130,9 +130,8 @@ absl::StatusOr<CommitRequest> ReadCommit(absl::string_view payload) {
   if (message.digest().algorithm() != wire::SHA256) {
     return absl::InvalidArgumentError("COMMIT has no SHA-256");
   }
-  BITREPO_ASSIGN_OR_RETURN(
-      base::Digest sha256,
-      base::Digest::FromBytes(base::Algorithm::kSha256, message.digest().value()));
+  BITREPO_ASSIGN_OR_RETURN(base::Digest sha256, base::Digest::FromBytes(base::Algorithm::kSha256,
+                                                                        message.digest().value()));
   return CommitRequest{message.size_bytes(), std::move(sha256)};
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The payloads of control frames, read from hostile bytes: what is returned is well-formed and within limits.
+// The payloads of control frames, read from hostile bytes: what is returned is well-formed and
+// within limits.
 #pragma once
 
 #include <cstdint>

@@ -62,8 +62,8 @@ void CreditWindow::End() {
 
 absl::Status CreditWindow::Arrive(uint64_t bytes) {
   if (bytes > limit_ - arrived_) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        bytes, " bytes came where credit was left for ", limit_ - arrived_));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(bytes, " bytes came where credit was left for ", limit_ - arrived_));
   }
   arrived_ += bytes;
   held_ += bytes;
@@ -91,8 +91,7 @@ std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come, bool turn) {
   }
   const bool others_wait = pool_.hungry_ > (hungry_ ? 1U : 0U);
   const uint64_t kept = committed() == 0 ? 0 : std::min(pool_.free(), pool_.reserve());
-  const uint64_t step =
-      others_wait && !turn ? 0 : useful(std::min(wanted, pool_.free() - kept));
+  const uint64_t step = others_wait && !turn ? 0 : useful(std::min(wanted, pool_.free() - kept));
   SetHungry(step == 0);
   if (step == 0 || !pool_.Take(step)) {
     return std::nullopt;

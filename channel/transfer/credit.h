@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Absolute byte credit: a limit that only rises, granted by the receiver out of the memory that all its streams share.
+// Absolute byte credit: a limit that only rises, granted by the receiver out of the memory that all
+// its streams share.
 #pragma once
 
 #include <cstddef>
@@ -10,16 +11,17 @@
 
 namespace bitrepo::transfer {
 
-// Most that is granted on one stream beyond what has been released there: a sender may forget what lies deeper.
+// Most that is granted on one stream beyond what has been released there: a sender may forget what
+// lies deeper.
 inline constexpr uint64_t kStreamWindowBytes = 16 * 1024 * 1024;
 
-// The sender's view of one stream. Credit counts the payload of DATA as sent, what is sent again included.
-// Loop-confined value.
+// The sender's view of one stream. Credit counts the payload of DATA as sent, what is sent again
+// included. Loop-confined value.
 class CreditLimit {
  public:
   explicit CreditLimit(uint64_t limit) : limit_(limit) {}
-  void Raise(uint64_t limit);     // a lower limit than the present one says nothing
-  bool Spend(uint64_t bytes);     // false, and nothing spent, when they do not fit
+  void Raise(uint64_t limit);  // a lower limit than the present one says nothing
+  bool Spend(uint64_t bytes);  // false, and nothing spent, when they do not fit
   uint64_t left() const { return limit_ - spent_; }
   uint64_t spent() const { return spent_; }
   uint64_t limit() const { return limit_; }
@@ -29,8 +31,8 @@ class CreditLimit {
   uint64_t spent_ = 0;
 };
 
-// What a receiving process can still take on, over all streams; a hierarchy of rates stands in the same place.
-// Loop-confined; outlives the windows that draw on it.
+// What a receiving process can still take on, over all streams; a hierarchy of rates stands in the
+// same place. Loop-confined; outlives the windows that draw on it.
 class CreditPool {
  public:
   explicit CreditPool(uint64_t bytes_max) : free_(bytes_max), bytes_max_(bytes_max) {}
@@ -50,7 +52,8 @@ class CreditPool {
 };
 
 // The receiver's view of one transfer, over the streams that carry it one after the other.
-// Invariant: granted and not arrived, plus arrived and not released, is taken from the pool and at most kStreamWindowBytes.
+// Invariant: granted and not arrived, plus arrived and not released, is taken from the pool and at
+// most kStreamWindowBytes.
 class CreditWindow {
  public:
   explicit CreditWindow(CreditPool& pool) : pool_(pool) {}
@@ -66,8 +69,9 @@ class CreditWindow {
   absl::Status Arrive(uint64_t bytes);
   // What arrived is no longer held.
   void Release(uint64_t bytes);
-  // The new limit, when it can rise by a useful step; `to_come` is what the sender may still have to send.
-  // While other windows are hungry it waits its `turn` like them: the host gives turns, first come first served.
+  // The new limit, when it can rise by a useful step; `to_come` is what the sender may still have
+  // to send. While other windows are hungry it waits its `turn` like them: the host gives turns,
+  // first come first served.
   std::optional<uint64_t> Grow(uint64_t to_come, bool turn);
   // True when the last Grow stopped only because the pool had nothing for it.
   bool hungry() const { return hungry_; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The frame of the data channel: a fixed 48-byte little-endian header, sealed with its payload by a check.
+// The frame of the data channel: a fixed 48-byte little-endian header, sealed with its payload by a
+// check.
 #pragma once
 
 #include <cstddef>
@@ -60,15 +61,16 @@ std::span<const FrameRule> FrameRules();
 const FrameRule* FindFrameRule(uint8_t type);
 absl::string_view FrameName(FrameType type);
 
-// Byte by byte: magic u16, version u8, type u8, flags u16, zero u16, stream u32, length u32, number u64,
-// offset u64, sequence u64, check u64. A field that a type does not use is zero.
+// Byte by byte: magic u16, version u8, type u8, flags u16, zero u16, stream u32, length u32, number
+// u64, offset u64, sequence u64, check u64. A field that a type does not use is zero.
 struct FrameHeader {
   FrameType type = FrameType::kPing;
   uint16_t flags = 0;
-  uint32_t stream = 0;    // chosen by the side that dialled, rising from 1
-  uint32_t length = 0;    // of the payload, in bytes
-  uint64_t number = 0;    // of the segment on its stream, from 0: DATA, ACK, NACK
-  uint64_t offset = 0;    // of the segment in its file: DATA, ACK, NACK; a count of bytes: CREDIT, STORED
+  uint32_t stream = 0;  // chosen by the side that dialled, rising from 1
+  uint32_t length = 0;  // of the payload, in bytes
+  uint64_t number = 0;  // of the segment on its stream, from 0: DATA, ACK, NACK
+  uint64_t offset =
+      0;  // of the segment in its file: DATA, ACK, NACK; a count of bytes: CREDIT, STORED
   uint64_t sequence = 0;  // of the frame in its session and direction, from 0
   uint64_t check = 0;     // XXH3-64 of the header with a zero check, then the payload
   bool known() const { return FindFrameRule(static_cast<uint8_t>(type)) != nullptr; }
@@ -76,13 +78,15 @@ struct FrameHeader {
 
 // The 48 bytes; length and check are taken from `payload`, whatever `header` says of them.
 std::string SerializeHeader(const FrameHeader& header, std::span<const std::byte> payload);
-// kInvalidArgument says what breaks the grammar. A skippable unknown type is returned (known() is false).
-// Says nothing about the check.
+// kInvalidArgument says what breaks the grammar. A skippable unknown type is returned (known() is
+// false). Says nothing about the check.
 absl::StatusOr<FrameHeader> ParseHeader(std::span<const std::byte> bytes);
-// True when the check of these 48 bytes is that of them and `payload`. Requires: ParseHeader took them.
+// True when the check of these 48 bytes is that of them and `payload`. Requires: ParseHeader took
+// them.
 bool CheckHolds(std::span<const std::byte> header, std::span<const std::byte> payload);
 
-// What an ACK says of the segment that follows it (or does not: `status` is no OPERATION_COMPLETED).
+// What an ACK says of the segment that follows it (or does not: `status` is no
+// OPERATION_COMPLETED).
 inline constexpr size_t kAckPayloadBytes = 16;
 struct AckPayload {
   uint64_t length = 0;

@@ -119,8 +119,7 @@ absl::Status Receiver::JudgeSegment(uint64_t number, const base::ByteRange& rang
   }
   auto refused = refused_.find(number);
   if (number != next_number_ && (refused == refused_.end() || refused->second.range != range)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, " came where ", next_number_, " was due"));
+    return absl::InvalidArgumentError(absl::StrCat(name, " came where ", next_number_, " was due"));
   }
   if (!wanted_.Contains(range)) {
     return absl::OutOfRangeError(absl::StrCat(name, " is not of what may come"));
@@ -144,7 +143,7 @@ void Receiver::TakeIntact(base::ByteRange range, base::Buffer bytes, ReceiverOut
   for (const base::ByteRange& part : missing.ranges()) {
     writes_[next_write_] = Part{segment, part.length()};
     outbox.emplace_back(WriteSegment{next_write_++, part,
-                                  bytes.Part(part.offset() - range.offset(), part.length())});
+                                     bytes.Part(part.offset() - range.offset(), part.length())});
   }
   if (have_.range_count() > kFragmentsMax) {
     Fail(absl::ResourceExhaustedError(
@@ -253,14 +252,14 @@ void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
     size = commit_->size_bytes;
     const uint64_t from = spec_.wanted.empty() ? 0 : spec_.wanted.front().offset();
     if (have_.bytes() > size || (have_.bytes() == size && !have_.Contains(From(from, size)))) {
-      Fail(absl::OutOfRangeError(absl::StrCat("COMMIT of ", size, " bytes where ",
-                                              have_.ToString(), " has come")),
+      Fail(absl::OutOfRangeError(
+               absl::StrCat("COMMIT of ", size, " bytes where ", have_.ToString(), " has come")),
            false, outbox);
       return;
     }
     if (have_.bytes() < size && refused_.empty()) {
-      Fail(absl::OutOfRangeError(absl::StrCat("COMMIT came ", size - have_.bytes(),
-                                              " bytes too early")),
+      Fail(absl::OutOfRangeError(
+               absl::StrCat("COMMIT came ", size - have_.bytes(), " bytes too early")),
            false, outbox);
       return;
     }

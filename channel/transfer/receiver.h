@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The receiving side of one transfer as a machine: what has come, what is written, what credit the sender has.
+// The receiving side of one transfer as a machine: what has come, what is written, what credit the
+// sender has.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,17 @@
 
 namespace bitrepo::transfer {
 
-inline constexpr size_t kFragmentsMax = 500;                    // pieces that what has come may lie in
-inline constexpr size_t kWantedRangesMax = 500;                 // of one fetch; with the fragments they fit kRangesMax
-inline constexpr size_t kRefusedMax = 64;                       // damaged segments that wait to come again
-inline constexpr uint64_t kStoredStepBytes = 4 * 1024 * 1024;   // STORED is told at least this often
+inline constexpr size_t kFragmentsMax = 500;  // pieces that what has come may lie in
+inline constexpr size_t kWantedRangesMax =
+    500;                                   // of one fetch; with the fragments they fit kRangesMax
+inline constexpr size_t kRefusedMax = 64;  // damaged segments that wait to come again
+inline constexpr uint64_t kStoredStepBytes = 4 * 1024 * 1024;  // STORED is told at least this often
 
 struct ReceiverSpec {
   std::vector<base::ByteRange> wanted;  // what may come; at most kWantedRangesMax
-  bool store = false;                   // ended by COMMIT; else an ACK precedes each segment and the last byte ends it
-  bool size_known = true;               // false: a store whose COMMIT says how much of `wanted` there is
+  bool store =
+      false;  // ended by COMMIT; else an ACK precedes each segment and the last byte ends it
+  bool size_known = true;  // false: a store whose COMMIT says how much of `wanted` there is
 };
 
 // What the host is to do, in this order.
@@ -63,13 +66,14 @@ using ReceiverEffect = std::variant<WriteSegment, NackSegment, RaiseCredit, Tell
                                     CommitSegments, StreamUnreadable, ReceiverFailed>;
 using ReceiverOutbox = std::vector<ReceiverEffect>;
 
-// Pure; loop-confined. Outlives its streams: what has come stays, counters begin anew with each stream.
-// Lifetime: the pool outlives it; what it holds of the pool goes back with it.
+// Pure; loop-confined. Outlives its streams: what has come stays, counters begin anew with each
+// stream. Lifetime: the pool outlives it; what it holds of the pool goes back with it.
 class Receiver {
  public:
   Receiver(ReceiverSpec spec, CreditPool& pool);
-  // A stream begins on which `unasked` bytes may come before any CREDIT. False: the pool has no room for them.
-  // A fetch grants its first credit here, behind its OPEN; a store in OnGranted, behind its OPEN_OK.
+  // A stream begins on which `unasked` bytes may come before any CREDIT. False: the pool has no
+  // room for them. A fetch grants its first credit here, behind its OPEN; a store in OnGranted,
+  // behind its OPEN_OK.
   bool OnOpened(uint64_t unasked, ReceiverOutbox& outbox);
   // OPEN_OK has passed: a fetch of nothing has come whole.
   void OnGranted(ReceiverOutbox& outbox);
@@ -89,7 +93,9 @@ class Receiver {
   uint64_t credit_limit() const { return window_.limit(); }
   uint64_t committed_credit() const { return window_.committed(); }
   bool hungry() const { return window_.hungry(); }
-  bool commit_pending() const { return commit_.has_value() && !done(); }  // COMMIT has come, writes go on
+  bool commit_pending() const {
+    return commit_.has_value() && !done();
+  }  // COMMIT has come, writes go on
   bool done() const { return complete_ || failed_; }
 
  private:

@@ -52,8 +52,8 @@ void Sender::OnRead(uint64_t number, absl::StatusOr<base::Buffer> bytes, SenderO
   segment.reading = false;
   --reads_;
   if (bytes.ok() && bytes->size() != segment.range.length()) {
-    bytes = absl::AbortedError(absl::StrCat("the source gave ", bytes->size(), " bytes of ",
-                                            segment.range.ToString()));
+    bytes = absl::AbortedError(
+        absl::StrCat("the source gave ", bytes->size(), " bytes of ", segment.range.ToString()));
   }
   if (!bytes.ok()) {
     outbox.emplace_back(RefuseSegment{number, segment.range, bytes.status()});
@@ -83,10 +83,10 @@ void Sender::OnNack(uint64_t number, SenderOutbox& outbox) {
     return;
   }
   if (found->second.tries >= kSegmentTriesMax) {
-    Fail(absl::DataLossError(absl::StrCat("segment ", number, " at ",
-                                          found->second.range.ToString(), " arrived damaged ",
-                                          kSegmentTriesMax, " times")),
-         false, outbox);
+    Fail(
+        absl::DataLossError(absl::StrCat("segment ", number, " at ", found->second.range.ToString(),
+                                         " arrived damaged ", kSegmentTriesMax, " times")),
+        false, outbox);
     return;
   }
   again_.push_back(number);
@@ -128,8 +128,7 @@ bool Sender::PlanNext(SenderOutbox& outbox) {
     return false;
   }
   base::ByteRange& range = remaining_.front();
-  const uint64_t length =
-      std::min({range.length(), uint64_t{segment_bytes_}, credit_.left()});
+  const uint64_t length = std::min({range.length(), uint64_t{segment_bytes_}, credit_.left()});
   if (range.empty()) {
     remaining_.pop_front();
     return true;
@@ -171,8 +170,8 @@ void Sender::Send(uint64_t number, Segment& segment, SenderOutbox& outbox) {
   segment.bytes.reset();
 }
 
-// A receiver grants at most a window beyond what has arrived, and refuses on arrival: what lies deeper
-// below the limit than that has come well.
+// A receiver grants at most a window beyond what has arrived, and refuses on arrival: what lies
+// deeper below the limit than that has come well.
 void Sender::Forget() {
   while (!segments_.empty()) {
     const auto& [number, segment] = *segments_.begin();

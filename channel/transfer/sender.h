@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sending side of one stream as a machine: which segment is read next, which is sent, which is sent again.
+// The sending side of one stream as a machine: which segment is read next, which is sent, which is
+// sent again.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@
 
 namespace bitrepo::transfer {
 
-inline constexpr size_t kReadsUnderWayMax = 4;  // of one stream: hides the disk, bounds what waits in memory
+inline constexpr size_t kReadsUnderWayMax =
+    4;  // of one stream: hides the disk, bounds what waits in memory
 inline constexpr int kSegmentTriesMax = 3;
 
 struct SenderSpec {
@@ -48,12 +50,12 @@ struct SenderFailed {
   absl::Status why;
   bool violation = false;  // the peer broke the protocol
 };
-using SenderEffect =
-    std::variant<ReadSegment, SendSegment, RefuseSegment, AllSent, SenderFailed>;
+using SenderEffect = std::variant<ReadSegment, SendSegment, RefuseSegment, AllSent, SenderFailed>;
 using SenderOutbox = std::vector<SenderEffect>;
 
 // Pure; loop-confined. Has no time of its own. After a failure it does nothing more.
-// Segments are numbered from 0 and go out in that order; a refused one goes out again under its number.
+// Segments are numbered from 0 and go out in that order; a refused one goes out again under its
+// number.
 class Sender {
  public:
   Sender(SenderSpec spec, SenderOutbox& outbox);
@@ -88,9 +90,9 @@ class Sender {
   const uint32_t segment_bytes_;
   CreditLimit credit_;
   std::deque<base::ByteRange> remaining_;
-  base::RangeSet planned_;                          // of this stream: read, on the way or sent
-  absl::btree_map<uint64_t, Segment> segments_;     // planned, and not known to have arrived
-  std::deque<uint64_t> again_;                      // refused, not yet being read again
+  base::RangeSet planned_;                       // of this stream: read, on the way or sent
+  absl::btree_map<uint64_t, Segment> segments_;  // planned, and not known to have arrived
+  std::deque<uint64_t> again_;                   // refused, not yet being read again
   uint64_t next_planned_ = 0;
   uint64_t next_sent_ = 0;
   size_t reads_ = 0;

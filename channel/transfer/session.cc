@@ -54,8 +54,8 @@ void Session::OnFrame(const FrameHeader& header, absl::string_view payload, bool
 
 SessionEvent Session::EventOf(const FrameHeader& header, absl::string_view payload, bool intact) {
   if (!intact && header.type != FrameType::kData) {
-    why_ = absl::DataLossError(absl::StrCat("the check of ", FrameName(header.type),
-                                            " does not hold"));
+    why_ = absl::DataLossError(
+        absl::StrCat("the check of ", FrameName(header.type), " does not hold"));
     return SessionEvent::kFault;
   }
   switch (header.type) {
@@ -90,16 +90,15 @@ SessionEvent Session::EventOf(const FrameHeader& header, absl::string_view paylo
       return SessionEvent::kBye;
     case FrameType::kOpen:
       if (header.stream <= last_stream_) {
-        why_ = absl::InvalidArgumentError(
-            absl::StrCat("OPEN of stream ", header.stream, " where numbers rise from ",
-                         last_stream_));
+        why_ = absl::InvalidArgumentError(absl::StrCat("OPEN of stream ", header.stream,
+                                                       " where numbers rise from ", last_stream_));
         return SessionEvent::kFault;
       }
       return SessionEvent::kOpen;
     default:
       if (header.stream > last_stream_) {
-        why_ = absl::InvalidArgumentError(absl::StrCat(
-            FrameName(header.type), " on stream ", header.stream, ", which was never opened"));
+        why_ = absl::InvalidArgumentError(absl::StrCat(FrameName(header.type), " on stream ",
+                                                       header.stream, ", which was never opened"));
         return SessionEvent::kFault;
       }
       return SessionEvent::kStream;
@@ -179,8 +178,8 @@ void Session::Step(SessionEvent event, const FrameHeader* header, absl::Time now
     return;
   }
   if (cell.action == SessionAction::kCut && event != SessionEvent::kFault) {
-    why_ = absl::InvalidArgumentError(absl::StrCat(SessionEventName(event), " while ",
-                                                   SessionStateName(state_)));
+    why_ = absl::InvalidArgumentError(
+        absl::StrCat(SessionEventName(event), " while ", SessionStateName(state_)));
   }
   state_ = cell.next;
   switch (cell.action) {
@@ -231,7 +230,7 @@ void Session::Act(SessionAction action, const FrameHeader* header, SessionOutbox
     case SessionAction::kRefuseStream:
       last_stream_ = header->stream;
       outbox.emplace_back(SayFrame{FrameType::kOpenRefused, header->stream,
-                                WriteStreamEnd(Told(wire::GONE, "this component is stopping"))});
+                                   WriteStreamEnd(Told(wire::GONE, "this component is stopping"))});
       return;
     case SessionAction::kDeliver:
       outbox.emplace_back(DeliverFrame{});
@@ -244,7 +243,7 @@ void Session::Act(SessionAction action, const FrameHeader* header, SessionOutbox
       return;
     case SessionAction::kSayGoaway:
       outbox.emplace_back(SayFrame{FrameType::kGoaway, 0,
-                                WriteStreamEnd(Told(wire::GONE, "this component is stopping"))});
+                                   WriteStreamEnd(Told(wire::GONE, "this component is stopping"))});
       return;
     case SessionAction::kSayBye:
       outbox.emplace_back(SayFrame{FrameType::kBye, 0, ""});

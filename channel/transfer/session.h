@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The session on one connection as a machine: identity first, then successive streams of either verb, ended by who dialled.
+// The session on one connection as a machine: identity first, then successive streams of either
+// verb, ended by who dialled.
 #pragma once
 
 #include <cstddef>
@@ -58,12 +59,12 @@ enum class SessionAction : uint8_t {
   kSayPong,
   kNoteGoaway,
   kSayGoaway,
-  kSayBye,    // and close
-  kCut,       // the peer broke the protocol: told, where it serves, and closed
+  kSayBye,      // and close
+  kCut,         // the peer broke the protocol: told, where it serves, and closed
   kTurnedAway,  // the peer refuses the session: close
-  kPeerLeft,  // close
-  kDrop,      // close without a word
-  kEnd,       // nothing is left to close
+  kPeerLeft,    // close
+  kDrop,        // close without a word
+  kEnd,         // nothing is left to close
 };
 
 struct SessionCell {
@@ -81,11 +82,11 @@ inline constexpr absl::Duration kLeavingGrace = absl::Seconds(2);  // for the ot
 
 struct SessionSpec {
   bool dialled = false;
-  std::string node;                 // who this is; a component or session id
-  uint64_t initial_credit = 0;      // who serves: a STORE stream may send as much before any CREDIT
+  std::string node;             // who this is; a component or session id
+  uint64_t initial_credit = 0;  // who serves: a STORE stream may send as much before any CREDIT
   absl::Duration silence;
-  absl::Duration first_word;        // until the greeting is done
-  absl::Duration idle;              // who dialled: no stream for so long ends it
+  absl::Duration first_word;  // until the greeting is done
+  absl::Duration idle;        // who dialled: no stream for so long ends it
 };
 
 // What the host is to do, in this order.
@@ -108,8 +109,8 @@ struct SessionEnded {
   absl::Status why;    // kOk: as it should
   bool close = false;  // the connection is still there
 };
-using SessionEffect = std::variant<SayFrame, SessionUp, OpenStream, DeliverFrame, SessionDraining,
-                                   SessionEnded>;
+using SessionEffect =
+    std::variant<SayFrame, SessionUp, OpenStream, DeliverFrame, SessionDraining, SessionEnded>;
 using SessionOutbox = std::vector<SessionEffect>;
 
 // Pure; loop-confined. Any event in any state is legal.
@@ -117,7 +118,8 @@ class Session {
  public:
   Session(SessionSpec spec, absl::Time now, SessionOutbox& outbox);
   void OnConnected(absl::Time now, SessionOutbox& outbox);
-  // `header` as ParseHeader took it; `intact`: its check holds. A damaged DATA is delivered as such.
+  // `header` as ParseHeader took it; `intact`: its check holds. A damaged DATA is delivered as
+  // such.
   void OnFrame(const FrameHeader& header, absl::string_view payload, bool intact, absl::Time now,
                SessionOutbox& outbox);
   // What came is no frame, or a stream says that its peer breaks the protocol.
@@ -128,7 +130,7 @@ class Session {
   void OnTime(absl::Time now, SessionOutbox& outbox);
   absl::Time WakeAt() const;
 
-  uint64_t NextSequence() { return next_out_++; }  // of a frame that goes out
+  uint64_t NextSequence() { return next_out_++; }   // of a frame that goes out
   uint32_t NextStream() { return ++last_stream_; }  // of a stream that this side opens
   SessionState state() const { return state_; }
   bool done() const { return state_ == SessionState::kEnded; }

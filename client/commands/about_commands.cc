@@ -35,8 +35,8 @@ class CompletionCommand final : public Command {
   }
   Shape shape() override {
     return {.flags = {},
-            .arguments = ArgumentsRow{"SHELL", "bash, zsh or fish", &shells_, 1, 1,
-                                      {"bash", "zsh", "fish"}}};
+            .arguments = ArgumentsRow{
+                "SHELL", "bash, zsh or fish", &shells_, 1, 1, {"bash", "zsh", "fish"}}};
   }
   ExitCode Run(Session& session) override {
     const std::string script = CompletionScript(shells_.front(), AllCommands());
@@ -66,9 +66,9 @@ class HelpCommand final : public Command {
     } else if (Command* command = FindCommand(commands, words_.front())) {
       text = CommandHelp(*command, session.console().columns());
     } else {
-      session.report().Error({.code = ExitCode::kUsage,
-                              .message = absl::StrCat("no command \"", words_.front(),
-                                                      "\"; try: bitrepo help")});
+      session.report().Error(
+          {.code = ExitCode::kUsage,
+           .message = absl::StrCat("no command \"", words_.front(), "\"; try: bitrepo help")});
       return ExitCode::kDone;
     }
     JsonRecord record = session.report().Record("item");

@@ -12,9 +12,8 @@ bool Agreement::all_same() const {
 }
 
 size_t Agreement::CountOf(CopyState state) const {
-  return static_cast<size_t>(std::count_if(copies.begin(), copies.end(), [state](const auto& copy) {
-    return copy.second == state;
-  }));
+  return static_cast<size_t>(std::count_if(
+      copies.begin(), copies.end(), [state](const auto& copy) { return copy.second == state; }));
 }
 
 Agreement Compare(const absl::btree_map<base::ComponentId, PillarWord>& words,
@@ -35,7 +34,7 @@ Agreement Compare(const absl::btree_map<base::ComponentId, PillarWord>& words,
   for (const base::ComponentId& pillar : answered) agreement.copies[pillar] = CopyState::kMissing;
   for (const base::ComponentId& pillar : silent) agreement.copies[pillar] = CopyState::kSilent;
   for (const auto& [pillar, word] : words) {
-    agreement.copies[pillar] = word.digest.empty()              ? CopyState::kDamaged
+    agreement.copies[pillar] = word.digest.empty()               ? CopyState::kDamaged
                                : word.digest == agreement.digest ? CopyState::kSame
                                                                  : CopyState::kDiffers;
   }
@@ -44,33 +43,48 @@ Agreement Compare(const absl::btree_map<base::ComponentId, PillarWord>& words,
 
 absl::string_view WordOf(CopyState state) {
   switch (state) {
-    case CopyState::kSame: return "ok";
-    case CopyState::kDiffers: return "DIFFERS";
-    case CopyState::kDamaged: return "DAMAGED";
-    case CopyState::kMissing: return "MISSING";
-    case CopyState::kSilent: return "silent";
+    case CopyState::kSame:
+      return "ok";
+    case CopyState::kDiffers:
+      return "DIFFERS";
+    case CopyState::kDamaged:
+      return "DAMAGED";
+    case CopyState::kMissing:
+      return "MISSING";
+    case CopyState::kSilent:
+      return "silent";
   }
   return "silent";
 }
 
 absl::string_view MarkOf(CopyState state) {
   switch (state) {
-    case CopyState::kSame: return "✓";
-    case CopyState::kDiffers: return "✗";
-    case CopyState::kDamaged: return "✗";
-    case CopyState::kMissing: return "—";
-    case CopyState::kSilent: return "?";
+    case CopyState::kSame:
+      return "✓";
+    case CopyState::kDiffers:
+      return "✗";
+    case CopyState::kDamaged:
+      return "✗";
+    case CopyState::kMissing:
+      return "—";
+    case CopyState::kSilent:
+      return "?";
   }
   return "?";
 }
 
 absl::string_view ResultWord(CopyState state) {
   switch (state) {
-    case CopyState::kSame: return "ok";
-    case CopyState::kDiffers: return "mismatch";
-    case CopyState::kDamaged: return "damaged";
-    case CopyState::kMissing: return "missing";
-    case CopyState::kSilent: return "silent";
+    case CopyState::kSame:
+      return "ok";
+    case CopyState::kDiffers:
+      return "mismatch";
+    case CopyState::kDamaged:
+      return "damaged";
+    case CopyState::kMissing:
+      return "missing";
+    case CopyState::kSilent:
+      return "silent";
   }
   return "silent";
 }

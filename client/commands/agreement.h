@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the pillars say the same of one file: the digest most of them have, who differs, who lacks it; pure.
+// Whether the pillars say the same of one file: the digest most of them have, who differs, who
+// lacks it; pure.
 #pragma once
 
 #include <string>
@@ -22,11 +23,12 @@ struct Agreement {
   std::string digest;  // that of most, in a tie the lowest; empty when nobody has one
   absl::btree_map<base::ComponentId, CopyState> copies;
 
-  bool all_same() const;       // every pillar that answered has it, with one digest
+  bool all_same() const;  // every pillar that answered has it, with one digest
   size_t CountOf(CopyState state) const;
 };
 
-// `words` of the pillars that list the file; the others of `answered` lack it; `silent` ones have said nothing.
+// `words` of the pillars that list the file; the others of `answered` lack it; `silent` ones have
+// said nothing.
 Agreement Compare(const absl::btree_map<base::ComponentId, PillarWord>& words,
                   const std::vector<base::ComponentId>& answered,
                   const std::vector<base::ComponentId>& silent);

@@ -28,8 +28,8 @@ Command* FindCommand(const std::vector<std::unique_ptr<Command>>& commands,
                      absl::string_view name) {
   for (const std::unique_ptr<Command>& command : commands) {
     const CommandFacts facts = command->facts();
-    if (facts.name == name || std::find(facts.aliases.begin(), facts.aliases.end(), name) !=
-                                  facts.aliases.end()) {
+    if (facts.name == name ||
+        std::find(facts.aliases.begin(), facts.aliases.end(), name) != facts.aliases.end()) {
       return command.get();
     }
   }

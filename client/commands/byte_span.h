@@ -15,7 +15,8 @@ struct ByteSpan {
   std::optional<uint64_t> length;  // absent: to the end
 };
 
-// "0:100", "1MiB:64KiB", "4096:" (to the end). kInvalidArgument otherwise, and when the end passes 2^64.
+// "0:100", "1MiB:64KiB", "4096:" (to the end). kInvalidArgument otherwise, and when the end passes
+// 2^64.
 absl::StatusOr<ByteSpan> ParseByteSpan(absl::string_view text);
 
 }  // namespace bitrepo::commands

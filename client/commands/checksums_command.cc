@@ -25,30 +25,32 @@ using Row = client::ChecksumRow;
 class ChecksumsCommand final : public Command {
  public:
   CommandFacts facts() const override {
-    return {.name = "checksums",
-            .aliases = {"getChecksums"},
-            .summary = "digests of files at every pillar, compared",
-            .description =
-                "Without ID: of all files. The sha256sum format has one line for each file on which "
-                "all pillars agree and feeds sha256sum -c as it is; what they do not agree on, or "
-                "what one of them lacks, is told on standard error and makes exit code 6.",
-            .examples = {"checksums", "checksums --format sha256sum | (cd DIR && sha256sum -c --quiet)",
-                         "checksums --check SHA256SUMS", "checksums a.txt --algorithm sha512 --fresh"}};
+    return {
+        .name = "checksums",
+        .aliases = {"getChecksums"},
+        .summary = "digests of files at every pillar, compared",
+        .description =
+            "Without ID: of all files. The sha256sum format has one line for each file on which "
+            "all pillars agree and feeds sha256sum -c as it is; what they do not agree on, or "
+            "what one of them lacks, is told on standard error and makes exit code 6.",
+        .examples = {"checksums", "checksums --format sha256sum | (cd DIR && sha256sum -c --quiet)",
+                     "checksums --check SHA256SUMS", "checksums a.txt --algorithm sha512 --fresh"}};
   }
 
   Shape shape() override {
-    return {.flags = {{"--algorithm", "NAME", "md5 sha1 sha256 sha384 sha512 or hmac-... of each",
-                       &algorithm_},
-                      {"--salt", "HEX", "key of an hmac, or random", &salt_},
-                      {"--fresh", "", "read the bytes now; else a recorded digest may answer", &fresh_},
-                      {"--format", "WORD", "table or sha256sum", &format_, {"table", "sha256sum"}},
-                      {"--prefix", "TEXT", "only ids that begin so", &prefix_},
-                      {"--range", "OFF:LEN", "of these bytes of one file", &range_},
-                      {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
-                      {"--check", "FILE", "check the list in FILE, as sha256sum -c does", &check_},
-                      {"--limit", "N", "at most so many files", &limit_},
-                      {"--cursor", "ID", "go on after this id", &cursor_}},
-            .arguments = ArgumentsRow{"ID", "file id", &ids_}};
+    return {
+        .flags = {{"--algorithm", "NAME", "md5 sha1 sha256 sha384 sha512 or hmac-... of each",
+                   &algorithm_},
+                  {"--salt", "HEX", "key of an hmac, or random", &salt_},
+                  {"--fresh", "", "read the bytes now; else a recorded digest may answer", &fresh_},
+                  {"--format", "WORD", "table or sha256sum", &format_, {"table", "sha256sum"}},
+                  {"--prefix", "TEXT", "only ids that begin so", &prefix_},
+                  {"--range", "OFF:LEN", "of these bytes of one file", &range_},
+                  {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+                  {"--check", "FILE", "check the list in FILE, as sha256sum -c does", &check_},
+                  {"--limit", "N", "at most so many files", &limit_},
+                  {"--cursor", "ID", "go on after this id", &cursor_}},
+        .arguments = ArgumentsRow{"ID", "file id", &ids_}};
   }
 
   ExitCode Run(Session& session) override {
@@ -86,8 +88,8 @@ class ChecksumsCommand final : public Command {
     if (!salt_.empty()) {
       const std::string salt = salt_ == "random" ? session_->parts().random->Bytes(kSaltBytes)
                                                  : absl::HexStringToBytes(salt_);
-      if (salt.empty() || (salt_ != "random" && absl::BytesToHexString(salt) !=
-                                                    absl::AsciiStrToLower(salt_))) {
+      if (salt.empty() ||
+          (salt_ != "random" && absl::BytesToHexString(salt) != absl::AsciiStrToLower(salt_))) {
         return Refuse(ExitCode::kUsage, "--salt is hexadecimal, or random");
       }
       spec_.set_salt(salt);
@@ -106,7 +108,8 @@ class ChecksumsCommand final : public Command {
     if (!range_.empty()) {
       const auto span = ParseByteSpan(range_);
       if (!span.ok()) return Refuse(ExitCode::kUsage, std::string(span.status().message()));
-      if (files_.size() != 1) return Refuse(ExitCode::kUsage, "--range is of one file: name one id");
+      if (files_.size() != 1)
+        return Refuse(ExitCode::kUsage, "--range is of one file: name one id");
       span_ = *span;
     }
     return true;
@@ -122,7 +125,8 @@ class ChecksumsCommand final : public Command {
     }
     for (const NamedSum& sum : *sums) {
       if (!expected_.emplace(sum.name, sum.hex).second) {
-        return Refuse(ExitCode::kUsage, absl::StrCat(check_, ": ", Shown(sum.name), " stands twice"));
+        return Refuse(ExitCode::kUsage,
+                      absl::StrCat(check_, ": ", Shown(sum.name), " stands twice"));
       }
     }
     if (!algorithm_.empty() || sums->empty()) return true;
@@ -240,9 +244,9 @@ class ChecksumsCommand final : public Command {
     for (const auto& [pillar, state] : agreement.copies) {
       const auto word = words.find(pillar);
       const std::string digest = word == words.end() ? "" : word->second.digest;
-      console.Result(absl::StrCat(Fit(digest, std::max(digest.size(), agreement.digest.size())), "  ",
-                                  Fit(pillar.text(), kPillarColumns), " ", WordOf(state), "  ",
-                                  Shown(row.file_id), "\n"));
+      console.Result(absl::StrCat(Fit(digest, std::max(digest.size(), agreement.digest.size())),
+                                  "  ", Fit(pillar.text(), kPillarColumns), " ", WordOf(state),
+                                  "  ", Shown(row.file_id), "\n"));
     }
   }
 
@@ -292,11 +296,11 @@ class ChecksumsCommand final : public Command {
     session_->report().Item(record,
                             absl::StrCat(Shown(row.file_id), right ? ": OK\n" : ": FAILED\n"));
     if (!right && agreement.all_same()) {
-      session_->report().Error({.code = ExitCode::kIntegrity,
-                                .message = absl::StrCat(Shown(row.file_id), " has ",
-                                                        agreement.digest, ", the list says ",
-                                                        expected->second),
-                                .file_id = row.file_id});
+      session_->report().Error(
+          {.code = ExitCode::kIntegrity,
+           .message = absl::StrCat(Shown(row.file_id), " has ", agreement.digest,
+                                   ", the list says ", expected->second),
+           .file_id = row.file_id});
     }
     expected_.erase(expected);
   }

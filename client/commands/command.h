@@ -17,7 +17,7 @@ class Session;
 struct CommandFacts {
   std::string name;
   std::vector<std::string> aliases = {};
-  std::string summary;      // one line, lower case
+  std::string summary;           // one line, lower case
   std::string description = {};  // what a person must know besides the flags
   std::vector<std::string> examples = {};
 };

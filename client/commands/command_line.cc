@@ -24,7 +24,8 @@ void AddFlag(CLI::App& app, FlagRow& flag) {
     option = app.add_option(flag.names, **value, flag.help);
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   } else {
-    option = app.add_option(flag.names, *std::get<std::vector<std::string>*>(flag.target), flag.help);
+    option =
+        app.add_option(flag.names, *std::get<std::vector<std::string>*>(flag.target), flag.help);
     option->allow_extra_args(false);  // one value each time the flag is given
   }
   if (!flag.choices.empty()) option->check(CLI::IsMember(flag.choices));

@@ -24,13 +24,20 @@ bool Colored(ColorMode mode, bool no_color, bool terminal) {
 
 absl::string_view CodeOf(Ink ink) {
   switch (ink) {
-    case Ink::kPlain: return "";
-    case Ink::kBold: return "\033[1m";
-    case Ink::kDim: return "\033[2m";
-    case Ink::kRed: return "\033[31m";
-    case Ink::kGreen: return "\033[32m";
-    case Ink::kYellow: return "\033[33m";
-    case Ink::kCyan: return "\033[36m";
+    case Ink::kPlain:
+      return "";
+    case Ink::kBold:
+      return "\033[1m";
+    case Ink::kDim:
+      return "\033[2m";
+    case Ink::kRed:
+      return "\033[31m";
+    case Ink::kGreen:
+      return "\033[32m";
+    case Ink::kYellow:
+      return "\033[33m";
+    case Ink::kCyan:
+      return "\033[36m";
   }
   return "";
 }
@@ -159,8 +166,9 @@ int Console::WriteAll(int descriptor, absl::string_view text) {
 
 size_t ColumnsOf(absl::string_view text) {
   // Bytes that continue a character take no column.
-  return static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string Fit(absl::string_view text, size_t columns) {

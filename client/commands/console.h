@@ -18,7 +18,7 @@ enum class Ink { kPlain, kBold, kDim, kRed, kGreen, kYellow, kCyan };
 struct ConsoleOptions {
   int out = 1;
   int err = 2;
-  bool quiet = false;    // errors alone
+  bool quiet = false;  // errors alone
   int verbosity = 0;
   ColorMode color = ColorMode::kAuto;
   bool no_color = false;  // NO_COLOR is set, or TERM is dumb
@@ -34,7 +34,8 @@ class Console {
   // Results; buffered until Flush or until much has gathered. Nothing is written after an error.
   void Result(absl::string_view text);
   void Flush();
-  // A line on standard error. Error and Warning say so; Note is for everyone but the quiet, Detail for -v.
+  // A line on standard error. Error and Warning say so; Note is for everyone but the quiet, Detail
+  // for -v.
   void Error(absl::string_view text);
   void Warning(absl::string_view text);
   void Note(absl::string_view text);
@@ -49,7 +50,8 @@ class Console {
   std::string PaintOut(Ink ink, absl::string_view text) const;
   std::string PaintErr(Ink ink, absl::string_view text) const;
 
-  // 0, or the errno of the first write to standard output that failed: EPIPE when its reader has gone.
+  // 0, or the errno of the first write to standard output that failed: EPIPE when its reader has
+  // gone.
   int output_error() const { return output_error_; }
 
  private:

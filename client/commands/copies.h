@@ -22,7 +22,8 @@ struct Copies {
 std::optional<Copies> AskForCopies(Session& session, client::BlockingClient& client,
                                    const base::FileId& file_id);
 
-// Says on standard error what is wrong with the copies, when something is: exit code 6, or 4 when there are none.
+// Says on standard error what is wrong with the copies, when something is: exit code 6, or 4 when
+// there are none.
 void ReportCopies(Session& session, const base::FileId& file_id, const Copies& copies);
 
 }  // namespace bitrepo::commands

@@ -38,7 +38,8 @@ void AddOutcome(const protocol::Outcome& outcome, ExitTally& tally) {
     }
     some_failed = true;
     // An unknown outcome is that of a pillar which did not answer.
-    tally.Add(contributor.state == State::kUnknown || contributor.code == wire::OPERATION_COMPLETED ||
+    tally.Add(contributor.state == State::kUnknown ||
+                      contributor.code == wire::OPERATION_COMPLETED ||
                       contributor.code == wire::RESPONSE_CODE_UNSPECIFIED
                   ? ExitCode::kUnreachable
                   : static_cast<ExitCode>(protocol::ExitCodeOf(contributor.code)));
@@ -53,20 +54,34 @@ void AddOutcome(const protocol::Outcome& outcome, ExitTally& tally) {
 
 absl::string_view WordOf(ExitCode code) {
   switch (code) {
-    case ExitCode::kDone: return "done";
-    case ExitCode::kFailed: return "failed";
-    case ExitCode::kUsage: return "usage";
-    case ExitCode::kPartial: return "partial";
-    case ExitCode::kNotFound: return "not-found";
-    case ExitCode::kUnreachable: return "unreachable";
-    case ExitCode::kIntegrity: return "integrity";
-    case ExitCode::kRefused: return "refused";
-    case ExitCode::kLimit: return "limit";
-    case ExitCode::kStillRunning: return "still-running";
-    case ExitCode::kLocal: return "local";
-    case ExitCode::kInterrupted: return "interrupted";
-    case ExitCode::kBrokenPipe: return "broken-pipe";
-    case ExitCode::kTerminated: return "terminated";
+    case ExitCode::kDone:
+      return "done";
+    case ExitCode::kFailed:
+      return "failed";
+    case ExitCode::kUsage:
+      return "usage";
+    case ExitCode::kPartial:
+      return "partial";
+    case ExitCode::kNotFound:
+      return "not-found";
+    case ExitCode::kUnreachable:
+      return "unreachable";
+    case ExitCode::kIntegrity:
+      return "integrity";
+    case ExitCode::kRefused:
+      return "refused";
+    case ExitCode::kLimit:
+      return "limit";
+    case ExitCode::kStillRunning:
+      return "still-running";
+    case ExitCode::kLocal:
+      return "local";
+    case ExitCode::kInterrupted:
+      return "interrupted";
+    case ExitCode::kBrokenPipe:
+      return "broken-pipe";
+    case ExitCode::kTerminated:
+      return "terminated";
   }
   return "failed";
 }

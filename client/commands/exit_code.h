@@ -14,10 +14,10 @@ namespace bitrepo::commands {
 
 // Never renumber: scripts rest on them.
 enum class ExitCode {
-  kDone = 0,          // all that was asked for is done and proved
-  kFailed = 1,        // none of those below
-  kUsage = 2,         // usage or settings; nothing was sent
-  kPartial = 3,       // some items or pillars, not all
+  kDone = 0,     // all that was asked for is done and proved
+  kFailed = 1,   // none of those below
+  kUsage = 2,    // usage or settings; nothing was sent
+  kPartial = 3,  // some items or pillars, not all
   kNotFound = 4,
   kUnreachable = 5,   // or timed out: trying again may help
   kIntegrity = 6,     // mismatch, missing copy
@@ -32,8 +32,8 @@ enum class ExitCode {
 
 // The first of these that applies is told.
 inline constexpr std::array<ExitCode, 10> kPrecedence = {
-    ExitCode::kUsage,   ExitCode::kIntegrity,   ExitCode::kRefused,      ExitCode::kPartial,
-    ExitCode::kLocal,   ExitCode::kUnreachable, ExitCode::kStillRunning, ExitCode::kLimit,
+    ExitCode::kUsage,    ExitCode::kIntegrity,   ExitCode::kRefused,      ExitCode::kPartial,
+    ExitCode::kLocal,    ExitCode::kUnreachable, ExitCode::kStillRunning, ExitCode::kLimit,
     ExitCode::kNotFound, ExitCode::kFailed};
 
 // Gathers what became of everything a command did. Loop-confined value.
@@ -49,8 +49,8 @@ class ExitTally {
 
 // What a refusal or failure at this machine means; never kDone.
 ExitCode ExitCodeFor(const absl::Status& status);
-// What the outcome of one operation means: every contributor that failed counts, and kPartial when others
-// did not. kDone for a success.
+// What the outcome of one operation means: every contributor that failed counts, and kPartial when
+// others did not. kDone for a success.
 void AddOutcome(const protocol::Outcome& outcome, ExitTally& tally);
 // For the record of an error: "not-found", "integrity".
 absl::string_view WordOf(ExitCode code);

@@ -24,8 +24,9 @@ class FileIdsCommand final : public Command {
     return {.name = "file-ids",
             .aliases = {"getFileIDs"},
             .summary = "what the collection keeps, in order of id",
-            .description = "A file that some pillar lacks, or holds differently, is told on standard "
-                           "error and makes exit code 6.",
+            .description =
+                "A file that some pillar lacks, or holds differently, is told on standard "
+                "error and makes exit code 6.",
             .examples = {"file-ids --long", "file-ids --prefix photos/ --limit 100"}};
   }
 
@@ -73,8 +74,10 @@ class FileIdsCommand final : public Command {
     if (uneven_ > 0) {
       session.report().Error(
           {.code = ExitCode::kIntegrity,
-           .message = absl::StrCat(CountedOf(uneven_, "file"), " not the same on every pillar, "
-                                                               "the first is ", Shown(first_uneven_)),
+           .message = absl::StrCat(CountedOf(uneven_, "file"),
+                                   " not the same on every pillar, "
+                                   "the first is ",
+                                   Shown(first_uneven_)),
            .file_id = first_uneven_,
            .hint = session.Again(absl::StrCat("whereis ", ShellWord(first_uneven_)))});
     }
@@ -109,8 +112,8 @@ class FileIdsCommand final : public Command {
     std::string text = absl::StrCat(Shown(row.file_id), "\n");
     if (long_) {
       const std::string size = Counted(info.size_bytes());
-      text = absl::StrCat(std::string(kSizeColumns - std::min(kSizeColumns, size.size()), ' '), size,
-                          "  ", Timestamp(absl::FromUnixMicros(info.stored_at_us())), "  ",
+      text = absl::StrCat(std::string(kSizeColumns - std::min(kSizeColumns, size.size()), ' '),
+                          size, "  ", Timestamp(absl::FromUnixMicros(info.stored_at_us())), "  ",
                           Fit(absl::StrCat(copies, "/", agreement.copies.size()), kCopiesColumns),
                           " ", text);
     }

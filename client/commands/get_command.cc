@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 // Where one file goes.
 struct Destination {
-  bool stream = false;       // to `descriptor`, as it comes
+  bool stream = false;  // to `descriptor`, as it comes
   int descriptor = 1;
   runtime::ScopedFd opened;  // a device or FIFO that `descriptor` is
   std::string path;          // else a file, replaced at the end
@@ -51,20 +51,20 @@ class GetCommand final : public Command {
                 "Without -o, and in a directory, a file is written under its id. It appears whole "
                 "and proved or not at all; when a pillar fails in the middle the next one goes on. "
                 "Exit code 6 tells of a damaged copy even when another one could be delivered.",
-            .examples = {"get report.pdf -o /tmp/report.pdf", "get video.mkv --range 1MiB:64KiB -o -",
-                         "get a.txt b.txt -o restored/"}};
+            .examples = {"get report.pdf -o /tmp/report.pdf",
+                         "get video.mkv --range 1MiB:64KiB -o -", "get a.txt b.txt -o restored/"}};
   }
 
   Shape shape() override {
     Shape shape;
     if (!cat_) {
-      shape.flags.push_back({"-o,--output", "PATH", "file or directory; - is standard output",
-                             &output_});
+      shape.flags.push_back(
+          {"-o,--output", "PATH", "file or directory; - is standard output", &output_});
     }
     shape.flags.push_back({"--range", "OFF:LEN", "only these bytes; OFF: is to the end", &range_});
     shape.flags.push_back({"--from", "PILLAR", "only from this pillar, or fastest", &from_});
-    shape.flags.push_back(
-        {"--checksum", "ALGO:HEX", "what the bytes must have; else nothing is written", &checksum_});
+    shape.flags.push_back({"--checksum", "ALGO:HEX",
+                           "what the bytes must have; else nothing is written", &checksum_});
     shape.arguments = ArgumentsRow{"ID", "file id", &ids_, 1};
     return shape;
   }
@@ -110,7 +110,8 @@ class GetCommand final : public Command {
     if (!range_.empty()) {
       const auto span = ParseByteSpan(range_);
       if (!span.ok()) {
-        well = Refuse(session, ExitCode::kUsage, absl::StrCat("--range: ", span.status().message()));
+        well =
+            Refuse(session, ExitCode::kUsage, absl::StrCat("--range: ", span.status().message()));
       } else {
         span_ = *span;
       }
@@ -131,15 +132,16 @@ class GetCommand final : public Command {
       if (pillar.ok()) {
         prefer_ = *pillar;
       } else {
-        well = Refuse(session, ExitCode::kUsage, absl::StrCat("--from: ", pillar.status().message()));
+        well =
+            Refuse(session, ExitCode::kUsage, absl::StrCat("--from: ", pillar.status().message()));
       }
     }
     if (output_ == "-" && session.flags().json) {
       well = Refuse(session, ExitCode::kUsage,
                     "--json and the file cannot both go to standard output: give -o PATH");
     }
-    const bool directory = output_.empty() || output_ == "-" || output_.back() == '/' ||
-                           fs::is_directory(output_);
+    const bool directory =
+        output_.empty() || output_ == "-" || output_.back() == '/' || fs::is_directory(output_);
     if (ids_.size() > 1 && !directory) {
       well = Refuse(session, ExitCode::kUsage,
                     absl::StrCat(ids_.size(), " files do not go into one: -o must be a directory"));
@@ -177,17 +179,15 @@ class GetCommand final : public Command {
       return absl::InvalidArgumentError(absl::StrCat(destination.path, " is a directory"));
     }
     if (!S_ISREG(facts.st_mode)) {  // a device or FIFO is written into, not replaced
-      destination.opened =
-          runtime::ScopedFd(open(destination.path.c_str(), O_WRONLY | O_CLOEXEC));
+      destination.opened = runtime::ScopedFd(open(destination.path.c_str(), O_WRONLY | O_CLOEXEC));
       if (!destination.opened.valid()) return base::ErrnoStatus(errno, destination.path);
       destination.stream = true;
       destination.descriptor = destination.opened.get();
       return destination;
     }
     if (output_.empty()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(destination.path, " is there already: -o ", ShellWord(destination.path),
-                       " replaces it"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          destination.path, " is there already: -o ", ShellWord(destination.path), " replaces it"));
     }
     // A link stays; what it leads to is replaced.
     const fs::path real = fs::canonical(destination.path, error);
@@ -221,8 +221,8 @@ class GetCommand final : public Command {
                             .fail_over = !prefer_.has_value(),
                             .sink = SinkFor(client, *destination)};
     ProgressBoard& progress = session.progress();
-    get.events.on_event = [&progress, id = file_id.text()](
-                              const protocol::ConversationEvent& event) {
+    get.events.on_event = [&progress,
+                           id = file_id.text()](const protocol::ConversationEvent& event) {
       progress.OnEvent(id, event);
     };
     get.events.on_transfer = [&progress, id = file_id.text()](const base::ComponentId& pillar,
@@ -243,11 +243,12 @@ class GetCommand final : public Command {
   }
 
   client::SinkFactory SinkFor(client::BlockingClient& client, const Destination& destination) {
-    const std::string tag = absl::StrCat(
-        absl::Hex(static_cast<uint32_t>(client.random().NextU64()), absl::kZeroPad8));
+    const std::string tag =
+        absl::StrCat(absl::Hex(static_cast<uint32_t>(client.random().NextU64()), absl::kZeroPad8));
     auto begun = std::make_shared<bool>(false);
-    return [this, &client, &destination, tag, begun](const wire::FileInfo&, base::ByteRange range)
-               -> absl::StatusOr<std::shared_ptr<channel::Sink>> {
+    return [this, &client, &destination, tag, begun](
+               const wire::FileInfo&,
+               base::ByteRange range) -> absl::StatusOr<std::shared_ptr<channel::Sink>> {
       if (!destination.stream) {
         BITREPO_ASSIGN_OR_RETURN(
             std::shared_ptr<client::FileSink> sink,
@@ -271,13 +272,10 @@ class GetCommand final : public Command {
       }
       session.report().Error(
           {.code = ExitCode::kIntegrity,
-           .message = absl::StrCat("the copy of ", Shown(file_id.text()), " at ", pillar.text(),
-                                   " is damaged (",
-                                   std::string(protocol::NameOf(contributor.code)), "): ",
-                                   Shown(contributor.text),
-                                   result.from ? absl::StrCat("; ", result.from->text(),
-                                                              " delivered it whole")
-                                               : ""),
+           .message = absl::StrCat(
+               "the copy of ", Shown(file_id.text()), " at ", pillar.text(), " is damaged (",
+               std::string(protocol::NameOf(contributor.code)), "): ", Shown(contributor.text),
+               result.from ? absl::StrCat("; ", result.from->text(), " delivered it whole") : ""),
            .pillar = pillar.text(),
            .file_id = file_id.text(),
            .conversation = result.conversation.ToString(),

@@ -15,8 +15,7 @@
 namespace bitrepo::commands {
 
 // Where the value of a flag goes: set, counted, the last one given, or each one given.
-using FlagTarget =
-    std::variant<bool*, int*, std::string*, std::vector<std::string>*>;
+using FlagTarget = std::variant<bool*, int*, std::string*, std::vector<std::string>*>;
 
 struct FlagRow {
   std::string names;        // "-o,--output"

@@ -67,8 +67,8 @@ std::string UsageOf(const CommandFacts& facts, const Shape& shape) {
 std::string CommandHelp(Command& command, size_t columns) {
   const CommandFacts facts = command.facts();
   const Shape shape = command.shape();
-  std::string text = absl::StrCat("bitrepo ", facts.name, ": ", facts.summary, "\n\nusage: ",
-                                  UsageOf(facts, shape), "\n");
+  std::string text = absl::StrCat("bitrepo ", facts.name, ": ", facts.summary,
+                                  "\n\nusage: ", UsageOf(facts, shape), "\n");
   if (!facts.aliases.empty()) {
     absl::StrAppend(&text, "also called: ", absl::StrJoin(facts.aliases, ", "), "\n");
   }
@@ -76,7 +76,8 @@ std::string CommandHelp(Command& command, size_t columns) {
     absl::StrAppend(&text, "\n", Wrap(facts.description, columns, 0), "\n");
   }
   if (shape.arguments) {
-    absl::StrAppend(&text, "\n", Fit(absl::StrCat("  ", shape.arguments->placeholder), kNameColumns),
+    absl::StrAppend(&text, "\n",
+                    Fit(absl::StrCat("  ", shape.arguments->placeholder), kNameColumns),
                     Wrap(shape.arguments->help, columns, kNameColumns), "\n");
   }
   if (!shape.flags.empty()) absl::StrAppend(&text, "\nflags:\n", FlagLines(shape, columns));
@@ -97,19 +98,21 @@ std::string ProgramHelp(const std::vector<std::unique_ptr<Command>>& commands) {
       "usage: bitrepo [FLAGS] COMMAND [FLAGS] [ARGUMENTS]\n\ncommands:\n";
   for (const std::unique_ptr<Command>& command : commands) {
     const CommandFacts facts = command->facts();
-    absl::StrAppend(&text, Fit(absl::StrCat("  ", facts.name), kNameColumns / 2 + 2),
-                    facts.summary, "\n");
+    absl::StrAppend(&text, Fit(absl::StrCat("  ", facts.name), kNameColumns / 2 + 2), facts.summary,
+                    "\n");
   }
   GlobalFlags globals;
   absl::StrAppend(
       &text, "\nflags of every command:\n", FlagLines(globals.shape(), 80),
       "\nsettings: flags beat BITREPO_COORDINATOR, BITREPO_REPOSITORY, BITREPO_COLLECTION and\n"
-      "BITREPO_NAME, which beat the file of --config or BITREPO_CONFIG or, where neither is given,\n"
+      "BITREPO_NAME, which beat the file of --config or BITREPO_CONFIG or, where neither is "
+      "given,\n"
       "./.bitrepo.toml, ~/.config/bitrepo/bitrepo.toml, the default local repository's and\n"
       "/etc/bitrepo/bitrepo.toml\n"
       "\nexit codes: 0 done and proved, 1 failed, 2 usage or settings, 3 partial, 4 not found,\n"
       "5 unreachable or timed out, 6 INTEGRITY, 7 refused, 8 stopped at a limit you set, 9 still\n"
-      "running, 10 local file or disk, 130/141/143 by a signal; of several that apply the first of\n"
+      "running, 10 local file or disk, 130/141/143 by a signal; of several that apply the first "
+      "of\n"
       "2, 6, 7, 3, 10, 5, 9, 8, 4, 1 is told\n"
       "\na first session:\n"
       "  bitrepo local up                          start a repository on this machine\n"
@@ -147,7 +150,8 @@ std::string CompletionScript(absl::string_view shell,
                     " -d '", facts.summary, "'\n");
     for (const FlagRow& flag : shape.flags) {
       absl::StrAppend(&fish_lines, "complete -c bitrepo -n '__fish_seen_subcommand_from ",
-                      facts.name, "' -l ", LongName(flag).substr(LongName(flag).find_first_not_of('-')),
+                      facts.name, "' -l ",
+                      LongName(flag).substr(LongName(flag).find_first_not_of('-')),
                       flag.placeholder.empty() ? "" : " -r", "\n");
     }
   }
@@ -161,7 +165,8 @@ std::string CompletionScript(absl::string_view shell,
       "  case \"$command\" in\n",
       bash_cases, "    *) words=\"", absl::StrJoin(names, " "), "\" ;;\n",
       "  esac\n"
-      "  COMPREPLY=($(compgen -W \"$words ", absl::StrJoin(flags_of(globals.shape()), " "),
+      "  COMPREPLY=($(compgen -W \"$words ",
+      absl::StrJoin(flags_of(globals.shape()), " "),
       "\" -- \"$current\"))\n"
       "}\n"
       "complete -o default -F _bitrepo bitrepo\n");

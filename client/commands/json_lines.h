@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON Lines: one record a line, for programs; docs/json-lines.schema.json says what stands in each.
+// JSON Lines: one record a line, for programs; docs/json-lines.schema.json says what stands in
+// each.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ namespace bitrepo::commands {
 
 inline constexpr int kJsonLinesVersion = 1;
 
-// One record being filled in. Fields stay in the order they were set; text that is not UTF-8 is shown
-// with replacement characters. Loop-confined.
+// One record being filled in. Fields stay in the order they were set; text that is not UTF-8 is
+// shown with replacement characters. Loop-confined.
 class JsonRecord {
  public:
   explicit JsonRecord(absl::string_view type);

@@ -79,8 +79,8 @@ std::optional<uint64_t> ParseCount(Session& session, absl::string_view flag,
   uint64_t count = 0;
   if (text.empty()) return 0;
   if (absl::SimpleAtoi(text, &count) && count > 0) return count;
-  session.report().Error({.code = ExitCode::kUsage,
-                          .message = absl::StrCat(flag, " is a number, at least 1")});
+  session.report().Error(
+      {.code = ExitCode::kUsage, .message = absl::StrCat(flag, " is a number, at least 1")});
   return std::nullopt;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs one list with its rows handled on a worker, so that a slow reader of the output holds the pillars, not the loop.
+// Runs one list with its rows handled on a worker, so that a slow reader of the output holds the
+// pillars, not the loop.
 #pragma once
 
 #include <functional>
@@ -23,16 +24,17 @@ struct ListBounds {
 struct ListEnd {
   absl::StatusOr<client::ListResult> result;
   uint64_t rows = 0;
-  bool cut = false;      // at the limit: there is more
-  std::string last_id;   // of the rows handled
+  bool cut = false;     // at the limit: there is more
+  std::string last_id;  // of the rows handled
 };
 
-// `ask(handler)` makes the blocking call; `on_row` is called for each row, one at a time, never at once with
-// another, and has ended when this returns.
+// `ask(handler)` makes the blocking call; `on_row` is called for each row, one at a time, never at
+// once with another, and has ended when this returns.
 template <typename Item>
-ListEnd RunList(Session& session, client::BlockingClient& client, const ListBounds& bounds,
-                const std::function<absl::StatusOr<client::ListResult>(client::RowHandler<Item>)>& ask,
-                const std::function<void(const client::ListRow<Item>&)>& on_row) {
+ListEnd RunList(
+    Session& session, client::BlockingClient& client, const ListBounds& bounds,
+    const std::function<absl::StatusOr<client::ListResult>(client::RowHandler<Item>)>& ask,
+    const std::function<void(const client::ListRow<Item>&)>& on_row) {
   ListEnd end{absl::UnknownError(""), 0, false, ""};
   const runtime::StrandId strand = client.workers().NewStrand();
   const auto handle = [&](const std::vector<client::ListRow<Item>>& rows) {
@@ -67,7 +69,8 @@ ListEnd RunList(Session& session, client::BlockingClient& client, const ListBoun
 wire::FileSelection SelectOne(const base::FileId& file_id);
 wire::FileSelection SelectPrefix(const std::string& prefix);
 
-// The pillars that took part in a list, as far as one that said that it has no such file took part too.
+// The pillars that took part in a list, as far as one that said that it has no such file took part
+// too.
 struct ListPillars {
   std::vector<base::ComponentId> answered;  // whose word on presence counts
   std::vector<base::ComponentId> silent;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// local: a whole repository on this machine: a coordinator and some pillars, started, looked at, stopped.
+// local: a whole repository on this machine: a coordinator and some pillars, started, looked at,
+// stopped.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -32,16 +33,17 @@ constexpr size_t kNameColumns = 14;
 class LocalCommand final : public Command {
  public:
   CommandFacts facts() const override {
-    return {.name = "local",
-            .summary = "a repository on this machine: up, status, down",
-            .description =
-                "up starts a coordinator and pillars on free loopback ports, with all they keep "
-                "under DIR, waits until they are ready and prints the line that makes them the "
-                "repository of this shell. Inside DIR, and when DIR is the default "
-                "(~/.local/share/bitrepo), no settings are needed. A pillar that has died is started "
-                "again by another up. Logs are in DIR/log.",
-            .examples = {"local up", "local up --dir /srv/bits --pillars 4",
-                         "local up --pillar /disk1/bits --pillar /disk2/bits", "local down"}};
+    return {
+        .name = "local",
+        .summary = "a repository on this machine: up, status, down",
+        .description =
+            "up starts a coordinator and pillars on free loopback ports, with all they keep "
+            "under DIR, waits until they are ready and prints the line that makes them the "
+            "repository of this shell. Inside DIR, and when DIR is the default "
+            "(~/.local/share/bitrepo), no settings are needed. A pillar that has died is started "
+            "again by another up. Logs are in DIR/log.",
+        .examples = {"local up", "local up --dir /srv/bits --pillars 4",
+                     "local up --pillar /disk1/bits --pillar /disk2/bits", "local down"}};
   }
 
   Shape shape() override {
@@ -49,8 +51,8 @@ class LocalCommand final : public Command {
                       {"--pillars", "N", "how many pillars (3)", &pillars_},
                       {"--pillar", "DIR", "a pillar that keeps its files in DIR; may be repeated",
                        &stores_}},
-            .arguments = ArgumentsRow{"ACTION", "up, status or down", &actions_, 1, 1,
-                                      {"up", "status", "down"}}};
+            .arguments = ArgumentsRow{
+                "ACTION", "up, status or down", &actions_, 1, 1, {"up", "status", "down"}}};
   }
 
   ExitCode Run(Session& session) override {
@@ -97,8 +99,8 @@ class LocalCommand final : public Command {
   // The layout there is, or the one asked for.
   std::optional<LocalLayout> Layout() {
     int pillars = kLocalPillars;
-    if (!pillars_.empty() && (!absl::SimpleAtoi(pillars_, &pillars) || pillars < 1 ||
-                              pillars > kLocalPillarsMax)) {
+    if (!pillars_.empty() &&
+        (!absl::SimpleAtoi(pillars_, &pillars) || pillars < 1 || pillars > kLocalPillarsMax)) {
       Fail(ExitCode::kUsage, absl::StrCat("--pillars is a number from 1 to ", kLocalPillarsMax));
       return std::nullopt;
     }
@@ -128,9 +130,9 @@ class LocalCommand final : public Command {
     const bool other = there->pillars().size() != asked.pillars().size() ||
                        (!stores_.empty() && there->pillars()[0].store != asked.pillars()[0].store);
     if ((!pillars_.empty() || !stores_.empty()) && other) {
-      Fail(ExitCode::kRefused, absl::StrCat(directory_, " was made with ",
-                                            CountedOf(there->pillars().size(), "pillar"),
-                                            "; choose another --dir, or leave the pillars out"));
+      Fail(ExitCode::kRefused,
+           absl::StrCat(directory_, " was made with ", CountedOf(there->pillars().size(), "pillar"),
+                        "; choose another --dir, or leave the pillars out"));
       return std::nullopt;
     }
     return *std::move(there);
@@ -228,11 +230,10 @@ class LocalCommand final : public Command {
     for (;;) {
       const std::optional<wire::RosterReply> roster = AskForRoster(inner, *client);
       if (!roster) return false;
-      const auto present = static_cast<size_t>(
-          std::count_if(roster->members().begin(), roster->members().end(),
-                        [](const wire::RosterMember& member) {
-                          return member.kind() == wire::PILLAR && member.present();
-                        }));
+      const auto present = static_cast<size_t>(std::count_if(
+          roster->members().begin(), roster->members().end(), [](const wire::RosterMember& member) {
+            return member.kind() == wire::PILLAR && member.present();
+          }));
       if (present >= layout.pillars().size()) return true;
       if (absl::Now() >= until) {
         return Fail(ExitCode::kUnreachable,
@@ -246,10 +247,9 @@ class LocalCommand final : public Command {
 
   void TellUp(const LocalLayout& layout) {
     const std::string config = layout.client_config();
-    session_->console().Note(absl::StrCat("a coordinator and ",
-                                          CountedOf(layout.pillars().size(), "pillar"),
-                                          " are up, in ", directory_, "; to end them: ",
-                                          Named("down")));
+    session_->console().Note(
+        absl::StrCat("a coordinator and ", CountedOf(layout.pillars().size(), "pillar"),
+                     " are up, in ", directory_, "; to end them: ", Named("down")));
     JsonRecord record = session_->report().Record("item");
     record.Set("result", "up").Set("directory", directory_).Set("config", config);
     record.Set("pillars", static_cast<uint64_t>(layout.pillars().size()));
@@ -310,8 +310,9 @@ class LocalCommand final : public Command {
       session_->report().Count(pid ? "stopped" : "was-down");
       session_->report().Emit(record);
     }
-    session_->console().Note(absl::StrCat(
-        CountedOf(session_->report().CountOf("stopped"), "daemon"), " of ", directory_, " stopped"));
+    session_->console().Note(
+        absl::StrCat(CountedOf(session_->report().CountOf("stopped"), "daemon"), " of ", directory_,
+                     " stopped"));
   }
 
   Session* session_ = nullptr;

@@ -81,8 +81,7 @@ std::optional<pid_t> FindDaemon(const LocalDaemon& daemon) {
   return pid;
 }
 
-absl::StatusOr<pid_t> StartDaemon(const LocalDaemon& daemon,
-                                  const std::string& program_directory) {
+absl::StatusOr<pid_t> StartDaemon(const LocalDaemon& daemon, const std::string& program_directory) {
   const std::string program = absl::StrCat(program_directory, "/", daemon.program);
   if (access(program.c_str(), X_OK) != 0) {
     return base::ErrnoStatus(errno, absl::StrCat(program, " (it must lie beside bitrepo)"));
@@ -127,8 +126,8 @@ absl::StatusOr<std::string> WaitForDaemon(const LocalDaemon& daemon, pid_t pid,
       return told->GetString(key, "");
     }
     if (kill(pid, 0) != 0) {
-      return absl::UnavailableError(absl::StrCat(
-          daemon.name, " ended at once; the end of ", daemon.log, ":", EndOfLog(daemon.log)));
+      return absl::UnavailableError(absl::StrCat(daemon.name, " ended at once; the end of ",
+                                                 daemon.log, ":", EndOfLog(daemon.log)));
     }
     absl::SleepFor(kLookEvery);
   }
@@ -147,9 +146,9 @@ absl::Status StopDaemon(const LocalDaemon& daemon) {
   const absl::Time until = absl::Now() + kDaemonStopPatience;
   while (IsDaemon(*pid, daemon)) {
     if (absl::Now() >= until) {
-      return absl::DeadlineExceededError(
-          absl::StrCat(daemon.name, " (process ", *pid, ") still runs after ",
-                       absl::FormatDuration(kDaemonStopPatience)));
+      return absl::DeadlineExceededError(absl::StrCat(daemon.name, " (process ", *pid,
+                                                      ") still runs after ",
+                                                      absl::FormatDuration(kDaemonStopPatience)));
     }
     absl::SleepFor(kLookEvery);
   }

@@ -17,14 +17,15 @@ namespace bitrepo::commands {
 inline constexpr absl::Duration kDaemonStartPatience = absl::Seconds(15);
 inline constexpr absl::Duration kDaemonStopPatience = absl::Seconds(20);
 
-// Its process, when it runs: the pid of the pid file, proved by the program and the settings it was started with.
+// Its process, when it runs: the pid of the pid file, proved by the program and the settings it was
+// started with.
 std::optional<pid_t> FindDaemon(const LocalDaemon& daemon);
 
 // Starts it detached, its log appended to, and writes its pid file. Requires: no threads yet.
 absl::StatusOr<pid_t> StartDaemon(const LocalDaemon& daemon, const std::string& program_directory);
 
-// The value of `key` in its runtime file, as soon as this process has written it. kUnavailable with the end of its
-// log when it ended before, kDeadlineExceeded when it took too long.
+// The value of `key` in its runtime file, as soon as this process has written it. kUnavailable with
+// the end of its log when it ended before, kDeadlineExceeded when it took too long.
 absl::StatusOr<std::string> WaitForDaemon(const LocalDaemon& daemon, pid_t pid,
                                           absl::string_view key);
 

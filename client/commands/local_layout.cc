@@ -32,10 +32,11 @@ std::string Quoted(absl::string_view text) {
 }
 
 std::string QuotedList(const std::vector<std::string>& texts) {
-  return absl::StrCat("[", absl::StrJoin(texts, ", ",
-                                         [](std::string* out, const std::string& text) {
-                                           absl::StrAppend(out, Quoted(text));
-                                         }),
+  return absl::StrCat("[",
+                      absl::StrJoin(texts, ", ",
+                                    [](std::string* out, const std::string& text) {
+                                      absl::StrAppend(out, Quoted(text));
+                                    }),
                       "]");
 }
 
@@ -62,8 +63,7 @@ absl::Status MakeDirectory(const std::string& path) {
 
 absl::Status WriteWhole(const std::string& path, absl::string_view text) {
   const std::string part = absl::StrCat(path, ".part");
-  const runtime::ScopedFd file(
-      open(part.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644));
+  const runtime::ScopedFd file(open(part.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644));
   if (!file.valid()) return base::ErrnoStatus(errno, part);
   const ssize_t written = write(file.get(), text.data(), text.size());
   if (written != static_cast<ssize_t>(text.size())) {
@@ -132,8 +132,7 @@ absl::Status LocalLayout::WriteAfterStart(const std::string& bus_endpoint) const
         pillar.config,
         absl::StrCat("# Made by bitrepo local up.\nrepository = ", Quoted(kLocalRepository),
                      "\n\n[pillar]\nid = ", Quoted(pillar.name),
-                     "\ncoordinator = ", Quoted(bus_endpoint),
-                     "\ndata_listen = ", Quoted(kAnyPort),
+                     "\ncoordinator = ", Quoted(bus_endpoint), "\ndata_listen = ", Quoted(kAnyPort),
                      "\nruntime_file = ", Quoted(pillar.runtime_file),
                      "\n\n[store]\ndirectory = ", Quoted(pillar.store),
                      "\nkeep_free = \"64MiB\"\n\n[collections.", kLocalCollection, "]\n")));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a local repository consists of: its directory, the settings of its daemons, and where they say that they run.
+// What a local repository consists of: its directory, the settings of its daemons, and where they
+// say that they run.
 #pragma once
 
 #include <optional>
@@ -25,13 +26,14 @@ struct LocalDaemon {
   std::string runtime_file;  // written by the daemon: where it listens, its pid
   std::string pid_file;      // written by us, when it is started
   std::string log;
-  std::string store;         // of a pillar
+  std::string store;  // of a pillar
 };
 
 // The paths of a local repository. Value.
 class LocalLayout {
  public:
-  // `stores`: of pillars that keep their files elsewhere; else `pillars` of them under the directory.
+  // `stores`: of pillars that keep their files elsewhere; else `pillars` of them under the
+  // directory.
   LocalLayout(std::string directory, int pillars, std::vector<std::string> stores);
   // As it was made; kNotFound when there is none in `directory`.
   static absl::StatusOr<LocalLayout> Read(const std::string& directory);

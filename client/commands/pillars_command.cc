@@ -49,12 +49,13 @@ class PillarsCommand final : public Command {
       record.Set("free_bytes", static_cast<uint64_t>(load.free_bytes()));
       const std::string heard =
           member.present() ? ShortDuration(absl::Microseconds(member.silent_us())) : "";
-      report.Item(record, absl::StrCat(Fit(member.component_id(), 16), Fit(StateWord(member), 10),
-                                       Fit(heard, 9), Fit(absl::StrCat(load.queue()), 7),
-                                       Fit(Rate(static_cast<double>(load.in_bytes_per_second())), 14),
-                                       Fit(Rate(static_cast<double>(load.out_bytes_per_second())), 14),
-                                       member.present() ? runtime::FormatBytes(load.free_bytes()) : "",
-                                       "\n"));
+      report.Item(
+          record,
+          absl::StrCat(Fit(member.component_id(), 16), Fit(StateWord(member), 10), Fit(heard, 9),
+                       Fit(absl::StrCat(load.queue()), 7),
+                       Fit(Rate(static_cast<double>(load.in_bytes_per_second())), 14),
+                       Fit(Rate(static_cast<double>(load.out_bytes_per_second())), 14),
+                       member.present() ? runtime::FormatBytes(load.free_bytes()) : "", "\n"));
     }
     return ExitCode::kDone;
   }

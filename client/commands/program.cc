@@ -28,7 +28,8 @@ ConsoleOptions OptionsOf(const GlobalFlags& flags, const ProgramParts& parts) {
   return options;
 }
 
-// The words were not understood: told as any error is, also as JSON Lines when those were asked for.
+// The words were not understood: told as any error is, also as JSON Lines when those were asked
+// for.
 int RefuseWords(const std::vector<std::string>& words, const absl::Status& why,
                 const ProgramParts& parts) {
   Console console(OptionsOf(GlobalFlags{}, parts));
@@ -70,9 +71,10 @@ int RunProgram(const std::vector<std::string>& words, const ProgramParts& parts)
   if (!flags.timeout.empty()) {
     const auto timeout = runtime::ParseDuration(flags.timeout);
     if (!timeout.ok()) {
-      return RefuseWords(words, absl::InvalidArgumentError(
-                                    absl::StrCat("--timeout: ", timeout.status().message())),
-                         parts);
+      return RefuseWords(
+          words,
+          absl::InvalidArgumentError(absl::StrCat("--timeout: ", timeout.status().message())),
+          parts);
     }
   }
   Console console(OptionsOf(flags, parts));

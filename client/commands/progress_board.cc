@@ -170,8 +170,8 @@ void ProgressBoard::RecordIdentity(const std::string& file_id,
 }
 
 std::string ProgressBoard::TotalRow() const {
-  std::string text = absl::StrCat(verb_, " ", Counted(files_done_), " of ",
-                                  CountedOf(files_, "file"));
+  std::string text =
+      absl::StrCat(verb_, " ", Counted(files_done_), " of ", CountedOf(files_, "file"));
   if (bytes_ > 0) {
     absl::StrAppend(&text, ", ", runtime::FormatBytes(bytes_done_), " of ",
                     runtime::FormatBytes(bytes_));
@@ -194,9 +194,9 @@ std::vector<std::string> ProgressBoard::Rows(size_t columns) {
       row.rate_at = now;
       row.rate_bytes = moved;
     }
-    const double part =
-        bytes_ > 0 ? static_cast<double>(moved) / static_cast<double>(bytes_)
-                   : static_cast<double>(row.files_done) / static_cast<double>(std::max<uint64_t>(files_, 1));
+    const double part = bytes_ > 0 ? static_cast<double>(moved) / static_cast<double>(bytes_)
+                                   : static_cast<double>(row.files_done) /
+                                         static_cast<double>(std::max<uint64_t>(files_, 1));
     std::string text = absl::StrCat(Fit(pillar, kNameColumns), " ", Fit(row.phase, kPhaseColumns),
                                     " ", Bar(part), " ", Percent(part));
     if (row.rate >= 1 && bytes_ > moved) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far the pillars are: live rows on a terminal, lines elsewhere, records with --json, and a state on request.
+// How far the pillars are: live rows on a terminal, lines elsewhere, records with --json, and a
+// state on request.
 #pragma once
 
 #include <condition_variable>
@@ -20,7 +21,7 @@
 namespace bitrepo::commands {
 
 inline constexpr absl::Duration kRedrawEvery = absl::Milliseconds(200);
-inline constexpr absl::Duration kRecordEvery = absl::Seconds(1);   // of each pillar
+inline constexpr absl::Duration kRecordEvery = absl::Seconds(1);     // of each pillar
 inline constexpr absl::Duration kHeartbeatEvery = absl::Minutes(1);  // where there is no terminal
 
 // Threads:  thread-safe; draws on a thread of its own, so that a slow terminal holds nobody.
@@ -36,7 +37,8 @@ class ProgressBoard {
   void OnTransfer(const std::string& file_id, const std::string& pillar, uint64_t bytes_done,
                   uint64_t bytes_total);
   // Of `bytes`; it counts as done on `pillars`.
-  void FileDone(const std::string& file_id, uint64_t bytes, const std::vector<std::string>& pillars);
+  void FileDone(const std::string& file_id, uint64_t bytes,
+                const std::vector<std::string>& pillars);
   // Says how things are, now, as words.
   void PrintState();
   // Nothing more is shown.
@@ -49,7 +51,7 @@ class ProgressBoard {
     uint64_t bytes_done = 0;                    // of files that are done
     uint64_t files_done = 0;
     double rate = 0;
-    uint64_t rate_bytes = 0;                    // moved when the rate was last taken
+    uint64_t rate_bytes = 0;  // moved when the rate was last taken
     absl::Time rate_at = absl::InfinitePast();
     absl::Time heard_at = absl::InfinitePast();
     absl::Time recorded_at = absl::InfinitePast();

@@ -23,32 +23,34 @@ namespace {
 class PutCommand final : public Command {
  public:
   CommandFacts facts() const override {
-    return {.name = "put",
-            .aliases = {"putFile"},
-            .summary = "keep files on all pillars of the collection",
-            .description =
-                "A file is done when every expected pillar has it on stable storage. A file that is "
-                "held already with the same bytes is done too, so the same put again finishes what "
-                "was cut short. Standard input is written to a file without a name in $TMPDIR (or "
-                "/tmp) first, since it is read once for each pillar that falls behind.",
-            .examples = {"put report.pdf", "put -r photos", "put --id notes/today.txt -",
-                         "put --checksum sha256:9f86d081884c7d65... data.bin"}};
+    return {
+        .name = "put",
+        .aliases = {"putFile"},
+        .summary = "keep files on all pillars of the collection",
+        .description =
+            "A file is done when every expected pillar has it on stable storage. A file that is "
+            "held already with the same bytes is done too, so the same put again finishes what "
+            "was cut short. Standard input is written to a file without a name in $TMPDIR (or "
+            "/tmp) first, since it is read once for each pillar that falls behind.",
+        .examples = {"put report.pdf", "put -r photos", "put --id notes/today.txt -",
+                     "put --checksum sha256:9f86d081884c7d65... data.bin"}};
   }
 
   Shape shape() override {
-    return {.flags = {{"-r,--recursive", "", "directories: all files in them, by relative path",
-                       &recursive_},
-                      {"--id", "ID", "file id of the one source; else its name", &id_},
-                      {"--files-from", "FILE",
-                       "more sources, one a line or ended by NUL; - is standard input", &files_from_},
-                      {"--checksum", "ALGO:HEX", "what the file must have; else nothing is stored",
-                       &checksum_},
-                      {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
-                      {"--quorum", "N", "so many copies are enough", &quorum_},
-                      {"--jobs", "N", "files under way at once (32)", &jobs_},
-                      {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
-            .arguments = ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input",
-                                      &sources_}};
+    return {
+        .flags = {{"-r,--recursive", "", "directories: all files in them, by relative path",
+                   &recursive_},
+                  {"--id", "ID", "file id of the one source; else its name", &id_},
+                  {"--files-from", "FILE",
+                   "more sources, one a line or ended by NUL; - is standard input", &files_from_},
+                  {"--checksum", "ALGO:HEX", "what the file must have; else nothing is stored",
+                   &checksum_},
+                  {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+                  {"--quorum", "N", "so many copies are enough", &quorum_},
+                  {"--jobs", "N", "files under way at once (32)", &jobs_},
+                  {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
+        .arguments =
+            ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
   }
 
   ExitCode Run(Session& session) override {
@@ -80,7 +82,8 @@ class PutCommand final : public Command {
   bool Prepare(Session& session, PutRunSpec& run, PutPlan& plan) {
     if (!files_from_.empty() && !ReadSources(session)) return false;
     if (sources_.empty()) {
-      return Refuse(session, "put needs SRC: a file, a directory with -r, or -; try: bitrepo put --help");
+      return Refuse(session,
+                    "put needs SRC: a file, a directory with -r, or -; try: bitrepo put --help");
     }
     plan = MakePutPlan({sources_, id_, recursive_});
     bool well = true;
@@ -135,10 +138,9 @@ class PutCommand final : public Command {
       record.Set("file_id", item.file_id.text()).Set("result", "would-store");
       record.Set("path", item.path).Set("size_bytes", item.size_bytes);
       session.report().Count("would-store", item.size_bytes);
-      session.report().Item(record,
-                            absl::StrCat("would store  ", Shown(item.file_id.text()), "  ",
-                                         runtime::FormatBytes(item.size_bytes), ", from ",
-                                         Shown(item.path), "\n"));
+      session.report().Item(record, absl::StrCat("would store  ", Shown(item.file_id.text()), "  ",
+                                                 runtime::FormatBytes(item.size_bytes), ", from ",
+                                                 Shown(item.path), "\n"));
     }
   }
 
@@ -159,10 +161,11 @@ class PutCommand final : public Command {
     const uint64_t stored = report.CountOf("stored");
     const uint64_t held = report.CountOf("already-held");
     const uint64_t left = plan.items.size() + plan.problems.local.size() - stored - held;
-    session.console().Note(absl::StrCat(
-        "put: ", Counted(stored), " stored", held > 0 ? absl::StrCat(", ", Counted(held), " held already") : "",
-        left > 0 ? absl::StrCat(", ", Counted(left), " NOT done") : "", ", in ",
-        ShortDuration(absl::Now() - begun)));
+    session.console().Note(
+        absl::StrCat("put: ", Counted(stored), " stored",
+                     held > 0 ? absl::StrCat(", ", Counted(held), " held already") : "",
+                     left > 0 ? absl::StrCat(", ", Counted(left), " NOT done") : "", ", in ",
+                     ShortDuration(absl::Now() - begun)));
   }
 
   std::string Again(const Session& session) const {

@@ -21,10 +21,11 @@ struct PutItem {
 struct PutPlanSpec {
   std::vector<std::string> sources;  // files, directories, "-"
   std::string id;                    // of the one source; empty: the file's name
-  bool recursive = false;            // directories: every file in them, by its path relative to the directory
+  bool recursive = false;  // directories: every file in them, by its path relative to the directory
 };
 
-// What could not be planned: `usage` stops all before anything is sent, `local` is a file that cannot be read.
+// What could not be planned: `usage` stops all before anything is sent, `local` is a file that
+// cannot be read.
 struct PutPlanProblems {
   std::vector<std::string> usage;
   std::vector<std::string> local;

@@ -24,9 +24,8 @@ PutRun::PutRun(Session& session, client::BlockingClient& client, PutRunSpec spec
 
 void PutRun::Run(const std::vector<PutItem>& items) {
   for (const PutItem& item : items) {
-    while (under_way_ > 0 &&
-           (under_way_ >= static_cast<size_t>(spec_.at_once) ||
-            weight_ + WeightOf(item.size_bytes) > kPutBytesAtOnceMax)) {
+    while (under_way_ > 0 && (under_way_ >= static_cast<size_t>(spec_.at_once) ||
+                              weight_ + WeightOf(item.size_bytes) > kPutBytesAtOnceMax)) {
       if (auto ended = NextEnded(true)) Tell(*ended);
     }
     while (auto ended = NextEnded(false)) Tell(*ended);
@@ -58,11 +57,11 @@ void PutRun::Begin(const PutItem& item) {
     Ask(item, weight, std::move(source), spec_.digest);
     return;
   }
-  // All of it stays in memory, so its digest costs no second reading: with it the pillars see at once
-  // what they hold already.
+  // All of it stays in memory, so its digest costs no second reading: with it the pillars see at
+  // once what they hold already.
   client::SharedSource& reading = *source;
-  reading.Facts([this, &item, weight, source = std::move(source)](
-                    absl::StatusOr<channel::CommitFacts> facts) mutable {
+  reading.Facts([this, &item, weight,
+                 source = std::move(source)](absl::StatusOr<channel::CommitFacts> facts) mutable {
     if (!facts.ok()) {
       End({&item, weight, source->size_bytes(), facts.status()});
       return;
@@ -71,8 +70,7 @@ void PutRun::Begin(const PutItem& item) {
   });
 }
 
-void PutRun::Ask(const PutItem& item, uint64_t weight,
-                 std::shared_ptr<client::SharedSource> source,
+void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::SharedSource> source,
                  std::optional<base::Digest> digest) {
   client::PutFileSpec put{.collection = session_.collection(),
                           .file_id = item.file_id,
@@ -91,18 +89,18 @@ void PutRun::Ask(const PutItem& item, uint64_t weight,
     progress.OnTransfer(file_id, pillar.text(), done, total);
   };
   const uint64_t size_bytes = source->size_bytes();
-  client_.Post([this, &item, weight, size_bytes, put = std::move(put)](
-                   client::Client& client) mutable {
-    if (session_.interrupted() != 0) {
-      End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
-      return;
-    }
-    const auto begun = client.PutFile(
-        std::move(put), [this, &item, weight, size_bytes](client::PutFileResult result) {
-          End({&item, weight, size_bytes, std::move(result)});
-        });
-    if (!begun.ok()) End({&item, weight, size_bytes, begun.status()});
-  });
+  client_.Post(
+      [this, &item, weight, size_bytes, put = std::move(put)](client::Client& client) mutable {
+        if (session_.interrupted() != 0) {
+          End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
+          return;
+        }
+        const auto begun = client.PutFile(
+            std::move(put), [this, &item, weight, size_bytes](client::PutFileResult result) {
+              End({&item, weight, size_bytes, std::move(result)});
+            });
+        if (!begun.ok()) End({&item, weight, size_bytes, begun.status()});
+      });
 }
 
 void PutRun::End(Ended ended) {
@@ -126,10 +124,11 @@ void PutRun::TellSource(const PutItem& item, const absl::Status& why) {
   Report& report = session_.report();
   report.Count("failed");
   const bool mismatch = absl::IsDataLoss(why) && spec_.digest;
-  report.Error({.code = mismatch ? ExitCode::kIntegrity : ExitCode::kLocal,
-                .message = absl::StrCat(Shown(item.file_id.text()), " was not stored: ", why.message()),
-                .file_id = item.file_id.text(),
-                .retryable = absl::IsAborted(why)});
+  report.Error(
+      {.code = mismatch ? ExitCode::kIntegrity : ExitCode::kLocal,
+       .message = absl::StrCat(Shown(item.file_id.text()), " was not stored: ", why.message()),
+       .file_id = item.file_id.text(),
+       .retryable = absl::IsAborted(why)});
 }
 
 void PutRun::Tell(const Ended& ended) {
@@ -148,9 +147,8 @@ void PutRun::Tell(const Ended& ended) {
     holders.push_back(pillar.text());
     held_before = held_before && final.already_held();
     if (const auto found = base::Digest::FromBytes(
-            base::Algorithm::kSha256,
-            absl::string_view(final.file().digest().value().data(),
-                              final.file().digest().value().size()));
+            base::Algorithm::kSha256, absl::string_view(final.file().digest().value().data(),
+                                                        final.file().digest().value().size()));
         found.ok()) {
       digest = found->Hex();
     }

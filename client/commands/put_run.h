@@ -30,7 +30,8 @@ struct PutRunSpec {
   std::string again;  // the command that goes on after an interruption
 };
 
-// Threads:  Run on the command's thread. Lifetime: used once; the session and its client outlive it.
+// Threads:  Run on the command's thread. Lifetime: used once; the session and its client outlive
+// it.
 class PutRun {
  public:
   PutRun(Session& session, client::BlockingClient& client, PutRunSpec spec);

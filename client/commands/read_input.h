@@ -11,7 +11,8 @@ namespace bitrepo::commands {
 
 inline constexpr size_t kInputBytesMax = 256 * 1024 * 1024;
 
-// All of the file at `path`, or of the descriptor `standard_input` for "-". kResourceExhausted past the limit.
+// All of the file at `path`, or of the descriptor `standard_input` for "-". kResourceExhausted past
+// the limit.
 absl::StatusOr<std::string> ReadInput(const std::string& path, int standard_input);
 
 }  // namespace bitrepo::commands

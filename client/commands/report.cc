@@ -32,14 +32,15 @@ struct Answer {
 };
 
 Answer AnswerOf(const Attempted& attempted, const protocol::ContributorResult& contributor) {
-  const std::string deed = absl::StrCat(
-      attempted.what, attempted.file_id.empty() ? "" : " ", Shown(attempted.file_id));
+  const std::string deed =
+      absl::StrCat(attempted.what, attempted.file_id.empty() ? "" : " ", Shown(attempted.file_id));
   if (contributor.away) {
     return {ExitCode::kUnreachable, true, absl::StrCat("did not ", deed, " (away)")};
   }
   const protocol::ResponseCodeRow& row = protocol::RowOf(contributor.code);
   if (contributor.state == State::kUnknown || contributor.state == State::kWorking) {
-    return {ExitCode::kUnreachable, true, absl::StrCat("may or may not have come to ", deed, " (no final word)")};
+    return {ExitCode::kUnreachable, true,
+            absl::StrCat("may or may not have come to ", deed, " (no final word)")};
   }
   const bool nameless = contributor.code == wire::RESPONSE_CODE_UNSPECIFIED;
   return {nameless ? ExitCode::kUnreachable : static_cast<ExitCode>(row.exit_code), row.retryable,
@@ -47,8 +48,8 @@ Answer AnswerOf(const Attempted& attempted, const protocol::ContributorResult& c
 }
 
 std::string HintFor(const Attempted& attempted, ExitCode code, bool retryable) {
-  const bool blocked = code == ExitCode::kRefused || code == ExitCode::kNotFound ||
-                       code == ExitCode::kIntegrity;
+  const bool blocked =
+      code == ExitCode::kRefused || code == ExitCode::kNotFound || code == ExitCode::kIntegrity;
   if (blocked && !retryable) return attempted.look;
   return attempted.again;
 }
@@ -120,8 +121,7 @@ void Report::ErrorRecord(const Problem& problem) {
 
 void Report::Error(const Problem& problem) {
   ErrorRecord(problem);
-  console_.Error(absl::StrCat(problem.message,
-                              problem.retryable ? "; trying again may help" : "",
+  console_.Error(absl::StrCat(problem.message, problem.retryable ? "; trying again may help" : "",
                               problem.hint.empty() ? "" : absl::StrCat("; next: ", problem.hint)));
 }
 
@@ -173,7 +173,8 @@ void ReportOutcome(Report& report, const Attempted& attempted, const protocol::O
   Problem problem;
   problem.file_id = attempted.file_id;
   problem.conversation = attempted.conversation.ToString();
-  // In the order in which the answers first come: the names of those that gave it, and one's own text.
+  // In the order in which the answers first come: the names of those that gave it, and one's own
+  // text.
   struct Group {
     Answer answer;
     std::vector<std::string> pillars;
@@ -201,10 +202,10 @@ void ReportOutcome(Report& report, const Attempted& attempted, const protocol::O
   }
   for (const Group& group : groups) {
     const std::string hint = HintFor(attempted, group.answer.code, group.answer.retryable);
-    report.console().Error(absl::StrCat(
-        absl::StrJoin(group.pillars, ", "), " ", group.answer.words, group.text.empty() ? "" : ": ",
-        group.text, group.answer.retryable ? "; trying again may help" : "",
-        hint.empty() ? "" : absl::StrCat("; next: ", hint)));
+    report.console().Error(absl::StrCat(absl::StrJoin(group.pillars, ", "), " ", group.answer.words,
+                                        group.text.empty() ? "" : ": ", group.text,
+                                        group.answer.retryable ? "; trying again may help" : "",
+                                        hint.empty() ? "" : absl::StrCat("; next: ", hint)));
   }
   if (!groups.empty()) return;
   problem.pillar.clear();

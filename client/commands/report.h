@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a command tells of its results, errors and end: as words, or as JSON Lines; and the exit code that follows.
+// What a command tells of its results, errors and end: as words, or as JSON Lines; and the exit
+// code that follows.
 #pragma once
 
 #include <cstdint>
@@ -75,8 +76,8 @@ struct Attempted {
   absl::string_view what;    // "store", "deliver"
   std::string file_id = {};  // empty: of no single file
   base::ConversationId conversation;
-  std::string again;         // the command that tries again, where that may help
-  std::string look = {};     // the command that shows what stands in the way, where something does
+  std::string again;      // the command that tries again, where that may help
+  std::string look = {};  // the command that shows what stands in the way, where something does
 };
 
 // One problem for each answer that was given; pillars with the same one are named together.

@@ -26,9 +26,12 @@ std::optional<wire::RosterReply> AskForRoster(Session& session, client::Blocking
 absl::string_view StateWord(const wire::RosterMember& member) {
   if (!member.present()) return "away";
   switch (member.load().state()) {
-    case wire::LOAD_READ_ONLY: return "read-only";
-    case wire::LOAD_FAILING: return "failing";
-    default: return "ready";
+    case wire::LOAD_READ_ONLY:
+      return "read-only";
+    case wire::LOAD_FAILING:
+      return "failing";
+    default:
+      return "ready";
   }
 }
 

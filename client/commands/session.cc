@@ -58,13 +58,14 @@ absl::Status Session::Prepare() {
   if (!flags_.timeout.empty()) {
     BITREPO_ASSIGN_OR_RETURN(timeout, runtime::ParseDuration(flags_.timeout));
   }
-  BITREPO_ASSIGN_OR_RETURN(client::ClientMachinery machinery,
-                           parts_.make_machinery(settings.coordinator,
-                                                 [this](int signal) { OnSignal(signal); }));
+  BITREPO_ASSIGN_OR_RETURN(
+      client::ClientMachinery machinery,
+      parts_.make_machinery(settings.coordinator, [this](int signal) { OnSignal(signal); }));
   client::ClientOptions options;
   options.repository_id = settings.repository;
   options.principal = settings.name;
-  options.session = absl::StrCat(settings.name, ".", Hex(parts_.random->Bytes(kSessionSuffixBytes)));
+  options.session =
+      absl::StrCat(settings.name, ".", Hex(parts_.random->Bytes(kSessionSuffixBytes)));
   options.program_version = parts_.version;
   options.patience = settings.PatienceOf();
   BITREPO_ASSIGN_OR_RETURN(client_,
@@ -87,11 +88,10 @@ client::BlockingClient* Session::Connect() {
                    .hint = "bitrepo local up"});
     return nullptr;
   }
-  console_.Detail(absl::StrCat("settings from ",
-                               settings_->files.empty() ? "no file"
-                                                        : absl::StrJoin(settings_->files, ", "),
-                               "; coordinator ", settings_->coordinator, ", collection ",
-                               settings_->collection));
+  console_.Detail(absl::StrCat(
+      "settings from ",
+      settings_->files.empty() ? "no file" : absl::StrJoin(settings_->files, ", "),
+      "; coordinator ", settings_->coordinator, ", collection ", settings_->collection));
   if (absl::Status ready = Prepare(); !ready.ok()) {
     report_.Error({.code = absl::IsInvalidArgument(ready) ? ExitCode::kUsage : ExitCode::kLocal,
                    .message = absl::StrCat(settings_->coordinator, ": ", ready.message())});

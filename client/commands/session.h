@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run of one command: its flags and settings, its connection to the repository, and what it reports.
+// One run of one command: its flags and settings, its connection to the repository, and what it
+// reports.
 #pragma once
 
 #include <atomic>
@@ -32,13 +33,13 @@ struct ProgramParts {
   int out = 1;
   int err = 2;
   std::shared_ptr<base::Random> random;  // thread-safe
-  // A client's machinery that dials `coordinator`; `on_signal` is called on its loop with SIGINT, SIGTERM
-  // and SIGUSR1. kInvalidArgument for an address that is none.
-  std::function<absl::StatusOr<client::ClientMachinery>(
-      const std::string& coordinator, std::function<void(int)> on_signal)>
+  // A client's machinery that dials `coordinator`; `on_signal` is called on its loop with SIGINT,
+  // SIGTERM and SIGUSR1. kInvalidArgument for an address that is none.
+  std::function<absl::StatusOr<client::ClientMachinery>(const std::string& coordinator,
+                                                        std::function<void(int)> on_signal)>
       make_machinery;
-  std::function<absl::StatusOr<std::unique_ptr<bus::WatchSubscriber>>(
-      runtime::EventLoop& loop, const std::string& endpoint)>
+  std::function<absl::StatusOr<std::unique_ptr<bus::WatchSubscriber>>(runtime::EventLoop& loop,
+                                                                      const std::string& endpoint)>
       make_watch;
   // Where the daemons' programs lie.
   std::string program_directory;

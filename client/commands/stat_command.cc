@@ -43,10 +43,10 @@ class StatCommand final : public Command {
  private:
   static void Tell(Session& session, const base::FileId& file_id, const Copies& copies) {
     const wire::FileInfo& first = copies.infos.begin()->second;
-    std::string text = absl::StrCat(
-        Shown(file_id.text()), "\n  ", Fit("size", kNameColumns), Counted(first.size_bytes()),
-        " bytes (", runtime::FormatBytes(first.size_bytes()), ")\n  ", Fit("sha256", kNameColumns),
-        copies.agreement.digest, "\n");
+    std::string text = absl::StrCat(Shown(file_id.text()), "\n  ", Fit("size", kNameColumns),
+                                    Counted(first.size_bytes()), " bytes (",
+                                    runtime::FormatBytes(first.size_bytes()), ")\n  ",
+                                    Fit("sha256", kNameColumns), copies.agreement.digest, "\n");
     for (const auto& [pillar, state] : copies.agreement.copies) {
       JsonRecord record = session.report().Record("item");
       record.Set("file_id", file_id.text()).Set("pillar", pillar.text());
@@ -55,9 +55,8 @@ class StatCommand final : public Command {
       if (const auto info = copies.infos.find(pillar); info != copies.infos.end()) {
         const absl::Time stored_at = absl::FromUnixMicros(info->second.stored_at_us());
         const std::string digest = absl::BytesToHexString(info->second.digest().value());
-        const auto generation = base::GenerationId::FromBytes(
-            absl::string_view(info->second.generation_id().data(),
-                              info->second.generation_id().size()));
+        const auto generation = base::GenerationId::FromBytes(absl::string_view(
+            info->second.generation_id().data(), info->second.generation_id().size()));
         const std::string name = generation.ok() ? generation->ToString() : "";
         record.Set("size_bytes", static_cast<uint64_t>(info->second.size_bytes()));
         record.Set("algorithm", "sha256").Set("digest", digest).SetTime("stored_at", stored_at);

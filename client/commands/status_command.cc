@@ -15,10 +15,14 @@ constexpr size_t kNameColumns = 16;
 
 absl::string_view HealthWord(wire::Health health) {
   switch (health) {
-    case wire::HEALTH_OK: return "ok";
-    case wire::HEALTH_WARNING: return "warning";
-    case wire::HEALTH_ERROR: return "ERROR";
-    default: return "unknown";
+    case wire::HEALTH_OK:
+      return "ok";
+    case wire::HEALTH_WARNING:
+      return "warning";
+    case wire::HEALTH_ERROR:
+      return "ERROR";
+    default:
+      return "unknown";
   }
 }
 
@@ -27,8 +31,9 @@ class StatusCommand final : public Command {
   CommandFacts facts() const override {
     return {.name = "status",
             .summary = "how the coordinator and the pillars of the collection are",
-            .description = "HEALTHY: every expected pillar answers and is well. DEGRADED: some are "
-                           "not. AT RISK: only one pillar is well. LOST: none is.",
+            .description =
+                "HEALTHY: every expected pillar answers and is well. DEGRADED: some are "
+                "not. AT RISK: only one pillar is well. LOST: none is.",
             .examples = {"status", "status --json"}};
   }
 
@@ -42,8 +47,7 @@ class StatusCommand final : public Command {
     if (!coordinator.ok() || !pillars.ok()) {
       const absl::Status why = coordinator.ok() ? pillars.status() : coordinator.status();
       if (session.interrupted() == 0) {
-        session.report().Error(
-            {.code = ExitCodeFor(why), .message = std::string(why.message())});
+        session.report().Error({.code = ExitCodeFor(why), .message = std::string(why.message())});
       }
       return ExitCode::kDone;
     }
@@ -66,9 +70,8 @@ class StatusCommand final : public Command {
   static void TellVerdict(Session& session, const client::GetStatusResult& pillars) {
     const size_t expected = pillars.outcome.contributors.size();
     const auto well = static_cast<size_t>(
-        std::count_if(pillars.finals.begin(), pillars.finals.end(), [](const auto& entry) {
-          return entry.second.health() == wire::HEALTH_OK;
-        }));
+        std::count_if(pillars.finals.begin(), pillars.finals.end(),
+                      [](const auto& entry) { return entry.second.health() == wire::HEALTH_OK; }));
     const bool healthy = well > 0 && well == expected;
     const std::string verdict = healthy     ? "HEALTHY"
                                 : well > 1  ? "DEGRADED"
@@ -104,11 +107,12 @@ class StatusCommand final : public Command {
     record.Set("free_bytes", static_cast<uint64_t>(status.free_bytes()));
     record.Set("uptime_s", static_cast<double>(status.uptime_us()) / 1e6);
     record.Set("version", status.version()).Set("queue", static_cast<uint64_t>(status.queue()));
-    std::string text = absl::StrCat(Fit(component, kNameColumns), Fit(HealthWord(status.health()), 9),
-                                    "up ", ShortDuration(absl::Microseconds(status.uptime_us())));
+    std::string text =
+        absl::StrCat(Fit(component, kNameColumns), Fit(HealthWord(status.health()), 9), "up ",
+                     ShortDuration(absl::Microseconds(status.uptime_us())));
     if (status.collections_size() > 0) {
-      absl::StrAppend(&text, ", ", CountedOf(files, "file"), ", ", runtime::FormatBytes(bytes), ", ",
-                      runtime::FormatBytes(status.free_bytes()), " free");
+      absl::StrAppend(&text, ", ", CountedOf(files, "file"), ", ", runtime::FormatBytes(bytes),
+                      ", ", runtime::FormatBytes(status.free_bytes()), " free");
     }
     absl::StrAppend(&text, ", version ", Shown(status.version()), "\n");
     for (const wire::HealthCheck& check : status.checks()) {

@@ -24,10 +24,17 @@ std::optional<std::string> Unescaped(absl::string_view text) {
     }
     if (++i == text.size()) return std::nullopt;
     switch (text[i]) {
-      case '\\': result.push_back('\\'); break;
-      case 'n': result.push_back('\n'); break;
-      case 'r': result.push_back('\r'); break;
-      default: return std::nullopt;
+      case '\\':
+        result.push_back('\\');
+        break;
+      case 'n':
+        result.push_back('\n');
+        break;
+      case 'r':
+        result.push_back('\r');
+        break;
+      default:
+        return std::nullopt;
     }
   }
   return result;
@@ -60,7 +67,8 @@ std::string SumLine(absl::string_view hex, absl::string_view name) {
     return absl::StrCat(hex, "  ", name, "\n");
   }
   return absl::StrCat("\\", hex, "  ",
-                      absl::StrReplaceAll(name, {{"\\", "\\\\"}, {"\n", "\\n"}, {"\r", "\\r"}}), "\n");
+                      absl::StrReplaceAll(name, {{"\\", "\\\\"}, {"\n", "\\n"}, {"\r", "\\r"}}),
+                      "\n");
 }
 
 absl::StatusOr<std::vector<NamedSum>> ParseSumLines(absl::string_view text) {

@@ -10,8 +10,8 @@
 
 namespace bitrepo::commands {
 
-// "HEX  NAME\n"; a name with a newline, carriage return or backslash is escaped, and its line begins with a
-// backslash (coreutils, "md5sum invocation").
+// "HEX  NAME\n"; a name with a newline, carriage return or backslash is escaped, and its line
+// begins with a backslash (coreutils, "md5sum invocation").
 std::string SumLine(absl::string_view hex, absl::string_view name);
 
 struct NamedSum {
@@ -19,7 +19,8 @@ struct NamedSum {
   std::string name;  // unescaped
 };
 
-// All lines of a list; comments (#) and empty lines are skipped. kInvalidArgument names the first bad line.
+// All lines of a list; comments (#) and empty lines are skipped. kInvalidArgument names the first
+// bad line.
 absl::StatusOr<std::vector<NamedSum>> ParseSumLines(absl::string_view text);
 
 }  // namespace bitrepo::commands

@@ -14,7 +14,8 @@
 namespace bitrepo::commands {
 namespace {
 
-constexpr size_t kWaitingMax = 10000;  // copies heard and not yet written; later ones are lost, and counted
+constexpr size_t kWaitingMax =
+    10000;  // copies heard and not yet written; later ones are lost, and counted
 
 struct Heard {
   bus::WatchCopy copy;
@@ -73,9 +74,10 @@ class WatchCommand final : public Command {
   CommandFacts facts() const override {
     return {.name = "watch",
             .summary = "show the messages of the bus as they pass",
-            .description = "Time, conversation, sender -> destination, type, key figure. The stream is "
-                           "lossy by design, so that watching never slows the bus; what was missed "
-                           "is counted.",
+            .description =
+                "Time, conversation, sender -> destination, type, key figure. The stream is "
+                "lossy by design, so that watching never slows the bus; what was missed "
+                "is counted.",
             .examples = {"watch", "watch --for 10s --json", "watch --count 20"}};
   }
 
@@ -107,7 +109,8 @@ class WatchCommand final : public Command {
     client->Post([&](client::Client&) {
       auto made = session.parts().make_watch(client->loop(), session.welcome().watch_endpoint());
       if (made.ok()) subscriber = *std::move(made);
-      const absl::Status started = subscriber == nullptr ? made.status() : subscriber->Start(*mailbox);
+      const absl::Status started =
+          subscriber == nullptr ? made.status() : subscriber->Start(*mailbox);
       if (!started.ok()) {
         mailbox->Note(std::string(started.message()));
         mailbox->Close();
@@ -144,7 +147,8 @@ class WatchCommand final : public Command {
   }
 
   // The subscriber dies on its loop, and its mailbox after it.
-  static void End(client::BlockingClient& client, std::unique_ptr<bus::WatchSubscriber>& subscriber) {
+  static void End(client::BlockingClient& client,
+                  std::unique_ptr<bus::WatchSubscriber>& subscriber) {
     base::Mutex mutex;
     base::Condition changed;
     bool ended = false;

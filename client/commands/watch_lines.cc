@@ -40,25 +40,36 @@ std::string SelectionText(const wire::FileSelection& files) {
 // The file a message is about, or what it selects; empty where it is about none.
 std::string SubjectOf(const wire::Body& body) {
   switch (body.content_case()) {
-    case wire::Body::kPutFileIdentify: return Shown(body.put_file_identify().file_id());
-    case wire::Body::kPutFileRequest: return Shown(body.put_file_request().file_id());
-    case wire::Body::kPutFileFinal: return Shown(body.put_file_final().file().file_id());
-    case wire::Body::kGetFileIdentify: return Shown(body.get_file_identify().range().file_id());
-    case wire::Body::kGetFileRequest: return Shown(body.get_file_request().range().file_id());
-    case wire::Body::kGetFileProgress: return Shown(body.get_file_progress().file().file_id());
-    case wire::Body::kGetFileFinal: return Shown(body.get_file_final().file().file_id());
+    case wire::Body::kPutFileIdentify:
+      return Shown(body.put_file_identify().file_id());
+    case wire::Body::kPutFileRequest:
+      return Shown(body.put_file_request().file_id());
+    case wire::Body::kPutFileFinal:
+      return Shown(body.put_file_final().file().file_id());
+    case wire::Body::kGetFileIdentify:
+      return Shown(body.get_file_identify().range().file_id());
+    case wire::Body::kGetFileRequest:
+      return Shown(body.get_file_request().range().file_id());
+    case wire::Body::kGetFileProgress:
+      return Shown(body.get_file_progress().file().file_id());
+    case wire::Body::kGetFileFinal:
+      return Shown(body.get_file_final().file().file_id());
     case wire::Body::kGetChecksumsIdentify:
       return SelectionText(body.get_checksums_identify().files());
     case wire::Body::kGetChecksumsRequest:
       return SelectionText(body.get_checksums_request().files());
-    case wire::Body::kGetFileIdsIdentify: return SelectionText(body.get_file_ids_identify().files());
-    case wire::Body::kGetFileIdsRequest: return SelectionText(body.get_file_ids_request().files());
+    case wire::Body::kGetFileIdsIdentify:
+      return SelectionText(body.get_file_ids_identify().files());
+    case wire::Body::kGetFileIdsRequest:
+      return SelectionText(body.get_file_ids_request().files());
     case wire::Body::kGetChecksumsFinal:
       return CountedOf(static_cast<uint64_t>(body.get_checksums_final().items_size()), "item");
     case wire::Body::kGetFileIdsFinal:
       return CountedOf(static_cast<uint64_t>(body.get_file_ids_final().items_size()), "item");
-    case wire::Body::kAlarm: return Shown(body.alarm().file_id());
-    default: return "";
+    case wire::Body::kAlarm:
+      return Shown(body.alarm().file_id());
+    default:
+      return "";
   }
 }
 
@@ -85,8 +96,12 @@ std::string KeyFigure(const wire::Header& header, const wire::Body& body) {
     parts.push_back(std::move(text));
   }
   switch (body.content_case()) {
-    case wire::Body::kRouted: parts.push_back(RoutedText(body.routed())); break;
-    case wire::Body::kCancel: parts.push_back(Shown(body.cancel().reason())); break;
+    case wire::Body::kRouted:
+      parts.push_back(RoutedText(body.routed()));
+      break;
+    case wire::Body::kCancel:
+      parts.push_back(Shown(body.cancel().reason()));
+      break;
     case wire::Body::kAlarm:
       parts.push_back(absl::StrCat(Shown(body.alarm().code()), ": ", Shown(body.alarm().text())));
       break;
@@ -101,7 +116,8 @@ std::string KeyFigure(const wire::Header& header, const wire::Body& body) {
     case wire::Body::kGetFileFinal:
       parts.push_back(runtime::FormatBytes(body.get_file_final().bytes_sent()));
       break;
-    default: break;
+    default:
+      break;
   }
   if (body.has_response() && header.kind() != wire::PROGRESS && header.kind() != wire::ROUTED) {
     parts.push_back(std::string(protocol::NameOf(body.response().code())));
@@ -112,12 +128,12 @@ std::string KeyFigure(const wire::Header& header, const wire::Body& body) {
 
 std::string WatchLine(const bus::WatchCopy& copy, absl::Time at) {
   const base::ConversationId conversation = ConversationOf(copy.header);
-  return absl::StrCat(
-      absl::FormatTime("%H:%M:%E3S", at, absl::LocalTimeZone()), " ",
-      conversation.is_zero() ? std::string(8, ' ') : ShortId(conversation), " ",
-      Fit(Shown(copy.header.from()), kFromColumns), " -> ",
-      Fit(Shown(copy.destination.ToString()), kToColumns), " ", Fit(TypeOf(copy.header), kTypeColumns), " ",
-      KeyFigure(copy.header, copy.body), "\n");
+  return absl::StrCat(absl::FormatTime("%H:%M:%E3S", at, absl::LocalTimeZone()), " ",
+                      conversation.is_zero() ? std::string(8, ' ') : ShortId(conversation), " ",
+                      Fit(Shown(copy.header.from()), kFromColumns), " -> ",
+                      Fit(Shown(copy.destination.ToString()), kToColumns), " ",
+                      Fit(TypeOf(copy.header), kTypeColumns), " ",
+                      KeyFigure(copy.header, copy.body), "\n");
 }
 
 void FillWatchRecord(const bus::WatchCopy& copy, JsonRecord& record) {

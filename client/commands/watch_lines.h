@@ -10,7 +10,8 @@
 
 namespace bitrepo::commands {
 
-// "12:00:00.123 5f03c2d1 alice.5f03 -> collection:demo  put identify  report.pdf". `at` is when it was heard.
+// "12:00:00.123 5f03c2d1 alice.5f03 -> collection:demo  put identify  report.pdf". `at` is when it
+// was heard.
 std::string WatchLine(const bus::WatchCopy& copy, absl::Time at);
 // Fills in the record of one message.
 void FillWatchRecord(const bus::WatchCopy& copy, JsonRecord& record);

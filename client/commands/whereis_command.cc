@@ -19,8 +19,9 @@ class WhereisCommand final : public Command {
   CommandFacts facts() const override {
     return {.name = "whereis",
             .summary = "which pillars hold which files",
-            .description = "A row for each file, a column for each pillar: ✓ ok, ✗ DIFFERS or "
-                           "DAMAGED, — MISSING, ? silent (it did not answer).",
+            .description =
+                "A row for each file, a column for each pillar: ✓ ok, ✗ DIFFERS or "
+                "DAMAGED, — MISSING, ? silent (it did not answer).",
             .examples = {"whereis report.pdf notes/today.txt"}};
   }
 
@@ -60,14 +61,16 @@ class WhereisCommand final : public Command {
     }
     JsonRecord record = session.report().Record("item");
     record.Set("file_id", file_id.text());
-    record.Set("result", copies.agreement.all_same() ? "ok" : copies.found() ? "mismatch" : "missing");
+    record.Set("result", copies.agreement.all_same() ? "ok"
+                         : copies.found()            ? "mismatch"
+                                                     : "missing");
     record.Set("pillars", places);
     std::string text;
     if (heads != heads_) {  // the columns changed: a pillar came or went
       heads_ = heads;
-      text = absl::StrCat(session.console().PaintOut(
-                              Ink::kBold, absl::StrCat(Fit("file", file_columns_), heads)),
-                          "\n");
+      text = absl::StrCat(
+          session.console().PaintOut(Ink::kBold, absl::StrCat(Fit("file", file_columns_), heads)),
+          "\n");
     }
     absl::StrAppend(&text, Fit(Shown(file_id.text()), file_columns_), cells, "\n");
     session.report().Item(record, text);

@@ -62,16 +62,26 @@ std::string ShortId(const base::ConversationId& id) {
 
 absl::string_view PhaseWord(wire::Phase phase) {
   switch (phase) {
-    case wire::ACCEPTED: return "accepted";
-    case wire::QUEUED: return "queued";
-    case wire::RESERVE: return "reserving";
-    case wire::RECEIVING: return "receiving";
-    case wire::WAITING_FOR_CREDIT: return "waiting";
-    case wire::VERIFYING: return "verifying";
-    case wire::STORING: return "storing";
-    case wire::SENDING: return "sending";
-    case wire::READING: return "reading";
-    default: return "working";
+    case wire::ACCEPTED:
+      return "accepted";
+    case wire::QUEUED:
+      return "queued";
+    case wire::RESERVE:
+      return "reserving";
+    case wire::RECEIVING:
+      return "receiving";
+    case wire::WAITING_FOR_CREDIT:
+      return "waiting";
+    case wire::VERIFYING:
+      return "verifying";
+    case wire::STORING:
+      return "storing";
+    case wire::SENDING:
+      return "sending";
+    case wire::READING:
+      return "reading";
+    default:
+      return "working";
   }
 }
 

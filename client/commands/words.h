@@ -15,8 +15,8 @@ namespace bitrepo::commands {
 std::string Counted(uint64_t number);                                // "2,000"
 std::string CountedOf(uint64_t number, absl::string_view singular);  // "1 file", "2,000 files"
 std::string Rate(double bytes_per_second);                           // "118.2 MiB/s"
-std::string ShortDuration(absl::Duration duration);                  // "0.3 s", "4 s", "2:05", "1:02:05"
-std::string Timestamp(absl::Time time);                              // "2026-01-31 12:00:00Z"
+std::string ShortDuration(absl::Duration duration);  // "0.3 s", "4 s", "2:05", "1:02:05"
+std::string Timestamp(absl::Time time);              // "2026-01-31 12:00:00Z"
 std::string ErrnoText(int error);
 // Safe on a terminal: controls and what is no UTF-8 escaped.
 std::string Shown(absl::string_view text);

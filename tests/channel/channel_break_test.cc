@@ -90,7 +90,8 @@ TEST_F(ChannelBreakTest, CutsAtEveryMomentLoseNothing) {
     fetch.Fetch(*pair_.dialling);
     pair_.loop.Advance(absl::Seconds(30));
     pair_.dialling_link.trouble = nullptr;
-    // Where nothing had moved yet, or the outcome of a COMMIT is open, the user is told and may try again.
+    // Where nothing had moved yet, or the outcome of a COMMIT is open, the user is told and may try
+    // again.
     if (!store.pushed->end().ok()) {
       EXPECT_THAT(store.pushed->end(), StatusIs(absl::StatusCode::kUnavailable)) << frames;
       if (!store.granted->ended()) {

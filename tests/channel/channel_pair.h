@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A serving and a dialling channel on one manual loop, with what tests grant, push and fetch across them.
+// A serving and a dialling channel on one manual loop, with what tests grant, push and fetch across
+// them.
 #pragma once
 
 #include <memory>
@@ -37,7 +38,8 @@ inline TransferEvents Into(std::shared_ptr<Told> told) {
   return events;
 }
 
-// `bytes` bytes, the same for one seed: a drawn block again and again, each time with its number in front.
+// `bytes` bytes, the same for one seed: a drawn block again and again, each time with its number in
+// front.
 inline std::string SomeBytes(size_t bytes, uint64_t seed = 1) {
   constexpr size_t kBlock = 64 * 1024;
   const std::string block = base::SeededRandom(seed).Bytes(kBlock);
@@ -77,8 +79,7 @@ class TestMint {
     wire::TokenBody body = Body(wire::FETCH);
     body.set_file_size(text.size());
     body.mutable_digest()->set_algorithm(wire::SHA256);
-    body.mutable_digest()->set_value(
-        base::Hasher::Of(base::Algorithm::kSha256, text).bytes());
+    body.mutable_digest()->set_value(base::Hasher::Of(base::Algorithm::kSha256, text).bytes());
     return body;
   }
   std::string Seal(wire::TokenBody& body, absl::Time expires_at) {

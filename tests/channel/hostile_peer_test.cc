@@ -46,14 +46,12 @@ struct Row {
 // Each speaks after HELLO and WELCOME; stream 1 is a store of 100 bytes, stream 2 a fetch of 100.
 const Row kBreaches[] = {
     {"a second HELLO", [](RawDialler& peer, const StoreRun&, const FetchRun&) { peer.SayHello(); }},
-    {"a server's frame",
-     [](RawDialler& peer, const StoreRun&, const FetchRun&) {
-       peer.Say(FrameType::kWelcome, 0, "x");
-     }},
+    {"a server's frame", [](RawDialler& peer, const StoreRun&,
+                            const FetchRun&) { peer.Say(FrameType::kWelcome, 0, "x"); }},
     {"GOAWAY",
      [](RawDialler& peer, const StoreRun&, const FetchRun&) {
-       peer.Say(FrameType::kGoaway, 0, transfer::WriteStreamEnd(transfer::ResponseOf(
-                                           absl::UnavailableError("go away"))));
+       peer.Say(FrameType::kGoaway, 0,
+                transfer::WriteStreamEnd(transfer::ResponseOf(absl::UnavailableError("go away"))));
      }},
     {"a header that is none",
      [](RawDialler& peer, const StoreRun&, const FetchRun&) {
@@ -68,10 +66,8 @@ const Row kBreaches[] = {
        std::string bytes = transfer::SerializeHeader(header, {});
        peer.SayRaw(bytes, "surprise");
      }},
-    {"an unknown type",
-     [](RawDialler& peer, const StoreRun&, const FetchRun&) {
-       peer.Say(static_cast<FrameType>(77), 0);
-     }},
+    {"an unknown type", [](RawDialler& peer, const StoreRun&,
+                           const FetchRun&) { peer.Say(static_cast<FrameType>(77), 0); }},
     {"a frame out of sequence",
      [](RawDialler& peer, const StoreRun&, const FetchRun&) {
        peer.next_sequence += 1;

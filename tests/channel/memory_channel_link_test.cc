@@ -104,7 +104,8 @@ TEST(MemoryChannelLink, LinksOnTwoLoopsReachEachOther) {
       }));
     });
     const channel::ConnectionNumber there = dialler.Dial("memory://server");
-    EXPECT_TRUE(testing_support::RunUntil(dialling_loop, [&] { return dialler.up.contains(there); }));
+    EXPECT_TRUE(
+        testing_support::RunUntil(dialling_loop, [&] { return dialler.up.contains(there); }));
     size_t sent = 0;
     EXPECT_TRUE(testing_support::RunUntil(dialling_loop, [&] {
       while (sent < kFrames && dialler.Send(there, absl::StrCat(sent))) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A source and a sink in memory that count what is asked of them, and hold, fail or refuse as a test says.
+// A source and a sink in memory that count what is asked of them, and hold, fail or refuse as a
+// test says.
 #pragma once
 
 #include <algorithm>

@@ -23,13 +23,13 @@ class RawDialler final : public Link::Handler {
   // A well-formed frame of the next sequence, unless `header` is bent by the test.
   void Say(transfer::FrameHeader header, const std::string& payload = "") {
     header.sequence = next_sequence++;
-    SayRaw(transfer::SerializeHeader(header, std::as_bytes(std::span<const char>(
-                                                 payload.data(), payload.size()))),
+    SayRaw(transfer::SerializeHeader(
+               header, std::as_bytes(std::span<const char>(payload.data(), payload.size()))),
            payload);
   }
   void SayRaw(std::string header, const std::string& payload) {
-    EXPECT_TRUE(link_.Send(connection_, {base::Buffer::Of(std::move(header)),
-                                         base::Buffer::Of(payload)}));
+    EXPECT_TRUE(
+        link_.Send(connection_, {base::Buffer::Of(std::move(header)), base::Buffer::Of(payload)}));
   }
   void Say(transfer::FrameType type, uint32_t stream, const std::string& payload = "",
            uint64_t number = 0, uint64_t offset = 0) {
@@ -49,8 +49,7 @@ class RawDialler final : public Link::Handler {
   }
   void SayOpen(uint32_t stream, const std::string& token, int verb,
                std::vector<base::ByteRange> ranges = {}) {
-    Say(transfer::FrameType::kOpen, stream,
-        transfer::WriteOpen({token, verb, std::move(ranges)}));
+    Say(transfer::FrameType::kOpen, stream, transfer::WriteOpen({token, verb, std::move(ranges)}));
   }
 
   // "WELCOME OPEN_OK ..." of what was heard, with the code of what ends something.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One store, or one fetch, across a pair of channels: its bytes, its ends, its token and what was told of it.
+// One store, or one fetch, across a pair of channels: its bytes, its ends, its token and what was
+// told of it.
 #pragma once
 
 #include <memory>
@@ -13,8 +14,7 @@
 namespace bitrepo::channel {
 
 struct StoreRun {
-  StoreRun(TestMint& mint, absl::Time expires_at, std::string bytes,
-           std::optional<uint64_t> length)
+  StoreRun(TestMint& mint, absl::Time expires_at, std::string bytes, std::optional<uint64_t> length)
       : text(std::move(bytes)),
         source(std::make_shared<TextSource>(text)),
         sink(std::make_shared<TextSink>()),

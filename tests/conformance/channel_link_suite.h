@@ -73,9 +73,9 @@ class LinkEars final : public channel::Link::Handler {
   }
   bool Send(channel::ConnectionNumber connection, const std::string& payload) {
     inside = true;
-    const bool taken =
-        link->Send(connection, {base::Buffer::Of(std::string(transfer::kHeaderBytes, 'h')),
-                                base::Buffer::Of(payload)});
+    const bool taken = link->Send(
+        connection,
+        {base::Buffer::Of(std::string(transfer::kHeaderBytes, 'h')), base::Buffer::Of(payload)});
     inside = false;
     return taken;
   }
@@ -111,7 +111,8 @@ class ChannelLinkSuite
   bool Until(const std::function<bool()>& condition) {
     return testing_support::RunUntil(under_test_->loop(), condition);
   }
-  // A connection that both sides know: its number at the dialler; at the server it is accepted.back().
+  // A connection that both sides know: its number at the dialler; at the server it is
+  // accepted.back().
   channel::ConnectionNumber Connected() {
     const size_t before = server_.accepted.size();
     const channel::ConnectionNumber connection = dialler_.Dial(server_.link->endpoint());
@@ -244,8 +245,8 @@ TEST_P(ChannelLinkSuite, AServerThatDiesClosesItsConnections) {
   const channel::ConnectionNumber first = Connected();
   const channel::ConnectionNumber second = Connected();
   server_.link.reset();
-  EXPECT_TRUE(Until(
-      [&] { return dialler_.closed.contains(first) && dialler_.closed.contains(second); }));
+  EXPECT_TRUE(
+      Until([&] { return dialler_.closed.contains(first) && dialler_.closed.contains(second); }));
 }
 
 TEST_P(ChannelLinkSuite, ADiallerThatDiesIsClosedAtTheServer) {

@@ -99,9 +99,9 @@ struct Fault {
 
 TEST(Frame, EachFieldOutsideTheGrammarIsRefusedByName) {
   const Fault faults[] = {
-      {0, 'X', "magic"},        {1, 'X', "magic"},  {2, 2, "version 2"}, {3, 0, "unknown type 0"},
-      {3, 19, "unknown type 19"}, {4, 2, "must be zero"}, {5, 1, "must be zero"},
-      {6, 1, "must be zero"},   {7, 1, "must be zero"},
+      {0, 'X', "magic"},        {1, 'X', "magic"},          {2, 2, "version 2"},
+      {3, 0, "unknown type 0"}, {3, 19, "unknown type 19"}, {4, 2, "must be zero"},
+      {5, 1, "must be zero"},   {6, 1, "must be zero"},     {7, 1, "must be zero"},
   };
   for (const Fault& fault : faults) {
     std::string bytes = SerializeHeader(Data(0), Bytes("abc"));

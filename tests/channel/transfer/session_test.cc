@@ -72,8 +72,8 @@ class Bench {
       } else if (std::holds_alternative<SessionDraining>(effect)) {
         words.push_back("draining");
       } else if (const auto* end = std::get_if<SessionEnded>(&effect)) {
-        words.push_back(absl::StrCat(end->why.ok() ? "end well" : "end badly",
-                                     end->close ? ", close" : ""));
+        words.push_back(
+            absl::StrCat(end->why.ok() ? "end well" : "end badly", end->close ? ", close" : ""));
       }
     }
     return words;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables in docs/spec/40-data-channel.md are those of the code; BITREPO_WRITE_SPEC=1 writes them anew.
+// The tables in docs/spec/40-data-channel.md are those of the code; BITREPO_WRITE_SPEC=1 writes
+// them anew.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -19,10 +20,9 @@ constexpr char kPath[] = BITREPO_SOURCE_ROOT "/docs/spec/40-data-channel.md";
 std::string FrameTable() {
   std::string table = "| type | name | of | payload, bytes |\n|---|---|---|---|\n";
   for (const FrameRule& rule : FrameRules()) {
-    const std::string payload =
-        rule.payload_min == rule.payload_max
-            ? absl::StrCat(rule.payload_max)
-            : absl::StrCat(rule.payload_min, " to ", rule.payload_max);
+    const std::string payload = rule.payload_min == rule.payload_max
+                                    ? absl::StrCat(rule.payload_max)
+                                    : absl::StrCat(rule.payload_min, " to ", rule.payload_max);
     absl::StrAppend(&table, "| ", static_cast<int>(rule.type), " | ", rule.name, " | ",
                     rule.on_stream ? "stream" : "session", " | ", payload, " |\n");
   }

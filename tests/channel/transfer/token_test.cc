@@ -47,8 +47,9 @@ class TokenTest : public testing::Test {
 TEST_F(TokenTest, IsUrlSafeTextWithItsPrefixAndVerifiesToWhatWasSealed) {
   const std::string text = Sealed();
   EXPECT_THAT(text, StartsWith("brt1_"));
-  EXPECT_EQ(text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"),
-            std::string::npos);
+  EXPECT_EQ(
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"),
+      std::string::npos);
   ASSERT_OK_AND_ASSIGN(const wire::TokenBody verified, mint_.Verify(text, now_));
   EXPECT_EQ(verified.file_id(), "a.txt");
   EXPECT_EQ(verified.length(), 7u);
@@ -104,8 +105,7 @@ TEST_F(TokenTest, GarbageIsRefused) {
   for (int i = 0; i < 2000; ++i) {
     const std::string bytes = random.Bytes(random.Below(200));
     EXPECT_THAT(mint_.Verify(bytes, now_), StatusIs(kInvalid));
-    EXPECT_THAT(mint_.Verify("brt1_" + absl::WebSafeBase64Escape(bytes), now_),
-                StatusIs(kInvalid));
+    EXPECT_THAT(mint_.Verify("brt1_" + absl::WebSafeBase64Escape(bytes), now_), StatusIs(kInvalid));
   }
 }
 
