@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of a conversation, for conversation*.cc alone: its phase, its legs, and whose turn it
-// is. include this.
+// The inside of a conversation, for its own sources alone: phase, legs, and whose turn it is.
 #pragma once
 
 #include <deque>
