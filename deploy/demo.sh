@@ -44,14 +44,15 @@ show bitrepo pillars
 
 say "Real files: a directory of this machine's own text files, each put as a conversation of its own to all three pillars"
 mkdir -p "$work/texts"
-find /usr/share/common-licenses /usr/share/doc -maxdepth 2 -type f \( -name copyright -o -path '*common-licenses*' \) 2>/dev/null |
-  head -n 300 | while read -r file; do
-    target=$work/texts/$(printf '%s' "${file#/usr/share/}")
-    mkdir -p "$(dirname "$target")"
-    cp -L "$file" "$target"
-  done
+find /usr/share/common-licenses /usr/share/doc -maxdepth 2 -type f \( -name copyright -o -path '*common-licenses*' \) >"$work/found" 2>/dev/null || true
+head -n 300 "$work/found" | while read -r file; do
+  target=$work/texts/${file#/usr/share/}
+  mkdir -p "$(dirname "$target")"
+  cp -L "$file" "$target"
+done
 printf '%s files\n' "$(find "$work/texts" -type f | wc -l)"
-show bitrepo put -q -r "$work/texts" | tail -n 3
+show bitrepo put -q -r "$work/texts" >"$work/put"
+tail -n 3 "$work/put"
 
 say "A generated file of 256 MiB"
 head -c 268435456 /dev/urandom >"$work/large.bin"
@@ -75,7 +76,7 @@ mv "$work/texts/today" "$work/texts/today.txt"
 
 say "A range of a file: 16 bytes from offset 1000000"
 bitrepo get large.bin --range 1000000:16 -o - -q | od -An -tx1
-tail -c +1000001 "$work/large.bin" | head -c 16 | od -An -tx1
+dd if="$work/large.bin" bs=1 skip=1000000 count=16 status=none | od -An -tx1
 
 say "Who holds it"
 show bitrepo whereis large.bin today.txt
