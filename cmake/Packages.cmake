@@ -57,7 +57,7 @@ bitrepo_package(crypto OpenSSL::Crypto)
 
 # The heavy ones: each is included by one .cc of ours (tests/tidy/ counts), so the flags of these
 # stay inside the room that links them.
-set(BITREPO_PRIVATE_PACKAGES toml cli11 json spdlog sqlite)
+set(BITREPO_PRIVATE_PACKAGES toml cli11 json sqlite)
 find_package(tomlplusplus CONFIG QUIET)
 bitrepo_need("${tomlplusplus_FOUND}" libtomlplusplus-dev)
 bitrepo_package(toml tomlplusplus::tomlplusplus)
@@ -67,9 +67,6 @@ bitrepo_package(cli11 CLI11::CLI11)
 find_package(nlohmann_json CONFIG QUIET)
 bitrepo_need("${nlohmann_json_FOUND}" nlohmann-json3-dev)
 bitrepo_package(json nlohmann_json::nlohmann_json)
-find_package(spdlog CONFIG QUIET)
-bitrepo_need("${spdlog_FOUND}" libspdlog-dev)
-bitrepo_package(spdlog spdlog::spdlog)
 
 if(BUILD_TESTING)
   find_package(GTest CONFIG QUIET)

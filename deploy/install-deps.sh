@@ -8,7 +8,7 @@ packages='
     cmake ninja-build ccache pkg-config python3 git
     libzmq3-dev cppzmq-dev libprotobuf-dev protobuf-compiler libabsl-dev
     libsqlite3-dev libssl-dev libxxhash-dev
-    libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
+    libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 '
 

@@ -64,7 +64,7 @@ struct HeavyHeader {
 
 const std::vector<HeavyHeader>& HeavyOnes() {
   static const std::vector<HeavyHeader> kHeaders = {
-      {"toml++/", false}, {"spdlog/", false}, {"CLI/", true}, {"nlohmann/", true}};
+      {"toml++/", false}, {"CLI/", true}, {"nlohmann/", true}};
   return kHeaders;
 }
 
