@@ -6,7 +6,6 @@
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(THREADS_PREFER_PTHREAD_FLAG ON)
@@ -47,9 +46,14 @@ if(BITREPO_SANITIZE)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
                       -fstack-clash-protection)
-  add_link_options(-pie -Wl,-z,relro,-z,now)
+  add_link_options(-Wl,-z,relro,-z,now)
 endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
+
+# Position-independent programs, and one flag for all that goes into them: rooms, programs and tests
+# can then share what Precompile.cmake has compiled.
+add_compile_options(-fPIE)
+add_link_options(-pie)
 
 add_library(bitrepo_flags INTERFACE)
 target_include_directories(bitrepo_flags INTERFACE "${PROJECT_SOURCE_DIR}")
