@@ -10,6 +10,9 @@ option(BITREPO_PRECOMPILE "Compile the headers of others once for all rooms" OFF
 function(bitrepo_precompile target kind)
   if(BITREPO_PRECOMPILE)
     target_precompile_headers("${target}" REUSE_FROM "bitrepo_precompiled_${kind}")
+    if(kind STREQUAL "tests")
+      target_link_libraries("${target}" PRIVATE GTest::gtest)  # for its definitions
+    endif()
   endif()
 endfunction()
 

@@ -15,6 +15,7 @@
 #     NO_MAIN                        the test brings its own main()
 #     SERIAL                         never run beside another test
 #     TIMEOUT 300                    seconds; 120 unless told
+#     SHARDS 2                       so many ctest entries, each with its part of the tests
 #     ARGS ... ENVIRONMENT N=v ... DEFINES N=v ...)
 #   fuzz_target(NAME envelope_fuzz SOURCES envelope_fuzz.cc DEPS bus/protocol LIBS ...)
 #                                    a libFuzzer program, in the preset fuzz only
@@ -145,7 +146,7 @@ function(test_library)
 endfunction()
 
 function(room_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "MOCK;NO_MAIN;SERIAL" "NAME;TIMEOUT"
+  cmake_parse_arguments(PARSE_ARGV 0 arg "MOCK;NO_MAIN;SERIAL" "NAME;TIMEOUT;SHARDS"
                         "SOURCES;HEADERS;DEPS;LIBS;DEFINES;ARGS;ENVIRONMENT")
   bitrepo_no_leftovers()
   if(NOT DEFINED arg_TIMEOUT)
@@ -168,12 +169,24 @@ function(room_test)
 
   cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY "${PROJECT_SOURCE_DIR}/tests"
              OUTPUT_VARIABLE folder)
-  add_test(NAME "${arg_NAME}" COMMAND "${arg_NAME}" ${arg_ARGS})
-  set_tests_properties("${arg_NAME}" PROPERTIES
-    LABELS "${folder}"
-    TIMEOUT "${arg_TIMEOUT}"
-    RUN_SERIAL "${arg_SERIAL}"
-    ENVIRONMENT "${BITREPO_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
+  if(NOT DEFINED arg_SHARDS)
+    set(arg_SHARDS 1)
+  endif()
+  foreach(shard RANGE 1 ${arg_SHARDS})
+    set(entry "${arg_NAME}")
+    set(part "")
+    if(arg_SHARDS GREATER 1)
+      string(APPEND entry "_${shard}")
+      math(EXPR index "${shard} - 1")
+      set(part "GTEST_TOTAL_SHARDS=${arg_SHARDS}" "GTEST_SHARD_INDEX=${index}")
+    endif()
+    add_test(NAME "${entry}" COMMAND "${arg_NAME}" ${arg_ARGS})
+    set_tests_properties("${entry}" PROPERTIES
+      LABELS "${folder}"
+      TIMEOUT "${arg_TIMEOUT}"
+      RUN_SERIAL "${arg_SERIAL}"
+      ENVIRONMENT "${BITREPO_TEST_ENVIRONMENT};${part};${arg_ENVIRONMENT}")
+  endforeach()
 endfunction()
 
 function(fuzz_target)

@@ -69,7 +69,8 @@ wire::Body OnPutFile(const Question& question, const Found& found, absl::Time no
   const wire::PutFileIdentify& asked = question.identify.body.put_file_identify();
   const std::optional<uint64_t> size =
       asked.has_size_bytes() ? std::optional<uint64_t>(asked.size_bytes()) : std::nullopt;
-  if (!found.ok() && !absl::IsNotFound(found.status())) {
+  // What is missing or damaged here may come again, and so be made good.
+  if (!found.ok() && !absl::IsNotFound(found.status()) && !absl::IsDataLoss(found.status())) {
     return Reply(question, CodeOfStore(found.status()), found.status().message());
   }
   if (!found.ok()) {

@@ -87,6 +87,15 @@ TEST(Pillar, IdentifyOfAPutTellsWhatWouldBecomeOfIt) {
   EXPECT_EQ(rig.pillar->requests_under_way(), 0u) << "it leaves no trace";
 }
 
+TEST(Pillar, IdentifyOfAPutOfADamagedFileIsPositiveForItCanBeMadeGood) {
+  PillarRig rig;
+  ASSERT_EQ(rig.PutFile("a", "hello"), wire::OPERATION_COMPLETED);
+  rig.store.memory.Lose(Photos(), File("a"));
+  const Envelope asked = SendAndRun(rig, rig.Identify(PutIdentify("a", 5, Sha256Of("hello"))));
+  EXPECT_EQ(rig.Code(asked), wire::IDENTIFICATION_POSITIVE);
+  EXPECT_FALSE(rig.Reply(asked)->put_file_identify_reply().already_held());
+}
+
 TEST(Pillar, IdentifyOfAGetTellsWhetherAndWhat) {
   PillarRig rig;
   ASSERT_EQ(rig.PutFile("a", "hello"), wire::OPERATION_COMPLETED);
