@@ -50,6 +50,13 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
 endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 
+# For the programs that only test: they spend their time in the rooms, and are compiled in a third of
+# the time so. What a room does is watched by every sanitizer all the same.
+add_library(bitrepo_test_flags INTERFACE)
+if(BITREPO_SANITIZE MATCHES "address")
+  target_compile_options(bitrepo_test_flags INTERFACE -O0 -fno-sanitize=undefined)
+endif()
+
 # Position-independent programs, and one flag for all that goes into them: rooms, programs and tests
 # can then share what Precompile.cmake has compiled.
 add_compile_options(-fPIE)

@@ -6,13 +6,11 @@
 
 option(BITREPO_PRECOMPILE "Compile the headers of others once for all rooms" OFF)
 
-# Lets TARGET use the headers compiled for KIND: rooms, or tests (GoogleTest too).
+# Lets TARGET use the headers compiled for KIND: rooms (and libraries for tests), or tests (the
+# programs, with GoogleTest).
 function(bitrepo_precompile target kind)
   if(BITREPO_PRECOMPILE)
     target_precompile_headers("${target}" REUSE_FROM "bitrepo_precompiled_${kind}")
-    if(kind STREQUAL "tests")
-      target_link_libraries("${target}" PRIVATE GTest::gtest)  # for its definitions
-    endif()
   endif()
 endfunction()
 
@@ -40,5 +38,6 @@ endfunction()
 bitrepo_precompiled(rooms)
 if(BUILD_TESTING)
   bitrepo_precompiled(tests <filesystem> <fstream> <gmock/gmock.h> <gtest/gtest.h>)
-  target_link_libraries(bitrepo_precompiled_tests PRIVATE bitrepo_package_gmock)
+  target_link_libraries(bitrepo_precompiled_tests PRIVATE
+    bitrepo_package_gmock bitrepo_test_flags)
 endif()

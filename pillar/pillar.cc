@@ -13,6 +13,7 @@
 #include "bus/protocol/primitive.h"
 #include "pillar/alarm_bell.h"
 #include "pillar/request_table.h"
+#include "pillar/requests/file_line.h"
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/group_commit.h"
 #include "pillar/requests/identify.h"
@@ -57,6 +58,7 @@ struct Pillar::State final : bus::Bus::Handler,
         parts(std::move(parts_in)),
         bus(MembershipFor(options, parts.store), parts.loop, std::move(parts.link), parts.random),
         commits(parts.loop, parts.workers, parts.store),
+        line(parts.loop),
         request_parts{parts.loop,
                       parts.channel,
                       parts.mint,
@@ -64,6 +66,7 @@ struct Pillar::State final : bus::Bus::Handler,
                       parts.workers,
                       parts.random,
                       commits,
+                      line,
                       gauge,
                       *this,
                       options.id.text(),
@@ -141,6 +144,7 @@ struct Pillar::State final : bus::Bus::Handler,
   bus::Bus bus;
   const std::shared_ptr<requests::Gauge> gauge = std::make_shared<requests::Gauge>();
   requests::GroupCommit commits;
+  requests::FileLine line;
   requests::RequestParts request_parts;
   protocol::ContributionSpec spec;
   RequestTable table;

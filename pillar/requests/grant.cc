@@ -67,14 +67,16 @@ uint64_t Grant::bytes_done() const {
   return std::max(seen_bytes_, shared_->bytes_done.load(std::memory_order_relaxed));
 }
 
-bool Grant::StoodStill(absl::Time now) {
+absl::Duration Grant::StillFor(absl::Time now) {
   const uint64_t bytes = bytes_done();
   if (bytes != seen_bytes_) {
     seen_bytes_ = bytes;
     seen_at_ = now;
   }
-  return now - seen_at_ >= parts_.transfer_idle;
+  return now - seen_at_;
 }
+
+bool Grant::StoodStill(absl::Time now) { return StillFor(now) >= parts_.transfer_idle; }
 
 void Grant::Revoke(absl::Status why) {
   if (revoked_) return;

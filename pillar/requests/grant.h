@@ -46,8 +46,9 @@ class Grant {
   channel::TransferEvents Events();
   // Bytes that have gone through; never falls.
   uint64_t bytes_done() const;
-  // True when nothing has moved for the idle time. Call now and then: it remembers when it last saw
-  // bytes move.
+  // How long nothing has moved. Call now and then: it remembers when it last saw bytes move.
+  absl::Duration StillFor(absl::Time now);
+  // True when nothing has moved for the idle time.
   bool StoodStill(absl::Time now);
   void Revoke(absl::Status why);
 

@@ -36,6 +36,13 @@ void PutFile::Start() {
     return;
   }
   order_ = *std::move(order);
+  place_ = parts_.line.Join(order_->collection, order_->file_id, [this] { OnTurn(); });
+  if (place_->is_first()) OnTurn();
+}
+
+void PutFile::OnTurn() {
+  if (stage_ != Stage::kWaiting) return;
+  stage_ = Stage::kPreparing;
   const absl::Status taken = RunThen(
       runtime::Lane::kWrite,
       [store = &parts_.store, order = *order_] { return Prepare(*store, order); },
@@ -220,7 +227,7 @@ void PutFile::OnPublished(absl::StatusOr<store::FileRecord> record) {
     Refuse(CodeOfStore(record.status()), record.status().message());
     return;
   }
-  // Another put of the same id was faster.
+  // The id is recorded, and what is recorded is not what came.
   stage_ = Stage::kComparing;
   const absl::Status taken = RunThen(
       runtime::Lane::kRead,
@@ -286,11 +293,15 @@ void PutFile::Tell(wire::Body final) {
     tell_sender_(final.response());
     tell_sender_ = nullptr;
   }
+  place_.reset();
   context_.Finished(std::move(final));
 }
 
 void PutFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
   switch (stage_) {
+    case Stage::kWaiting:
+      Refuse(code, reason);
+      return;
     case Stage::kPreparing:
       withdrawn_ = MakeResponse(code, reason);
       return;
@@ -310,6 +321,9 @@ void PutFile::OnTime(absl::Time now) {
     noted_ = true;
     parts_.commits.Open(AnswerFor(request(), parts_.loop.clock().WallNow()));
   }
+  if (stage_ == Stage::kWaiting && now - context_.arrived() >= kTurnPatience) {
+    Refuse(wire::CONFLICT, "another put of this id is under way");
+  }
   if (stage_ != Stage::kReceiving) return;
   wire::Progress progress;
   const bool all_here = order_->size_bytes && grant_->bytes_done() >= *order_->size_bytes;
@@ -317,7 +331,11 @@ void PutFile::OnTime(absl::Time now) {
   progress.set_bytes_done(grant_->bytes_done());
   progress.set_bytes_total(order_->size_bytes.value_or(0));
   context_.Progress(progress);
-  if (grant_->StoodStill(now)) {
+  if (place_->others_wait() && grant_->StillFor(now) >= kGiveWayAfter) {
+    const absl::string_view why = "its bytes stood still, and another put of the id was waiting";
+    grant_->Revoke(protocol::StatusWith(wire::CONFLICT, why));
+    Refuse(wire::CONFLICT, why);
+  } else if (grant_->StoodStill(now)) {
     grant_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
     Refuse(wire::FILE_TRANSFER_FAILURE,
            absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));

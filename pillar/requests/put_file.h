@@ -17,8 +17,14 @@ namespace bitrepo::requests {
 // one is only ever recorded with its final.
 inline constexpr absl::Duration kNoteAfter = absl::Seconds(1);
 
+// Of two puts of one id the later waits for its turn this long, and is then refused CONFLICT. One
+// whose bytes have stood still so long gives way: its asker has probably died, and the same put comes
+// again.
+inline constexpr absl::Duration kTurnPatience = absl::Seconds(15);
+inline constexpr absl::Duration kGiveWayAfter = absl::Seconds(10);
+
 // Ends with one of: OPERATION_COMPLETED (durable, or already held with these bytes),
-// DUPLICATE_FILE_FAILURE,
+// DUPLICATE_FILE_FAILURE, CONFLICT (another put of the id is under way),
 // NEW_FILE_CHECKSUM_FAILURE, NO_SPACE, FILE_TRANSFER_FAILURE, EXPIRED, CANCELLED, BUSY, FAILURE.
 // Nothing is stored but in the first.
 // Every final is on record before it is told.
@@ -30,7 +36,7 @@ class PutFile final : public RequestHandler {
   void OnTime(absl::Time now) override;
 
  private:
-  enum class Stage { kPreparing, kReceiving, kPublishing, kComparing, kClosing };
+  enum class Stage { kWaiting, kPreparing, kReceiving, kPublishing, kComparing, kClosing };
   // What a worker found out before anything is promised.
   struct Prepared {
     absl::Status status;
@@ -46,6 +52,7 @@ class PutFile final : public RequestHandler {
   enum class Likeness { kSame, kOther, kUnknown };
 
   absl::StatusOr<Order> Parse() const;
+  void OnTurn();
   static Prepared Prepare(store::FileStore& store, const Order& order);
   static Likeness Compare(const store::FileRecord& existing, const Order& order);
   void OnPrepared(Prepared prepared);
@@ -66,7 +73,8 @@ class PutFile final : public RequestHandler {
   void Tell(wire::Body final);
 
   std::optional<Order> order_;
-  Stage stage_ = Stage::kPreparing;
+  Stage stage_ = Stage::kWaiting;
+  std::unique_ptr<FileLine::Place> place_;  // in the line of the puts of this id
   std::optional<store::FileRecord>
       existing_;  // taken before the bytes came; only they can tell whether it is the same
   std::unique_ptr<Grant> grant_;

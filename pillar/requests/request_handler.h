@@ -21,6 +21,7 @@
 #include "bus/protocol/envelope.h"
 #include "channel/channel.h"
 #include "channel/transfer/token.h"
+#include "pillar/requests/file_line.h"
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/group_commit.h"
 #include "pillar/store/file_store.h"
@@ -57,6 +58,7 @@ struct RequestParts {
   runtime::WorkerPool& workers;
   base::Random& random;
   GroupCommit& commits;
+  FileLine& line;  // of those that change a file
   std::shared_ptr<Gauge> gauge;
   Host& host;
 

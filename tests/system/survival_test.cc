@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real daemons die at chosen moments; what was asked for still happens, and happens once.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
@@ -124,7 +125,7 @@ TEST(PillarKilled, InMidGetTheGetGoesOnFromAnother) {
   rig.StartPillar("p1");
   rig.StartPillar("p2");
   ASSERT_TRUE(rig.WaitForPillars());
-  const std::string source = MakeFile(rig, "source", 256 << 20);
+  const std::string source = MakeFile(rig, "source", 128 << 20);
   const RepositoryRig::Result put = rig.Run({"put", source, "--id", "large"});
   ASSERT_EQ(put.exit_code, 0) << put.log;
   std::filesystem::create_directory(rig.Path("out"));
@@ -164,6 +165,26 @@ TEST(PillarKilled, BeforeAPutThePutIsPartialAndTheSamePutCompletesIt) {
   ASSERT_TRUE(rig.WaitForPillars());
   const RepositoryRig::Result complete = rig.Run({"put", source, "--id", "kept"});
   EXPECT_EQ(complete.exit_code, 0) << complete.log;
+}
+
+TEST(TwoPutsOfOneId, LeaveTheSameBytesAtEveryPillar) {
+  RepositoryRig rig(3);
+  for (const char* pillar : {"p1", "p2", "p3"}) rig.StartPillar(pillar);
+  ASSERT_TRUE(rig.WaitForPillars());
+  const std::string one = MakeFile(rig, "one", 9 << 20);
+  const std::string other = MakeFile(rig, "other", (9 << 20) - 1);
+  for (int round = 0; round < 4; ++round) {
+    const std::string id = absl::StrCat("raced-", round);
+    auto first = rig.Start({"put", one, "--id", id});
+    const RepositoryRig::Result second = rig.Run({"put", other, "--id", id});
+    const int first_exit = *first->Wait(absl::Seconds(60));
+    EXPECT_TRUE((first_exit == 0 && second.exit_code == 7) ||
+                (first_exit == 7 && second.exit_code == 0))
+        << first->Log() << second.log;
+    const RepositoryRig::Result sums = rig.Run({"checksums", id});
+    EXPECT_EQ(sums.exit_code, 0) << sums.log;
+    EXPECT_THAT(sums.log, ::testing::HasSubstr("3/3"));
+  }
 }
 
 TEST(SmallFiles, PutAsATreeAgreeWithSha256sum) {
