@@ -18,8 +18,8 @@ namespace bitrepo::requests {
 inline constexpr absl::Duration kNoteAfter = absl::Seconds(1);
 
 // Of two puts of one id the later waits for its turn this long, and is then refused CONFLICT. One
-// whose bytes have stood still so long gives way: its asker has probably died, and the same put comes
-// again.
+// whose bytes have stood still so long gives way: its asker has probably died, and the same put
+// comes again.
 inline constexpr absl::Duration kTurnPatience = absl::Seconds(15);
 inline constexpr absl::Duration kGiveWayAfter = absl::Seconds(10);
 

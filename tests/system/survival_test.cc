@@ -35,9 +35,14 @@ std::string MakeFile(const RepositoryRig& rig, const std::string& name, uint64_t
 bool SameBytes(const std::string& a, const std::string& b) {
   std::ifstream left(a, std::ios::binary);
   std::ifstream right(b, std::ios::binary);
-  return left.good() && right.good() &&
-         std::equal(std::istreambuf_iterator<char>(left), {}, std::istreambuf_iterator<char>(right),
-                    {});
+  std::string left_piece(1 << 20, '\0');
+  std::string right_piece(1 << 20, '\0');
+  while (left.good() && right.good()) {
+    left.read(left_piece.data(), static_cast<std::streamsize>(left_piece.size()));
+    right.read(right_piece.data(), static_cast<std::streamsize>(right_piece.size()));
+    if (left.gcount() != right.gcount() || left_piece != right_piece) return false;
+  }
+  return left.eof() && right.eof();
 }
 
 // One number out of the catalogue of a pillar that has stopped.
