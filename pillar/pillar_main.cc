@@ -30,6 +30,7 @@
 #include "pillar/pillar.h"
 #include "pillar/pillar_options.h"
 #include "pillar/store/disk_file_store.h"
+#include "pillar/store/rebuild.h"
 
 namespace bitrepo {
 namespace {
@@ -40,6 +41,8 @@ constexpr int kExitDisk = 10;      // the local disk
 constexpr char kExitCodes[] =
     ", 6 the store is damaged,\n"
     "7 the store is in use or the id is taken, 10 the disk cannot be used";
+
+constexpr char kRebuildFlag[] = "--rebuild";
 
 constexpr int kBusSockets = 16;  // one, with its monitor, and room
 
@@ -75,7 +78,8 @@ struct OpenStore {
   std::unique_ptr<store::DiskFileStore> store;
 };
 
-absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, OpenStore& open) {
+absl::StatusOr<store::DiskStoreOptions> OpenDisks(const pillar::PillarSettings& settings,
+                                                  OpenStore& open) {
   BITREPO_ASSIGN_OR_RETURN(open.disk, runtime::SystemDisk::Open(settings.store_directory));
   store::DiskStoreOptions options;
   options.keep_free_bytes = settings.host.keep_free_bytes;
@@ -88,9 +92,29 @@ absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, 
     options.collections[collection] = disk.get();
     open.collection_disks[own->second] = std::move(disk);
   }
+  return options;
+}
+
+absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, OpenStore& open) {
+  BITREPO_ASSIGN_OR_RETURN(store::DiskStoreOptions options, OpenDisks(settings, open));
   BITREPO_ASSIGN_OR_RETURN(
       open.store, store::DiskFileStore::Open(std::move(options), *open.disk, open.clock, random));
   return absl::OkStatus();
+}
+
+// Makes the catalogue again, says what it found, and ends.
+Ending Rebuild(const pillar::PillarSettings& settings) {
+  base::SystemRandom random;
+  OpenStore disks;
+  const auto options = OpenDisks(settings, disks);
+  if (!options.ok()) return {ExitCodeOfStore(options.status()), options.status()};
+  const auto found = store::RebuildCatalogue(*options, *disks.disk, disks.clock, random);
+  if (!found.ok()) return {ExitCodeOfStore(found.status()), found.status()};
+  std::fputs(absl::StrCat(settings.store_directory, "/", store::kCatalogueFile, ": ",
+                          found->ToString(), "\n")
+                 .c_str(),
+             stdout);
+  return {};
 }
 
 // The data channel on a thread of its own, so that bytes never delay messages. Its sockets are
@@ -207,7 +231,11 @@ int Main(int argc, const char* const* argv) {
   runtime::TuneAllocator();
   const auto flags = runtime::ParseDaemonFlags(
       argc, argv,
-      {"bitrepo-pillar", BITREPO_VERSION, "keeps files of a bit repository", kExitCodes});
+      {"bitrepo-pillar",
+       BITREPO_VERSION,
+       "keeps files of a bit repository",
+       kExitCodes,
+       {{kRebuildFlag, "", "make a lost catalogue again from the files and the ledger, and end"}}});
   if (!flags.ok()) {
     Complain(flags.status());
     return runtime::kExitUsage;
@@ -226,7 +254,7 @@ int Main(int argc, const char* const* argv) {
     return runtime::kExitDone;
   }
   base::ConfigureLog(base::LogLevel::kInfo, flags->log_format);
-  const Ending ending = Run(*settings);
+  const Ending ending = flags->more.contains(kRebuildFlag) ? Rebuild(*settings) : Run(*settings);
   if (!ending.why.ok()) Complain(ending.why);
   return ending.exit_code;
 }
