@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bitrepo-pillar: reads its settings, opens its store and its sockets, and runs until it is told to
 // stop.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <future>
@@ -30,6 +31,8 @@
 #include "pillar/pillar.h"
 #include "pillar/pillar_options.h"
 #include "pillar/store/disk_file_store.h"
+#include "pillar/store/manifest.h"
+#include "pillar/store/rebuild.h"
 
 namespace bitrepo {
 namespace {
@@ -40,6 +43,9 @@ constexpr int kExitDisk = 10;      // the local disk
 constexpr char kExitCodes[] =
     ", 6 the store is damaged,\n"
     "7 the store is in use or the id is taken, 10 the disk cannot be used";
+
+constexpr char kRebuildFlag[] = "--rebuild";
+constexpr char kManifestFlag[] = "--manifest";
 
 constexpr int kBusSockets = 16;  // one, with its monitor, and room
 
@@ -75,7 +81,8 @@ struct OpenStore {
   std::unique_ptr<store::DiskFileStore> store;
 };
 
-absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, OpenStore& open) {
+absl::StatusOr<store::DiskStoreOptions> OpenDisks(const pillar::PillarSettings& settings,
+                                                  OpenStore& open) {
   BITREPO_ASSIGN_OR_RETURN(open.disk, runtime::SystemDisk::Open(settings.store_directory));
   store::DiskStoreOptions options;
   options.keep_free_bytes = settings.host.keep_free_bytes;
@@ -88,9 +95,53 @@ absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, 
     options.collections[collection] = disk.get();
     open.collection_disks[own->second] = std::move(disk);
   }
+  return options;
+}
+
+absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, OpenStore& open) {
+  BITREPO_ASSIGN_OR_RETURN(store::DiskStoreOptions options, OpenDisks(settings, open));
   BITREPO_ASSIGN_OR_RETURN(
       open.store, store::DiskFileStore::Open(std::move(options), *open.disk, open.clock, random));
   return absl::OkStatus();
+}
+
+// Makes the catalogue again, says what it found, and ends.
+Ending Rebuild(const pillar::PillarSettings& settings) {
+  base::SystemRandom random;
+  OpenStore disks;
+  const auto options = OpenDisks(settings, disks);
+  if (!options.ok()) return {ExitCodeOfStore(options.status()), options.status()};
+  const auto found = store::RebuildCatalogue(*options, *disks.disk, disks.clock, random);
+  if (!found.ok()) return {ExitCodeOfStore(found.status()), found.status()};
+  std::fputs(absl::StrCat(settings.store_directory, "/", store::kCatalogueFile, ": ",
+                          found->ToString(), "\n")
+                 .c_str(),
+             stdout);
+  return {};
+}
+
+// Writes the list of a collection to standard output, and ends; beside a running pillar as well.
+Ending WriteManifest(const pillar::PillarSettings& settings, const std::string& name) {
+  const auto collection = base::CollectionId::Parse(name);
+  if (!collection.ok()) return {runtime::kExitUsage, collection.status()};
+  const auto own = settings.collection_directories.find(name);
+  const bool has_own = own != settings.collection_directories.end();
+  const auto disk = runtime::SystemDisk::Open(has_own ? own->second : settings.store_directory);
+  if (!disk.ok()) return {kExitDisk, disk.status()};
+  const auto found =
+      store::WriteManifest(**disk, has_own ? "" : name, *collection, [](absl::string_view lines) {
+        return std::fwrite(lines.data(), 1, lines.size(), stdout) == lines.size()
+                   ? absl::OkStatus()
+                   : base::ErrnoStatus(errno, "standard output");
+      });
+  if (!found.ok()) return {ExitCodeOfStore(found.status()), found.status()};
+  if (std::fflush(stdout) != 0) {
+    return {runtime::kExitFailed, base::ErrnoStatus(errno, "standard output")};
+  }
+  if (found->without_record == 0) return {};
+  return {kExitIntegrity,
+          absl::DataLossError(absl::StrCat(found->without_record, " files of ", name,
+                                           " do not say what they should be, and are not listed"))};
 }
 
 // The data channel on a thread of its own, so that bytes never delay messages. Its sockets are
@@ -207,7 +258,12 @@ int Main(int argc, const char* const* argv) {
   runtime::TuneAllocator();
   const auto flags = runtime::ParseDaemonFlags(
       argc, argv,
-      {"bitrepo-pillar", BITREPO_VERSION, "keeps files of a bit repository", kExitCodes});
+      {"bitrepo-pillar",
+       BITREPO_VERSION,
+       "keeps files of a bit repository",
+       kExitCodes,
+       {{kRebuildFlag, "", "make a lost catalogue again from the files and the ledger, and end"},
+        {kManifestFlag, "COLLECTION", "print a list of its files for sha256sum -c, and end"}}});
   if (!flags.ok()) {
     Complain(flags.status());
     return runtime::kExitUsage;
@@ -226,7 +282,10 @@ int Main(int argc, const char* const* argv) {
     return runtime::kExitDone;
   }
   base::ConfigureLog(base::LogLevel::kInfo, flags->log_format);
-  const Ending ending = Run(*settings);
+  const auto manifest = flags->more.find(kManifestFlag);
+  const Ending ending = manifest != flags->more.end() ? WriteManifest(*settings, manifest->second)
+                        : flags->more.contains(kRebuildFlag) ? Rebuild(*settings)
+                                                             : Run(*settings);
   if (!ending.why.ok()) Complain(ending.why);
   return ending.exit_code;
 }

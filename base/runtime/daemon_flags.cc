@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/runtime/daemon_flags.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -10,19 +11,34 @@
 namespace bitrepo::runtime {
 namespace {
 
+constexpr size_t kHelpColumn = 24;
+
+std::string HelpOf(const DaemonFlag& flag) {
+  std::string text = absl::StrCat("  ", flag.name, flag.value.empty() ? "" : " ", flag.value, "  ");
+  text.resize(std::max(text.size(), kHelpColumn), ' ');
+  return absl::StrCat(text, flag.help, "\n");
+}
+
 std::string HelpText(const DaemonProgram& program) {
+  std::string usage;
+  std::string more;
+  for (const DaemonFlag& flag : program.more_flags) {
+    absl::StrAppend(&usage, " [", flag.name, flag.value.empty() ? "" : " ", flag.value, "]");
+    absl::StrAppend(&more, HelpOf(flag));
+  }
   return absl::StrCat(
       program.name, ": ", program.summary,
       "\n\n"
       "usage: ",
-      program.name,
-      " --config FILE [--check-config] [--log-format text|json]\n"
+      program.name, " --config FILE [--check-config] [--log-format text|json]", usage,
+      "\n"
       "       ",
       program.name,
       " --help | --version\n\n"
       "  --config FILE         settings (TOML)\n"
       "  --check-config        report every problem of the settings, with its line, and end\n"
-      "  --log-format FORMAT   text (default) or json, one line per event on standard error\n"
+      "  --log-format FORMAT   text (default) or json, one line per event on standard error\n",
+      more,
       "  --version             print the version and end\n"
       "  --help                print this and end\n\n"
       "exit codes: 0 ended as asked, 1 failed, 2 flags or settings are wrong",
@@ -67,7 +83,17 @@ absl::StatusOr<DaemonFlags> ParseDaemonFlags(int argc, const char* const* argv,
                         : HelpText(program);
       return flags;
     }
-    if (word.flag != "--config" && word.flag != "--log-format") {
+    const auto extra = std::find_if(program.more_flags.begin(), program.more_flags.end(),
+                                    [&](const DaemonFlag& flag) { return flag.name == word.flag; });
+    const bool is_extra = extra != program.more_flags.end();
+    if (is_extra && extra->value.empty()) {
+      if (word.value) {
+        return wrong(word.flag, " takes no value");
+      }
+      flags.more[extra->name] = "";
+      continue;
+    }
+    if (word.flag != "--config" && word.flag != "--log-format" && !is_extra) {
       return wrong("unknown argument \"", argv[i], "\"");
     }
     absl::string_view value;
@@ -79,7 +105,9 @@ absl::StatusOr<DaemonFlags> ParseDaemonFlags(int argc, const char* const* argv,
     if (value.empty()) {
       return wrong(word.flag, " needs a value");
     }
-    if (word.flag == "--config") {
+    if (is_extra) {
+      flags.more[extra->name] = std::string(value);
+    } else if (word.flag == "--config") {
       flags.config = std::string(value);
     } else if (value == "text") {
       flags.log_format = base::LogFormat::kText;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "base/checksum.h"
+#include "base/log.h"
 #include "base/status.h"
 
 namespace bitrepo::store {
@@ -81,7 +82,43 @@ Lines WholeLines(absl::string_view text) {
   return whole;
 }
 
+// True when a whole line stands somewhere behind the first bytes that are none.
+bool HasLinesBehind(absl::string_view text, uint64_t bytes) {
+  for (size_t end = text.find('\n', bytes); end != absl::string_view::npos;) {
+    const size_t next = text.find('\n', end + 1);
+    if (next != absl::string_view::npos &&
+        ParseLedgerLine(text.substr(end + 1, next - end - 1)).ok()) {
+      return true;
+    }
+    end = next;
+  }
+  return false;
+}
+
+absl::Status DamagedBehind(absl::string_view path, uint64_t bytes) {
+  return absl::DataLossError(absl::StrCat(path, ": damaged behind byte ", bytes));
+}
+
 std::string PathOf(absl::string_view name) { return absl::StrCat(kDirectory, "/", name); }
+
+// What of a file could not be read as entries.
+struct FileRest {
+  uint64_t at = 0;
+  uint64_t bytes = 0;
+  bool has_lines = false;
+};
+absl::StatusOr<FileRest> ReadEntries(runtime::Disk& disk, absl::string_view name,
+                                     absl::FunctionRef<absl::Status(const LedgerEntry&)> visit) {
+  BITREPO_ASSIGN_OR_RETURN(const std::unique_ptr<runtime::DiskFile> file,
+                           disk.OpenRead(PathOf(name)));
+  BITREPO_ASSIGN_OR_RETURN(const std::string text, ReadWhole(*file));
+  const Lines whole = WholeLines(text);
+  for (const absl::string_view line : whole.lines) {
+    BITREPO_ASSIGN_OR_RETURN(const LedgerEntry entry, ParseLedgerLine(line));
+    BITREPO_RETURN_IF_ERROR(visit(entry));
+  }
+  return FileRest{whole.bytes, text.size() - whole.bytes, HasLinesBehind(text, whole.bytes)};
+}
 
 }  // namespace
 
@@ -137,6 +174,10 @@ absl::Status AuditLedger::LoadEnd() {
       BITREPO_ASSIGN_OR_RETURN(const LedgerEntry last, ParseLedgerLine(whole.lines.back()));
       end_ = ChainEnd{last.record.sequence, last.record.hash};
       file_bytes_ = whole.bytes;
+      if (HasLinesBehind(text, whole.bytes)) {
+        base::LogLine(base::LogLevel::kError, "ledger-damaged")
+            .With("cause", DamagedBehind(path, whole.bytes).message());
+      }
       return whole.bytes == text.size() ? absl::OkStatus() : file_->Truncate(whole.bytes);
     }
     file_.reset();
@@ -192,16 +233,32 @@ absl::Status AuditLedger::Sync() {
 
 absl::Status AuditLedger::ForEach(absl::FunctionRef<absl::Status(const LedgerEntry&)> visit) const {
   for (const std::string& name : names_) {
-    BITREPO_ASSIGN_OR_RETURN(const std::unique_ptr<runtime::DiskFile> file,
-                             disk_.OpenRead(PathOf(name)));
-    BITREPO_ASSIGN_OR_RETURN(const std::string text, ReadWhole(*file));
-    const Lines whole = WholeLines(text);
-    for (const absl::string_view line : whole.lines) {
-      BITREPO_ASSIGN_OR_RETURN(const LedgerEntry entry, ParseLedgerLine(line));
-      BITREPO_RETURN_IF_ERROR(visit(entry));
+    BITREPO_ASSIGN_OR_RETURN(const FileRest rest, ReadEntries(disk_, name, visit));
+    if (rest.bytes != 0) {
+      return DamagedBehind(PathOf(name), rest.at);
     }
-    if (whole.bytes != text.size()) {
-      return absl::DataLossError(absl::StrCat(PathOf(name), ": damaged behind byte ", whole.bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadLedger(runtime::Disk& disk,
+                        absl::FunctionRef<absl::Status(const LedgerEntry&)> visit) {
+  const auto names = disk.List(kDirectory);
+  if (absl::IsNotFound(names.status())) {
+    return absl::OkStatus();
+  }
+  BITREPO_RETURN_IF_ERROR(names.status());
+  absl::Status unfinished;  // what only the end may be
+  for (const std::string& name : *names) {
+    BITREPO_ASSIGN_OR_RETURN(const FileRest rest,
+                             ReadEntries(disk, name, [&](const LedgerEntry& entry) {
+                               return unfinished.ok() ? visit(entry) : unfinished;
+                             }));
+    if (rest.has_lines) {
+      return DamagedBehind(PathOf(name), rest.at);
+    }
+    if (rest.bytes != 0 && unfinished.ok()) {
+      unfinished = DamagedBehind(PathOf(name), rest.at);
     }
   }
   return absl::OkStatus();

@@ -35,6 +35,12 @@ std::string LedgerLine(const LedgerEntry& entry);
 // kDataLoss: no such line, or not whole.
 absl::StatusOr<LedgerEntry> ParseLedgerLine(absl::string_view line);
 
+// Every entry of the ledger on `disk` in order, until one call fails; changes nothing. What a crash
+// left unfinished at the end is passed over. kDataLoss: entries stand behind something that cannot
+// be read; the text says where.
+absl::Status ReadLedger(runtime::Disk& disk,
+                        absl::FunctionRef<absl::Status(const LedgerEntry&)> visit);
+
 // The files ledger/NUMBER.log, named after their first record. An entry is appended once the
 // catalogue has it durably, so the ledger is never ahead of a catalogue that has not gone back. It
 // is synced now and then; what a power cut takes from its end is written again from the catalogue.

@@ -28,6 +28,9 @@
 namespace bitrepo::store {
 
 inline constexpr char kCatalogueFile[] = "catalogue.sqlite";
+// The audit record of an opening, and what its detail begins with.
+inline constexpr char kStoreOpenedAction[] = "STORE_OPENED";
+inline constexpr char kIncarnationPrefix[] = "incarnation ";
 // Audit records of reads that may wait for the next commit of a change.
 inline constexpr size_t kLazyRecordsMax = 256;
 
@@ -51,6 +54,12 @@ struct Change {
   std::optional<Answer> answer = {};            // with its final
 };
 
+// A collection that a catalogue is opened for.
+struct CatalogueCollection {
+  base::CollectionId id;
+  bool labelled = false;  // its directory was made before: the catalogue must know it
+};
+
 // One connection, one mutex, short calls: with an exclusive lock there can be no second.
 // Threads:  thread-safe.
 // Lifetime: disk, clock and gate outlive it.
@@ -60,12 +69,16 @@ struct Change {
 class Catalogue {
  public:
   // Opens or makes the file on `disk`, for these collections, and the ledger beside it. The new
-  // incarnation is durable. kFailedPrecondition: it belongs to another store, or a newer program
-  // made it. A catalogue that contradicts its ledger opens with the gate closed.
+  // incarnation is durable. kFailedPrecondition: it belongs to another store, a newer program made
+  // it, or it does not know a collection whose files are there. A catalogue that contradicts its
+  // ledger opens with the gate closed.
   static absl::StatusOr<std::unique_ptr<Catalogue>> Open(
       runtime::Disk& disk, const std::string& vfs, const base::StoreId& store_id,
-      const std::vector<base::CollectionId>& collections, const base::Clock& clock,
+      const std::vector<CatalogueCollection>& collections, const base::Clock& clock,
       WriteGate& gate);
+
+  // After the gate has closed, its files are left as they are.
+  ~Catalogue();
 
   uint64_t incarnation() const { return incarnation_; }
   absl::Time answers_since() const { return answers_since_; }
@@ -106,15 +119,13 @@ class Catalogue {
   Catalogue(std::unique_ptr<Database> database, std::unique_ptr<AuditLedger> ledger,
             const base::Clock& clock, WriteGate& gate);
   absl::Status Prepare(const base::StoreId& store_id,
-                       const std::vector<base::CollectionId>& collections);
+                       const std::vector<CatalogueCollection>& collections);
   absl::Status CheckStore(const base::StoreId& store_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RaiseIncarnation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckKnown(const CatalogueCollection& collection)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status LoadCollection(const base::CollectionId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status MatchLedger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::optional<std::string>> Meta(absl::string_view name)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status SetMeta(absl::string_view name, absl::string_view value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<int64_t> NumberOf(const base::CollectionId& id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

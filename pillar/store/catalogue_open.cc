@@ -11,9 +11,6 @@
 namespace bitrepo::store {
 namespace {
 
-constexpr char kStoreIdName[] = "store_id";
-constexpr char kIncarnationName[] = "incarnation";
-constexpr char kAnswersSinceName[] = "answers_since";
 constexpr uint32_t kRecordsAtOnce = 1000;
 constexpr uint32_t kRefillRecordsAtOnce = 50'000;
 
@@ -21,7 +18,8 @@ constexpr uint32_t kRefillRecordsAtOnce = 50'000;
 
 absl::StatusOr<std::unique_ptr<Catalogue>> Catalogue::Open(
     runtime::Disk& disk, const std::string& vfs, const base::StoreId& store_id,
-    const std::vector<base::CollectionId>& collections, const base::Clock& clock, WriteGate& gate) {
+    const std::vector<CatalogueCollection>& collections, const base::Clock& clock,
+    WriteGate& gate) {
   BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
                            Database::Open(absl::StrCat(disk.root(), "/", kCatalogueFile), vfs));
   // SQLite syncs the directory for its journals, not for the file itself.
@@ -43,30 +41,42 @@ Catalogue::Catalogue(std::unique_ptr<Database> database, std::unique_ptr<AuditLe
       audit_(*database_),
       ledger_(std::move(ledger)) {}
 
+Catalogue::~Catalogue() {
+  if (!gate_.Check().ok()) {
+    base::MutexLock lock(mutex_);
+    database_->Abandon();
+  }
+}
+
 absl::Status Catalogue::Prepare(const base::StoreId& store_id,
-                                const std::vector<base::CollectionId>& collections) {
+                                const std::vector<CatalogueCollection>& collections) {
   base::MutexLock lock(mutex_);
   BITREPO_RETURN_IF_ERROR(PrepareSchema(*database_));
   BITREPO_RETURN_IF_ERROR(CheckStore(store_id));
   BITREPO_RETURN_IF_ERROR(audit_.Load());
-  for (const base::CollectionId& collection : collections) {
-    BITREPO_RETURN_IF_ERROR(LoadCollection(collection));
+  for (const CatalogueCollection& collection : collections) {
+    BITREPO_RETURN_IF_ERROR(CheckKnown(collection));
+  }
+  for (const CatalogueCollection& collection : collections) {
+    BITREPO_RETURN_IF_ERROR(LoadCollection(collection.id));
   }
   BITREPO_RETURN_IF_ERROR(MatchLedger());
   return RaiseIncarnation();
 }
 
 absl::Status Catalogue::CheckStore(const base::StoreId& store_id) {
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> recorded, Meta(kStoreIdName));
+  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> recorded,
+                           ReadValue(*database_, kStoreIdName));
   if (!recorded.has_value()) {
-    return SetMeta(kStoreIdName, store_id.ToString());
+    return WriteValue(*database_, kStoreIdName, store_id.ToString());
   }
   if (*recorded != store_id.ToString()) {
     return absl::FailedPreconditionError(absl::StrCat("the catalogue belongs to the store ",
                                                       *recorded, ", not to ", store_id.ToString(),
                                                       ": put back the one that belongs here"));
   }
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> since, Meta(kAnswersSinceName));
+  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> since,
+                           ReadValue(*database_, kAnswersSinceName));
   int64_t micros = 0;
   if (since.has_value() && absl::SimpleAtoi(*since, &micros)) {
     answers_since_ = absl::FromUnixMicros(micros);
@@ -75,7 +85,8 @@ absl::Status Catalogue::CheckStore(const base::StoreId& store_id) {
 }
 
 absl::Status Catalogue::RaiseIncarnation() {
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> before, Meta(kIncarnationName));
+  BITREPO_ASSIGN_OR_RETURN(const std::optional<std::string> before,
+                           ReadValue(*database_, kIncarnationName));
   if (before.has_value() && !absl::SimpleAtoi(*before, &incarnation_)) {
     return absl::DataLossError("catalogue: the incarnation cannot be read");
   }
@@ -83,29 +94,26 @@ absl::Status Catalogue::RaiseIncarnation() {
   if (!gate_.Check().ok()) {
     return absl::OkStatus();
   }
-  return SetMeta(kIncarnationName, absl::StrCat(incarnation_));
+  return WriteValue(*database_, kIncarnationName, absl::StrCat(incarnation_));
 }
 
-absl::StatusOr<std::optional<std::string>> Catalogue::Meta(absl::string_view name) {
-  BITREPO_ASSIGN_OR_RETURN(Query query, database_->Prepare("SELECT value FROM meta WHERE name=?"));
-  BITREPO_ASSIGN_OR_RETURN(const bool found, query.BindText(name).Step());
-  return found ? std::optional<std::string>(query.Bytes(0)) : std::nullopt;
-}
-
-absl::Status Catalogue::SetMeta(absl::string_view name, absl::string_view value) {
-  BITREPO_ASSIGN_OR_RETURN(
-      Query query, database_->Prepare("INSERT OR REPLACE INTO meta(name, value) VALUES(?,?)"));
-  return query.BindText(name).BindText(value).Run();
+// A collection is in the catalogue before its directory has a label. To take up one that is not
+// would be to take all of its files for strangers.
+absl::Status Catalogue::CheckKnown(const CatalogueCollection& collection) {
+  BITREPO_ASSIGN_OR_RETURN(Query query,
+                           database_->Prepare("SELECT number FROM collection WHERE name=?"));
+  BITREPO_ASSIGN_OR_RETURN(const bool known, query.BindText(collection.id.text()).Step());
+  if (known || !collection.labelled) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the catalogue does not know the collection ", collection.id.text(),
+      ", whose files are there: put back the catalogue that does, or move this one away and make "
+      "it again with --rebuild"));
 }
 
 absl::Status Catalogue::LoadCollection(const base::CollectionId& id) {
-  BITREPO_ASSIGN_OR_RETURN(Query insert,
-                           database_->Prepare("INSERT OR IGNORE INTO collection(name) VALUES(?)"));
-  BITREPO_RETURN_IF_ERROR(insert.BindText(id.text()).Run());
-  BITREPO_ASSIGN_OR_RETURN(Query query,
-                           database_->Prepare("SELECT number FROM collection WHERE name=?"));
-  BITREPO_RETURN_IF_ERROR(query.BindText(id.text()).Step().status());
-  const int64_t number = query.Int(0);
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, CollectionNumber(*database_, id));
   numbers_.emplace(id, number);
 
   CollectionCount count{.collection = id};
@@ -144,7 +152,7 @@ absl::Status Catalogue::MatchLedger() {
                                    "it ends with audit record ", ours.sequence,
                                    ", its ledger with ", theirs.sequence,
                                    ": an older catalogue was put in its place; put back the "
-                                   "newest, or move it away and rebuild it")))
+                                   "newest, or move it away and make it again with --rebuild")))
         .IgnoreError();
     return absl::OkStatus();
   }

@@ -72,4 +72,26 @@ absl::Status PrepareSchema(Database& database) {
   return transaction.Commit();
 }
 
+absl::StatusOr<std::optional<std::string>> ReadValue(Database& database, absl::string_view name) {
+  BITREPO_ASSIGN_OR_RETURN(Query query, database.Prepare("SELECT value FROM meta WHERE name=?"));
+  BITREPO_ASSIGN_OR_RETURN(const bool found, query.BindText(name).Step());
+  return found ? std::optional<std::string>(query.Bytes(0)) : std::nullopt;
+}
+
+absl::Status WriteValue(Database& database, absl::string_view name, absl::string_view value) {
+  BITREPO_ASSIGN_OR_RETURN(
+      Query query, database.Prepare("INSERT OR REPLACE INTO meta(name, value) VALUES(?,?)"));
+  return query.BindText(name).BindText(value).Run();
+}
+
+absl::StatusOr<int64_t> CollectionNumber(Database& database, const base::CollectionId& id) {
+  BITREPO_ASSIGN_OR_RETURN(Query insert,
+                           database.Prepare("INSERT OR IGNORE INTO collection(name) VALUES(?)"));
+  BITREPO_RETURN_IF_ERROR(insert.BindText(id.text()).Run());
+  BITREPO_ASSIGN_OR_RETURN(Query query,
+                           database.Prepare("SELECT number FROM collection WHERE name=?"));
+  BITREPO_RETURN_IF_ERROR(query.BindText(id.text()).Step().status());
+  return query.Int(0);
+}
+
 }  // namespace bitrepo::store

@@ -41,10 +41,10 @@ absl::Status CollectionHome::Probe(absl::string_view name) {
   BITREPO_ASSIGN_OR_RETURN(const auto file, disk_.Create(path));
   BITREPO_RETURN_IF_ERROR(file->WriteAt(0, std::as_bytes(std::span(name.data(), name.size()))));
   const absl::Status attribute = file->SetAttribute(kIdentityAttribute, name);
-  has_attributes_ = attribute.ok();
   if (!attribute.ok() && !absl::IsUnimplemented(attribute)) {
     return attribute;
   }
+  has_attributes_ = attribute.ok();
   BITREPO_RETURN_IF_ERROR(file->Sync());
   BITREPO_RETURN_IF_ERROR(disk_.Rename(path, renamed));
   BITREPO_RETURN_IF_ERROR(disk_.SyncDirectory(Path(kStagingDirectory)));

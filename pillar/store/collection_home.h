@@ -3,6 +3,7 @@
 // quarantine.
 #pragma once
 
+#include <atomic>
 #include <set>
 #include <string>
 
@@ -55,7 +56,7 @@ class CollectionHome {
   runtime::Disk& disk_;
   const std::string directory_;
   SpaceAccount& space_;
-  bool has_attributes_ = true;
+  std::atomic<bool> has_attributes_{true};
   base::Mutex mutex_;
   absl::btree_set<std::string> shards_ ABSL_GUARDED_BY(mutex_);  // known to be there
   bool new_shards_ ABSL_GUARDED_BY(mutex_) = false;

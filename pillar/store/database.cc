@@ -200,6 +200,12 @@ absl::Status Database::CheckpointWhenDue() {
       sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr));
 }
 
+absl::Status Database::Checkpoint() {
+  wal_pages_ = 0;
+  return StatusOf(sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                                            nullptr, nullptr));
+}
+
 void Database::Abandon() {
   sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }

@@ -85,6 +85,8 @@ class Database {
   // Folds the write-ahead log into the file when it has grown long. SQLite would do so by itself
   // within a commit, and keep a failed sync to itself.
   absl::Status CheckpointWhenDue();
+  // Folds all of it, synced: the file alone is then the database. Requires: no transaction.
+  absl::Status Checkpoint();
   // A sync failed: leaves the files as they are when it closes.
   void Abandon();
 

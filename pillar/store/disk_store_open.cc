@@ -13,8 +13,6 @@
 namespace bitrepo::store {
 namespace {
 
-constexpr char kLockFile[] = "LOCK";
-
 std::string Path(const runtime::Disk& disk, absl::string_view name) {
   return absl::StrCat(disk.root(), "/", name);
 }
@@ -40,14 +38,7 @@ DiskFileStore::DiskFileStore(DiskStoreOptions options, runtime::Disk& disk, base
 DiskFileStore::~DiskFileStore() = default;
 
 absl::Status DiskFileStore::Prepare(base::Random& random) {
-  absl::StatusOr<std::unique_ptr<runtime::DiskFile>> lock = disk_.Lock(kLockFile);
-  if (absl::IsFailedPrecondition(lock.status())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the store ", disk_.root(), " is in use by another process, which holds ",
-                     Path(disk_, kLockFile), ": a store has one pillar"));
-  }
-  BITREPO_RETURN_IF_ERROR(lock.status());
-  lock_ = *std::move(lock);
+  BITREPO_ASSIGN_OR_RETURN(lock_, LockStore(disk_));
   BITREPO_RETURN_IF_ERROR(Identify(random));
   MakeCollections();
   BITREPO_RETURN_IF_ERROR(CheckLabels());
@@ -106,17 +97,19 @@ absl::Status DiskFileStore::CheckLabels() {
 // was the other.
 absl::Status DiskFileStore::OpenCatalogue() {
   const absl::Status there = disk_.Stat(kCatalogueFile).status();
-  std::vector<base::CollectionId> ids;
+  std::vector<CatalogueCollection> known;
   for (const auto& [id, collection] : collections_) {
-    ids.push_back(id);
+    known.push_back({id, collection->labelled});
     if (collection->labelled && absl::IsNotFound(there)) {
       return absl::FailedPreconditionError(absl::StrCat(Path(disk_, kCatalogueFile),
                                                         " is gone, the files of ", id.text(),
-                                                        " are there: put it back"));
+                                                        " are there: put it back, or make it again "
+                                                        "from the files: bitrepo-pillar --config "
+                                                        "FILE --rebuild"));
     }
   }
   BITREPO_ASSIGN_OR_RETURN(
-      catalogue_, Catalogue::Open(disk_, options_.sqlite_vfs, store_id_, ids, clock_, gate_));
+      catalogue_, Catalogue::Open(disk_, options_.sqlite_vfs, store_id_, known, clock_, gate_));
   absl::btree_map<base::CollectionId, CollectionPlace> places;
   for (const auto& [id, collection] : collections_) {
     CollectionHome& home = collection->home;
@@ -158,8 +151,8 @@ absl::Status DiskFileStore::Recover() {
   BITREPO_RETURN_IF_ERROR(catalogue_->MarkOpenAnswersInterrupted());
   BITREPO_RETURN_IF_ERROR(catalogue_->ForgetAnswers(clock_.WallNow() - kAnswersKept));
   Change opened;
-  opened.audit.action = "STORE_OPENED";
-  opened.audit.detail = absl::StrCat("incarnation ", incarnation(), ": ", all.files, " files, ",
+  opened.audit.action = kStoreOpenedAction;
+  opened.audit.detail = absl::StrCat(kIncarnationPrefix, incarnation(), ": ", all.files, " files, ",
                                      all.missing, " newly missing, ", all.found, " found again, ",
                                      all.quarantined, " to quarantine");
   base::LogLine(base::LogLevel::kInfo, "store-opened")

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "pillar/store/file_store.h"
 
 namespace bitrepo::store {
 namespace {
@@ -41,6 +42,10 @@ absl::StatusOr<FileIdentity> ParseIdentity(absl::string_view text) {
       return absl::DataLossError(absl::StrCat("the identity of a stored file: ", status.message()));
     }
   }
+  if (generation->is_zero() || conversation->is_zero() || size > kFileBytesMax ||
+      sha256->algorithm() != base::Algorithm::kSha256) {
+    return absl::DataLossError("the identity of a stored file is of none that could be kept");
+  }
   return FileIdentity{*std::move(file_id), *generation, size, *std::move(sha256), *conversation};
 }
 
@@ -49,6 +54,9 @@ absl::StatusOr<FileIdentity> ReadIdentity(runtime::Disk& disk, absl::string_view
   const absl::StatusOr<std::string> attribute = file->GetAttribute(kIdentityAttribute);
   if (attribute.ok()) {
     return ParseIdentity(*attribute);
+  }
+  if (!absl::IsNotFound(attribute.status()) && !absl::IsUnimplemented(attribute.status())) {
+    return attribute.status();
   }
   BITREPO_ASSIGN_OR_RETURN(const auto beside, disk.OpenRead(absl::StrCat(path, kIdentitySuffix)));
   std::string text(kIdentityBytesMax, '\0');

@@ -28,10 +28,11 @@ struct FileIdentity {
 
 // "1 GENERATION SIZE sha256:HEX CONVERSATION FILE-ID": the file id last, for it may hold spaces.
 std::string EncodeIdentity(const FileIdentity& identity);
-// kDataLoss: not such a text.
+// kDataLoss: not such a text, or of a file that no store takes.
 absl::StatusOr<FileIdentity> ParseIdentity(absl::string_view text);
 
-// Reads the attribute of the file at `path`, or the file beside it. kNotFound: it has neither.
+// Reads the attribute of the file at `path`, or the file beside it. kNotFound: it has neither;
+// kDataLoss: what is there cannot be read; kFailedPrecondition: no plain file lies there.
 absl::StatusOr<FileIdentity> ReadIdentity(runtime::Disk& disk, absl::string_view path);
 
 }  // namespace bitrepo::store

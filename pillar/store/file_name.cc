@@ -71,6 +71,11 @@ std::string ShardName(const base::FileId& file_id) {
   return absl::BytesToHexString(IdDigest(file_id).bytes().substr(0, 1));
 }
 
+bool IsShardName(absl::string_view name) {
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return name.size() == 2 && is_hex(name[0]) && is_hex(name[1]);
+}
+
 std::string LeafOf(const base::FileId& file_id, uint64_t number) {
   return absl::StrCat(FileName(file_id), "~", number);
 }

@@ -24,6 +24,9 @@ std::string FileName(const base::FileId& file_id);
 // "3f": the first byte of the SHA-256 of the id; the directory the file lies in.
 std::string ShardName(const base::FileId& file_id);
 
+// True of the 256 names that ShardName gives.
+bool IsShardName(absl::string_view name);
+
 // "report.pdf~2".
 std::string LeafOf(const base::FileId& file_id, uint64_t number);
 // "files/3f/report.pdf~2", below the collection.

@@ -152,8 +152,8 @@ class FileStore {
       std::optional<uint64_t> announced_bytes) = 0;
   // Makes a group durable and visible with shared syncs: data, names, then one commit of records,
   // answers and audit. One result for each, in order. kAlreadyExists: the id has a live generation
-  // (nothing of that publication was recorded); only one that is missing or damaged here is
-  // superseded, by bytes of the same size and digest. kFailedPrecondition: not sealed, or the
+  // (nothing of that publication was recorded); only one that is missing, damaged or unproven here
+  // is superseded, by bytes of the same size and digest. kFailedPrecondition: not sealed, or the
   // request has its final already. When it returns OK for one, that one survives any crash; when it
   // fails, its staged file is gone; after kUnavailable the next start tells which way it went.
   virtual std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) = 0;

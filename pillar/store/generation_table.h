@@ -19,9 +19,10 @@ namespace bitrepo::store {
 // Stored: never renumber.
 enum class FileState {
   kHeld = 0,
-  kMissing = 1,   // the name is gone
-  kDamaged = 2,   // a read found other bytes
-  kUnproven = 3,  // found by a rebuild without the record of what it should be
+  kMissing = 1,  // the name is gone
+  kDamaged = 2,  // a read found other bytes
+  kUnproven =
+      3,  // found by a rebuild without a record: its digest says what is, not what should be
 };
 absl::string_view FileStateName(FileState state);
 

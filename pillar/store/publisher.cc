@@ -283,9 +283,11 @@ void Publisher::RetireSuperseded(Item& item) {
     return;
   }
   const FileRecord& record = item.superseded->record;
+  CollectionHome& home = *item.place.home;
   std::vector<std::string> paths = {GenerationPath(record.file_id, record.number)};
-  if (!item.place.home->has_attributes()) {
-    paths.push_back(paths.front() + kIdentitySuffix);
+  const std::string beside = paths.front() + kIdentitySuffix;
+  if (home.disk().Stat(home.Path(beside)).ok()) {
+    paths.push_back(beside);
   }
   const absl::Status taken = item.place.quarantine->Take(paths, "superseded");
   if (!taken.ok()) {

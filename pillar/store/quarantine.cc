@@ -34,21 +34,25 @@ std::string IdOf(absl::string_view path) {
 absl::Status Quarantine::Take(const std::vector<std::string>& paths, absl::string_view reason) {
   runtime::Disk& disk = home_.disk();
   const std::string turn = absl::StrCat(catalogue_.incarnation(), ".", next_turn_.fetch_add(1));
-  std::set<std::string> touched;
+  std::set<std::string> targets;
+  std::set<std::string> sources;
   std::vector<std::string> taken;
   for (const std::string& path : paths) {
     const std::string to_below = JoinPath(turn, path);
     const std::string to = home_.Path(JoinPath(kQuarantineDirectory, to_below));
     const std::string from = home_.Path(path);
-    if (touched.insert(ParentOf(to)).second) {
+    if (targets.insert(ParentOf(to)).second) {
       BITREPO_RETURN_IF_ERROR(disk.MakeDirectories(ParentOf(to)));
     }
     BITREPO_RETURN_IF_ERROR(disk.Rename(from, to));
-    touched.insert(ParentOf(from));
+    sources.insert(ParentOf(from));
     taken.push_back(to_below);
   }
-  for (const std::string& directory : touched) {
-    BITREPO_RETURN_IF_ERROR(disk.SyncDirectory(directory));
+  // The new names first: were the old ones gone before, a power cut could take both.
+  for (const auto* const directories : {&targets, &sources}) {
+    for (const std::string& directory : *directories) {
+      BITREPO_RETURN_IF_ERROR(disk.SyncDirectory(directory));
+    }
   }
   return Record(taken, reason);
 }

@@ -18,11 +18,6 @@ constexpr uint32_t kRowsAtOnce = 2000;
 constexpr size_t kChangesAtOnce = 1000;
 constexpr char kNotRecorded[] = "not in the catalogue";
 
-bool IsShardName(absl::string_view name) {
-  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return name.size() == 2 && is_hex(name[0]) && is_hex(name[1]);
-}
-
 }  // namespace
 
 absl::StatusOr<RecoveryFindings> Recovery::Run() {
@@ -48,7 +43,7 @@ absl::StatusOr<RecoveryFindings> Recovery::Run() {
     owed.push_back(absl::StrCat(absl::Hex(shard, absl::kZeroPad2)));
   }
   while (!owed.empty()) {
-    BITREPO_ASSIGN_OR_RETURN(Shards shards, ListShards(owed));
+    BITREPO_ASSIGN_OR_RETURN(Shards shards, ListShards(names, owed));
     BITREPO_RETURN_IF_ERROR(MatchRecords(shards));
     BITREPO_RETURN_IF_ERROR(TakeUnrecorded(shards));
   }
@@ -56,17 +51,16 @@ absl::StatusOr<RecoveryFindings> Recovery::Run() {
 }
 
 // Takes shards off the end of `owed` until enough names are in memory.
-absl::StatusOr<Recovery::Shards> Recovery::ListShards(std::vector<std::string>& owed) {
+absl::StatusOr<Recovery::Shards> Recovery::ListShards(const std::vector<std::string>& there,
+                                                      std::vector<std::string>& owed) {
   Shards shards;
   size_t names = 0;
   while (!owed.empty() && names < names_at_once_) {
     Shard shard{.name = std::move(owed.back()), .leaves = {}, .recorded = {}};
     owed.pop_back();
-    auto leaves = home_.disk().List(home_.Path(JoinPath(kFilesDirectory, shard.name)));
-    if (leaves.ok()) {
-      shard.leaves = *std::move(leaves);
-    } else if (!absl::IsNotFound(leaves.status())) {
-      return leaves.status();
+    if (std::binary_search(there.begin(), there.end(), shard.name)) {
+      BITREPO_ASSIGN_OR_RETURN(
+          shard.leaves, home_.disk().List(home_.Path(JoinPath(kFilesDirectory, shard.name))));
     }
     shard.recorded.resize(shard.leaves.size());
     names += shard.leaves.size();
@@ -120,6 +114,9 @@ absl::Status Recovery::MatchRecord(const GenerationTable::NameRow& row, Shards& 
     mark(absl::StrCat(leaf, kIdentitySuffix));
     ++findings_.files;
   }
+  if (row.state == FileState::kUnproven) {
+    return there ? absl::OkStatus() : FreeUnproven(file_id, row, changes);
+  }
   if (there == (row.state != FileState::kMissing)) {
     return absl::OkStatus();
   }
@@ -142,6 +139,25 @@ absl::Status Recovery::MatchRecord(const GenerationTable::NameRow& row, Shards& 
   base::LogLine(base::LogLevel::kWarning, there ? "file-found" : "file-missing")
       .With("collection", home_.id().text())
       .With("file", row.file_id);
+  return absl::OkStatus();
+}
+
+// Someone took it away. It is not missing, as nobody knows what it should have been: to be held, it
+// comes in again like any other.
+absl::Status Recovery::FreeUnproven(const base::FileId& file_id,
+                                    const GenerationTable::NameRow& row,
+                                    std::vector<Change>& changes) {
+  Change change;
+  change.audit = AuditEvent{.action = "UNPROVEN_FILE_GONE",
+                            .collection = home_.id().text(),
+                            .file_id = row.file_id,
+                            .principal = {},
+                            .conversation = {},
+                            .result = {},
+                            .detail = GenerationPath(file_id, row.number)};
+  change.collection = home_.id();
+  BITREPO_ASSIGN_OR_RETURN(change.superseded, catalogue_.Newest(home_.id(), file_id));
+  changes.push_back(std::move(change));
   return absl::OkStatus();
 }
 

@@ -28,9 +28,10 @@ struct RecoveryFindings {
 
 // Compares names only: sizes and digests are looked at when bytes are read. A recorded file without
 // a name is marked missing; one that is back is marked held; a name without a record goes to
-// quarantine. Each step is whole in itself and finds its own state, so that a crash anywhere, also
-// in here, is made good by the next run. Errors: as the disk's and the catalogue's; a directory
-// that cannot be listed stops it: it is never taken for empty.
+// quarantine; an unproven file that someone took away has its id free again. Each step is whole in
+// itself and finds its own state, so that a crash anywhere, also in here, is made good by the next
+// run. Errors: as the disk's and the catalogue's; a directory that cannot be listed stops it: it is
+// never taken for empty.
 class Recovery {
  public:
   Recovery(Catalogue& catalogue, CollectionHome& home, Quarantine& quarantine,
@@ -51,10 +52,13 @@ class Recovery {
   };
   using Shards = std::vector<Shard>;
 
-  absl::StatusOr<Shards> ListShards(std::vector<std::string>& owed);
+  absl::StatusOr<Shards> ListShards(const std::vector<std::string>& there,
+                                    std::vector<std::string>& owed);
   absl::Status MatchRecords(Shards& shards);
   absl::Status MatchRecord(const GenerationTable::NameRow& row, Shards& shards,
                            std::vector<Change>& changes);
+  absl::Status FreeUnproven(const base::FileId& file_id, const GenerationTable::NameRow& row,
+                            std::vector<Change>& changes);
   absl::Status TakeUnrecorded(const Shards& shards);
   absl::Status Flush(std::vector<Change>& changes, size_t at_least);
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr char kName[] = "FORMAT";
 constexpr char kNewName[] = "FORMAT.new";
+constexpr char kLockFile[] = "LOCK";
 constexpr char kTitle[] = "bitrepo store\n";
 constexpr size_t kLabelBytesMax = 4096;
 
@@ -97,6 +98,16 @@ absl::Status WriteLabel(runtime::Disk& disk, absl::string_view directory, const 
   BITREPO_RETURN_IF_ERROR(file->Sync());
   BITREPO_RETURN_IF_ERROR(disk.Rename(new_path, JoinPath(directory, kName)));
   return disk.SyncDirectory(directory);
+}
+
+absl::StatusOr<std::unique_ptr<runtime::DiskFile>> LockStore(runtime::Disk& disk) {
+  auto lock = disk.Lock(kLockFile);
+  if (absl::IsFailedPrecondition(lock.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the store ", disk.root(), " is in use by another process, which holds ",
+                     disk.root(), "/", kLockFile, ": a store has one pillar"));
+  }
+  return lock;
 }
 
 std::string JoinPath(absl::string_view directory, absl::string_view name) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The FORMAT file of a store and of each of its collections: whose directory this is, and how it is
-// laid out.
+// The FORMAT file of a store and of each of its collections, which says whose directory this is,
+// and the lock of a store.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -32,6 +33,10 @@ absl::StatusOr<std::optional<StoreLabel>> ReadLabel(runtime::Disk& disk,
                                                     absl::string_view directory);
 // Durable when it returns. Requires: there is none.
 absl::Status WriteLabel(runtime::Disk& disk, absl::string_view directory, const StoreLabel& label);
+
+// Held while a process works on the store. kFailedPrecondition: another does; the text names the
+// path.
+absl::StatusOr<std::unique_ptr<runtime::DiskFile>> LockStore(runtime::Disk& disk);
 
 // "directory/name"; the other alone when one is empty.
 std::string JoinPath(absl::string_view directory, absl::string_view name);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -102,7 +103,7 @@ class SimDiskFile final : public runtime::DiskFile {
     if (bytes.empty()) return absl::OkStatus();
     const uint64_t end = offset + bytes.size();
     if (end > node_->data.size()) {
-      if (medium_.used_bytes() + (end - node_->data.size()) > medium_.capacity_bytes_) {
+      if (!medium_.TakeRoom(end - node_->data.size())) {
         return absl::ResourceExhaustedError("no space left on the simulated disk");
       }
       node_->data.resize(end, '\0');
@@ -113,6 +114,9 @@ class SimDiskFile final : public runtime::DiskFile {
   }
   absl::Status Truncate(uint64_t size) override {
     BITREPO_RETURN_IF_ERROR(Alive());
+    if (size > node_->data.size() && !medium_.TakeRoom(size - node_->data.size())) {
+      return absl::ResourceExhaustedError("no space left on the simulated disk");
+    }
     node_->data.resize(size, '\0');
     node_->data_dirty = true;
     return absl::OkStatus();
@@ -158,7 +162,54 @@ SimMedium::SimMedium(SimScheduler& clock, uint64_t capacity_bytes)
   root_->inode = 1;
 }
 
+SimMedium::SimMedium(SimScheduler& clock, const SimMedium& other)
+    : clock_(clock),
+      capacity_bytes_(other.capacity_bytes_),
+      used_bytes_max_(other.used_bytes_max_),
+      next_inode_(other.next_inode_),
+      epoch_(other.epoch_),
+      failing_syncs_(other.failing_syncs_),
+      lying_(other.lying_) {
+  std::map<NodePointer, NodePointer> copies;
+  for (const NodePointer& node : AllNodes(other.root_)) {
+    copies[node] = std::make_shared<Node>(*node);
+    copies[node]->locked = false;
+  }
+  for (const auto& [node, copy] : copies) {
+    for (auto* const names : {&copy->names, &copy->durable_names}) {
+      for (auto& [name, child] : *names) child = copies.at(child);
+    }
+  }
+  root_ = copies.at(other.root_);
+}
+
+// What a file was called, durably, that has a name still. A rename is one act of a file system's
+// journal: of the two names, one is there afterwards.
+std::vector<SimMedium::DurableName> SimMedium::DurableNamesOfTheLiving() const {
+  std::set<NodePointer> living;
+  std::vector<NodePointer> directories;
+  for (const NodePointer& node : AllNodes(root_)) {
+    for (const auto& [name, child] : node->names) living.insert(child);
+    if (node->is_directory) directories.push_back(node);
+  }
+  std::vector<DurableName> names;
+  for (const NodePointer& directory : directories) {
+    for (const auto& [name, child] : directory->durable_names) {
+      if (living.count(child) > 0) names.push_back({directory, name, child});
+    }
+  }
+  return names;
+}
+
+bool SimMedium::TakeRoom(uint64_t bytes) {
+  if (used_bytes_max_ + bytes > capacity_bytes_) used_bytes_max_ = used_bytes();
+  if (used_bytes_max_ + bytes > capacity_bytes_) return false;
+  used_bytes_max_ += bytes;
+  return true;
+}
+
 void SimMedium::PowerCut(base::Random& random, double keep) {
+  const std::vector<DurableName> renamed = DurableNamesOfTheLiving();
   for (const NodePointer& node : AllNodes(root_)) {
     if (node->is_directory) {
       LoseNames(*node, random, keep);
@@ -166,6 +217,14 @@ void SimMedium::PowerCut(base::Random& random, double keep) {
       LosePages(*node, random, keep);
     }
   }
+  std::set<NodePointer> named;
+  for (const NodePointer& node : AllNodes(root_)) named.insert(node);
+  for (const DurableName& old : renamed) {
+    if (named.count(old.node) == 0 && old.directory->names.emplace(old.name, old.node).second) {
+      old.directory->durable_names[old.name] = old.node;
+    }
+  }
+  used_bytes_max_ = used_bytes();
   ProcessDied();
 }
 
@@ -324,6 +383,19 @@ absl::Status SimDisk::MakeDirectories(absl::string_view path) {
     node = child;
   }
   return absl::OkStatus();
+}
+
+absl::Status SimDisk::MakeDirectory(absl::string_view path) {
+  BITREPO_ASSIGN_OR_RETURN(auto place, Parent(path));
+  SimMedium::NodePointer& child = place.first->names[place.second];
+  if (child == nullptr) {
+    child = std::make_shared<SimMedium::Node>();
+    child->is_directory = true;
+    child->inode = medium_.next_inode_++;
+  }
+  return child->is_directory
+             ? absl::OkStatus()
+             : absl::FailedPreconditionError(absl::StrCat(path, ": not a directory"));
 }
 
 absl::Status SimDisk::SyncDirectory(absl::string_view path) {

@@ -36,10 +36,12 @@ class SimMedium {
   };
 
   SimMedium(SimScheduler& clock, uint64_t capacity_bytes);
+  // The same files and names, for another world that begins here. Locks are not copied.
+  SimMedium(SimScheduler& clock, const SimMedium& other);
 
   // The machine stops: volatile state becomes what is durable, plus what happened to reach the
   // medium: each dirty page of 4 KiB and each changed name survives with probability `keep` (0 to
-  // 1). Handles of before fail from now on.
+  // 1); of a rename both names may, and one does. Handles of before fail from now on.
   void PowerCut(base::Random& random, double keep);
   // One process dies, the machine lives: nothing is lost, locks are released, its handles fail.
   void ProcessDied();
@@ -62,9 +64,18 @@ class SimMedium {
   void SyncNode(Node& node);
   void SyncNames(Node& node);
   absl::Status TakeSyncFault(Node* node);
+  struct DurableName {
+    NodePointer directory;
+    std::string name;
+    NodePointer node;
+  };
+  std::vector<DurableName> DurableNamesOfTheLiving() const;
+  // True when a file may grow by so many bytes.
+  bool TakeRoom(uint64_t bytes);
 
   SimScheduler& clock_;
   uint64_t capacity_bytes_;
+  uint64_t used_bytes_max_ = 0;  // used_bytes(), or more: what was removed is counted still
   uint64_t next_inode_ = 2;
   uint64_t epoch_ = 1;  // rises with each death: older handles are dead
   int failing_syncs_ = 0;
@@ -82,6 +93,7 @@ class SimDisk final : public runtime::Disk {
   absl::Status Rename(absl::string_view from, absl::string_view to) override;
   absl::Status Remove(absl::string_view path) override;
   absl::Status MakeDirectories(absl::string_view path) override;
+  absl::Status MakeDirectory(absl::string_view path) override;
   absl::Status SyncDirectory(absl::string_view path) override;
   absl::Status SyncAll() override;
   absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override;

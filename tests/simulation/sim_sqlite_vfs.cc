@@ -148,8 +148,9 @@ int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
 
 int Access(sqlite3_vfs* vfs, const char* name, int /*flags*/, int* result) {
   runtime::Disk& disk = DiskOf(vfs);
-  *result = disk.Stat(PathOf(disk, name)).ok() ? 1 : 0;
-  return SQLITE_OK;
+  const absl::Status there = disk.Stat(PathOf(disk, name)).status();
+  *result = there.ok() ? 1 : 0;
+  return there.ok() || absl::IsNotFound(there) ? SQLITE_OK : SQLITE_IOERR_ACCESS;
 }
 
 int FullPathname(sqlite3_vfs* /*vfs*/, const char* name, int count, char* out) {

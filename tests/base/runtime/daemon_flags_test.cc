@@ -20,6 +20,7 @@ absl::StatusOr<DaemonFlags> Parse(std::vector<const char*> words) {
   program.name = "bitrepo-x";
   program.version = "1.2.3";
   program.summary = "does x";
+  program.more_flags = {{"--again", "", "does x once more"}, {"--list", "NAME", "lists NAME"}};
   return ParseDaemonFlags(static_cast<int>(words.size()), words.data(), program);
 }
 
@@ -36,12 +37,26 @@ TEST(DaemonFlagsTest, ReadsEveryFlagInBothForms) {
   EXPECT_FALSE(joined.check_config);
 }
 
+TEST(DaemonFlagsTest, ReadsTheFlagsOfTheProgram) {
+  using ::testing::ElementsAre;
+  using ::testing::IsEmpty;
+  using ::testing::Pair;
+  ASSERT_OK_AND_ASSIGN(const DaemonFlags none, Parse({"--config", "a"}));
+  EXPECT_THAT(none.more, IsEmpty());
+  ASSERT_OK_AND_ASSIGN(const DaemonFlags apart, Parse({"--again", "--list", "n", "--config", "a"}));
+  EXPECT_THAT(apart.more, ElementsAre(Pair("--again", ""), Pair("--list", "n")));
+  ASSERT_OK_AND_ASSIGN(const DaemonFlags joined, Parse({"--config=a", "--list=m"}));
+  EXPECT_THAT(joined.more, ElementsAre(Pair("--list", "m")));
+}
+
 TEST(DaemonFlagsTest, HelpAndVersionNeedNothingElse) {
   ASSERT_OK_AND_ASSIGN(const DaemonFlags version, Parse({"--version"}));
   EXPECT_EQ(version.print, "bitrepo-x 1.2.3\n");
   ASSERT_OK_AND_ASSIGN(const DaemonFlags help, Parse({"--help"}));
   EXPECT_THAT(help.print, HasSubstr("does x"));
   EXPECT_THAT(help.print, HasSubstr("--check-config"));
+  EXPECT_THAT(help.print, HasSubstr("[--again] [--list NAME]\n"));
+  EXPECT_THAT(help.print, HasSubstr("\n  --list NAME           lists NAME\n"));
 }
 
 TEST(DaemonFlagsTest, SaysWhatIsWrongAndHowToGetHelp) {
@@ -53,6 +68,8 @@ TEST(DaemonFlagsTest, SaysWhatIsWrongAndHowToGetHelp) {
       {{"--config", "a", "--log-format", "xml"}, "text or json, not \"xml\""},
       {{"--config", "a", "--check-config=yes"}, "--check-config takes no value"},
       {{"--help=me"}, "--help takes no value"},
+      {{"--config", "a", "--again=2"}, "--again takes no value"},
+      {{"--config", "a", "--list"}, "--list needs a value"},
       {{"--config", "a", "--verbose"}, "\"--verbose\""},
       {{"a.toml"}, "\"a.toml\""},
   };

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -48,11 +50,28 @@ class StoreOnDisk : public Publications {
   ManualClock& clock() { return clock_; }
   TroubledDisk& disk() { return disk_; }
   store::DiskStoreOptions& options() { return options_; }
+  base::Random& random() { return random_; }
 
   std::string PathOf(absl::string_view below) const { return directory_.Path(below); }
   // Of the live generation in "books".
   std::string FilePath(const std::string& id, uint64_t number = 1) const {
     return directory_.Path(absl::StrCat("books/", store::GenerationPath(Id(id), number)));
+  }
+  // Closes the store; all of its catalogue is gone.
+  void LoseCatalogue() {
+    Close();
+    for (const char* const suffix : {"", "-wal", "-journal"}) {
+      std::filesystem::remove(PathOf(absl::StrCat(store::kCatalogueFile, suffix)));
+    }
+  }
+  // The files anywhere below a directory of the store, by their paths from there.
+  std::set<std::string> FilesBelow(absl::string_view below) const {
+    std::set<std::string> files;
+    const std::string root = PathOf(below);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+      if (entry.is_regular_file()) files.insert(entry.path().string().substr(root.size() + 1));
+    }
+    return files;
   }
   static void FlipBitIn(const std::string& path, uint64_t offset) {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);

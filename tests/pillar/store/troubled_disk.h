@@ -27,7 +27,7 @@ struct DiskOperation {
 class TroubledDisk final : public runtime::Disk {
  public:
   // Asked before every operation that could fail; what is not OK is what the operation comes to,
-  // and nothing is done.
+  // and nothing is done, or half of a write. kAborted: the process is dead, and nothing at all is.
   using Trouble = std::function<absl::Status(const DiskOperation&)>;
 
   explicit TroubledDisk(runtime::Disk& disk) : disk_(disk) {}
@@ -58,6 +58,10 @@ class TroubledDisk final : public runtime::Disk {
   absl::Status MakeDirectories(absl::string_view path) override {
     const absl::Status status = Ask("MakeDirectories", path);
     return status.ok() ? disk_.MakeDirectories(path) : status;
+  }
+  absl::Status MakeDirectory(absl::string_view path) override {
+    const absl::Status status = Ask("MakeDirectory", path);
+    return status.ok() ? disk_.MakeDirectory(path) : status;
   }
   absl::Status SyncDirectory(absl::string_view path) override {
     const absl::Status status = Ask("SyncDirectory", path);
@@ -119,6 +123,7 @@ class TroubledDisk::File final : public runtime::DiskFile {
     const absl::Status status = disk_.Ask("WriteAt", path_);
     if (status.ok()) return file_->WriteAt(offset, bytes);
     // A write that fails may have been done in part.
+    if (absl::IsAborted(status)) return status;
     file_->WriteAt(offset, bytes.first(bytes.size() / 2)).IgnoreError();
     return status;
   }
