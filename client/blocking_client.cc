@@ -96,7 +96,13 @@ BlockingClient::~BlockingClient() {
   channel_.reset();
 }
 
+absl::Status BlockingClient::CheckMayWait() const {
+  if (std::this_thread::get_id() != loop_thread_.get_id()) return absl::OkStatus();
+  return absl::FailedPreconditionError("a call that waits cannot be made on the client's own loop");
+}
+
 absl::StatusOr<wire::Welcome> BlockingClient::WaitUntilUp(absl::Duration patience) {
+  BITREPO_RETURN_IF_ERROR(CheckMayWait());
   // The condition is told of every change; the timer only ends the wait.
   const auto late = std::make_shared<std::atomic<bool>>(false);
   parts_.loop->Post([this, patience, late] {
@@ -114,9 +120,7 @@ absl::StatusOr<wire::Welcome> BlockingClient::WaitUntilUp(absl::Duration patienc
 
 template <typename Result, typename Begin>
 absl::StatusOr<Result> BlockingClient::Wait(Begin begin) {
-  if (std::this_thread::get_id() == loop_thread_.get_id()) {
-    return absl::FailedPreconditionError("a call that waits cannot be made on the client's loop");
-  }
+  BITREPO_RETURN_IF_ERROR(CheckMayWait());
   auto promise = std::make_shared<Promise<Result>>();
   Post([this, promise, begin = std::move(begin)](Client& client) mutable {
     if (cancelled_) {

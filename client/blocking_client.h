@@ -69,6 +69,8 @@ class BlockingClient {
 
  private:
   explicit BlockingClient(ClientMachinery machinery);
+  // kFailedPrecondition on the client's own loop, which a wait would stop for ever.
+  absl::Status CheckMayWait() const;
   template <typename Result, typename Begin>
   absl::StatusOr<Result> Wait(Begin begin);
 

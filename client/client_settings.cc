@@ -28,7 +28,8 @@ void CheckId(runtime::Settings& settings, absl::string_view key,
 
 std::optional<absl::Duration> FindDuration(runtime::Settings& settings, absl::string_view key) {
   if (!settings.Has(key)) return std::nullopt;
-  const absl::Duration duration = settings.GetDuration(key, absl::ZeroDuration());
+  // What is no duration is told once, by the look-up.
+  const absl::Duration duration = settings.GetDuration(key, absl::Seconds(1));
   if (duration <= absl::ZeroDuration()) settings.Problem(key, "must be more than 0");
   return duration;
 }

@@ -2,6 +2,7 @@
 #include "client/local_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ namespace bitrepo::client {
 namespace {
 
 constexpr size_t kSpoolChunkBytes = 1024 * 1024;
+constexpr int kSpoolWaitMs = 100;  // between two looks whether the spooling is to end
 
 int64_t Nanoseconds(const timespec& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
@@ -60,12 +62,19 @@ absl::StatusOr<std::unique_ptr<LocalFile>> LocalFile::Open(const std::string& pa
   if (!S_ISREG(facts.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is no regular file"));
   }
+  char beyond = 0;
+  if (const ssize_t got = pread(descriptor.get(), &beyond, 1, facts.st_size); got != 0) {
+    if (got < 0) return base::ErrnoStatus(errno, path);
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " has more bytes than its size tells: pipe it into put -"));
+  }
   posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return std::unique_ptr<LocalFile>(new LocalFile(path, std::move(descriptor), IdentityOf(facts)));
 }
 
 absl::StatusOr<std::unique_ptr<LocalFile>> LocalFile::Spool(int descriptor,
-                                                            const std::string& directory) {
+                                                            const std::string& directory,
+                                                            const std::function<bool()>& ended) {
   const std::string what = absl::StrCat("a temporary file in ", directory);
   runtime::ScopedFd spool(open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (spool.get() < 0) {  // a file system without O_TMPFILE
@@ -76,6 +85,11 @@ absl::StatusOr<std::unique_ptr<LocalFile>> LocalFile::Spool(int descriptor,
   }
   std::vector<std::byte> chunk(kSpoolChunkBytes);
   for (;;) {
+    pollfd waiting{descriptor, POLLIN, 0};
+    while (poll(&waiting, 1, kSpoolWaitMs) <= 0) {
+      if (ended()) return absl::CancelledError("standard input was not read to its end");
+    }
+    if (ended()) return absl::CancelledError("standard input was not read to its end");
     const ssize_t got = read(descriptor, chunk.data(), chunk.size());
     if (got < 0) {
       if (errno == EINTR) continue;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,12 +41,14 @@ struct FileIdentity {
 class LocalFile final : public ReadableBytes {
  public:
   // A regular file (symbolic links are followed). kNotFound, kPermissionDenied, and
-  // kInvalidArgument for a directory or a device.
+  // kInvalidArgument for a directory, a device, or a file that has bytes past its size (as those of
+  // /proc have).
   static absl::StatusOr<std::unique_ptr<LocalFile>> Open(const std::string& path);
   // Takes all of `descriptor` into a file without a name in `directory`, so that it can be read
-  // again.
-  static absl::StatusOr<std::unique_ptr<LocalFile>> Spool(int descriptor,
-                                                          const std::string& directory);
+  // again. kCancelled soon after `ended` says so, also while nothing comes.
+  static absl::StatusOr<std::unique_ptr<LocalFile>> Spool(
+      int descriptor, const std::string& directory,
+      const std::function<bool()>& ended = [] { return false; });
 
   uint64_t size_bytes() const override { return identity_.size_bytes; }
   absl::StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> out) override;

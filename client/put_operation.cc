@@ -176,6 +176,10 @@ void PutOperation::OnConversationDone(const protocol::Outcome& outcome) {
   result.conversation = id_;
   result.outcome = outcome;
   result.source = source_;
+  if (absl::IsAborted(source_) && outcome.verdict == protocol::Verdict::kCancelled) {
+    result.outcome.code = wire::SOURCE_CHANGED;  // why it was withdrawn
+    result.outcome.text = std::string(source_.message());
+  }
   for (const auto& [pillar, contributor] : outcome.contributors) {
     if (contributor.state != protocol::ContributorResult::State::kDone) continue;
     wire::PutFileFinal& final = result.finals[pillar];

@@ -9,6 +9,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/byte_span.h"
 #include "client/commands/list_run.h"
+#include "client/commands/put_plan.h"
 #include "client/commands/read_input.h"
 #include "client/commands/sum_line.h"
 #include "client/commands/words.h"
@@ -44,12 +45,14 @@ class ChecksumsCommand final : public Command {
                   {"--salt", "HEX", "key of an hmac, or random", &salt_},
                   {"--fresh", "", "read the bytes now; else a recorded digest may answer", &fresh_},
                   {"--format", "WORD", "table or sha256sum", &format_, {"table", "sha256sum"}},
-                  {"--prefix", "TEXT", "only ids that begin so", &prefix_},
+                  {"--prefix", "TEXT", "only ids that begin so", &prefix_, {}, true},
                   {"--range", "OFF:LEN", "of these bytes of one file", &range_},
                   {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+                  {"--ids-from", "FILE",
+                   "more ids, one a line or ended by NUL; - is standard input", &ids_from_},
                   {"--check", "FILE", "check the list in FILE, as sha256sum -c does", &check_},
                   {"--limit", "N", "at most so many files", &limit_},
-                  {"--cursor", "ID", "go on after this id", &cursor_}},
+                  {"--cursor", "ID", "go on after this id", &cursor_, {}, true}},
         .arguments = ArgumentsRow{"ID", "file id", &ids_}};
   }
 
@@ -59,7 +62,7 @@ class ChecksumsCommand final : public Command {
     client::BlockingClient* client = session.Connect();
     if (client == nullptr) return ExitCode::kDone;
     client_ = client;
-    if (ids_.empty()) {
+    if (ids_.empty() && ids_from_.empty()) {
       ListAll();
     } else {
       for (const base::FileId& file_id : files_) {
@@ -67,7 +70,7 @@ class ChecksumsCommand final : public Command {
       }
     }
     if (!check_.empty() && session.interrupted() == 0) TellUnseen();
-    return ExitCode::kDone;
+    return session.report().PartlyFound();
   }
 
  private:
@@ -77,6 +80,7 @@ class ChecksumsCommand final : public Command {
   }
 
   bool Prepare() {
+    if (!ids_from_.empty() && !ReadIds()) return false;
     if (!check_.empty() && !ReadCheckList()) return false;
     const auto algorithm = client::ParseAlgorithmWord(algorithm_.empty() ? "sha256" : algorithm_);
     if (!algorithm.ok()) return Refuse(ExitCode::kUsage, std::string(algorithm.status().message()));
@@ -112,6 +116,13 @@ class ChecksumsCommand final : public Command {
         return Refuse(ExitCode::kUsage, "--range is of one file: name one id");
       span_ = *span;
     }
+    return true;
+  }
+
+  bool ReadIds() {
+    const auto text = ReadInput(ids_from_, session_->parts().in);
+    if (!text.ok()) return Refuse(ExitCode::kLocal, std::string(text.status().message()));
+    for (std::string& id : SplitPathList(*text)) ids_.push_back(std::move(id));
     return true;
   }
 
@@ -169,14 +180,25 @@ class ChecksumsCommand final : public Command {
       for (const auto& [pillar, item] : row.pillars) answered.push_back(pillar);
       Tell(row, answered, {});
     });
-    if (!Ended(end, "")) return;
-    if (end.cut) {
-      const std::string more =
-          session_->Again(absl::StrCat("checksums --cursor ", ShellWord(end.last_id)));
-      session_->report().Add(ExitCode::kLimit);
-      session_->report().SetResume(more);
-      session_->console().Note(absl::StrCat("there are more: ", more));
-    }
+    if (Ended(end, "") && end.cut) session_->report().Add(ExitCode::kLimit);
+    TellMore(*session_, Words(), end);
+  }
+
+  // The command without its cursor.
+  std::string Words() const {
+    std::string words = "checksums";
+    const auto add = [&words](absl::string_view flag, const std::string& value) {
+      if (!value.empty()) absl::StrAppend(&words, FlagWords(flag, value));
+    };
+    add("--algorithm", algorithm_);
+    add("--salt", absl::BytesToHexString(spec_.salt()));
+    if (fresh_) absl::StrAppend(&words, " --fresh");
+    add("--format", format_ == "table" ? "" : format_);
+    add("--prefix", prefix_);
+    for (const std::string& pillar : pillars_) add("--pillar", pillar);
+    add("--check", check_);
+    add("--limit", limit_);
+    return words;
   }
 
   void ListOne(const base::FileId& file_id) {
@@ -282,7 +304,7 @@ class ChecksumsCommand final : public Command {
         {.code = ExitCode::kIntegrity,
          .message = absl::StrCat("the pillars do not agree on ", Shown(row.file_id), ": ", text),
          .file_id = row.file_id,
-         .hint = session_->Again(absl::StrCat("stat ", ShellWord(row.file_id)))});
+         .hint = session_->Again(absl::StrCat("stat", ArgumentWords({row.file_id})))});
   }
 
   void CheckOne(const Row& row, const Agreement& agreement) {
@@ -329,6 +351,7 @@ class ChecksumsCommand final : public Command {
   std::string prefix_;
   std::string range_;
   std::string check_;
+  std::string ids_from_;
   std::string limit_;
   std::string cursor_;
   bool fresh_ = false;

@@ -29,6 +29,11 @@ void AddFlag(CLI::App& app, FlagRow& flag) {
     option->allow_extra_args(false);  // one value each time the flag is given
   }
   if (!flag.choices.empty()) option->check(CLI::IsMember(flag.choices));
+  if (!flag.placeholder.empty() && !flag.may_be_empty) {
+    option->check([](const std::string& value) {
+      return value.empty() ? std::string("its value is empty") : std::string();
+    });
+  }
 }
 
 void AddShape(CLI::App& app, Shape shape) {
@@ -147,6 +152,8 @@ absl::StatusOr<Command*> ParseCommandLine(const std::vector<std::string>& words,
     if (globals.help || globals.version) return command;
     std::vector<std::string> extras = parser->remaining();
     for (std::string& word : app.remaining()) extras.push_back(std::move(word));
+    // The parser keeps the mark that ends the flags among the words that nobody took.
+    std::erase(extras, "--");
     if (absl::Status none = CheckExtras(extras, *command, globals); !none.ok()) return none;
     if (absl::Status right = CheckArguments(*command); !right.ok()) return right;
     return command;

@@ -42,6 +42,13 @@ absl::string_view CodeOf(Ink ink) {
   return "";
 }
 
+// Of a terminal; one that does not know its width has the usual one.
+size_t TerminalColumns(int terminal) {
+  winsize size{};
+  if (ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kColumnsElsewhere;
+  return size.ws_col;
+}
+
 std::string Paint(bool colored, Ink ink, absl::string_view text) {
   if (!colored || ink == Ink::kPlain) return std::string(text);
   return absl::StrCat(CodeOf(ink), text, "\033[0m");
@@ -137,12 +144,10 @@ void Console::DrawLive() {
 }
 
 size_t Console::columns() const {
-  winsize size{};
-  if (!err_terminal_ || ioctl(options_.err, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-    return kColumnsElsewhere;
-  }
-  return size.ws_col;
+  return err_terminal_ ? TerminalColumns(options_.err) : kColumnsElsewhere;
 }
+
+size_t Console::out_columns() const { return out_terminal_ ? TerminalColumns(options_.out) : 0; }
 
 std::string Console::PaintOut(Ink ink, absl::string_view text) const {
   return Paint(out_color_, ink, text);

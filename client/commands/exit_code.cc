@@ -26,6 +26,11 @@ ExitCode ExitCodeFor(const absl::Status& status) {
   return static_cast<ExitCode>(protocol::ExitCodeOf(protocol::CodeFor(status)));
 }
 
+bool WasNotAsked(const protocol::ContributorResult& contributor) {
+  return contributor.state == protocol::ContributorResult::State::kWaiting &&
+         contributor.code == wire::IDENTIFICATION_POSITIVE;
+}
+
 void AddOutcome(const protocol::Outcome& outcome, ExitTally& tally) {
   using State = protocol::ContributorResult::State;
   if (outcome.verdict == protocol::Verdict::kSuccess) return;
@@ -36,6 +41,7 @@ void AddOutcome(const protocol::Outcome& outcome, ExitTally& tally) {
       some_done = true;
       continue;
     }
+    if (WasNotAsked(contributor)) continue;
     some_failed = true;
     // An unknown outcome is that of a pillar which did not answer.
     tally.Add(contributor.state == State::kUnknown ||

@@ -49,6 +49,8 @@ class ExitTally {
 
 // What a refusal or failure at this machine means; never kDone.
 ExitCode ExitCodeFor(const absl::Status& status);
+// It could have served and was never asked: it has not failed.
+bool WasNotAsked(const protocol::ContributorResult& contributor);
 // What the outcome of one operation means: every contributor that failed counts, and kPartial when
 // others did not. kDone for a success.
 void AddOutcome(const protocol::Outcome& outcome, ExitTally& tally);

@@ -32,10 +32,10 @@ class FileIdsCommand final : public Command {
 
   Shape shape() override {
     return {.flags = {{"-l,--long", "", "size, date and copies too", &long_},
-                      {"--prefix", "TEXT", "only ids that begin so", &prefix_},
+                      {"--prefix", "TEXT", "only ids that begin so", &prefix_, {}, true},
                       {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
                       {"--limit", "N", "at most so many files", &limit_},
-                      {"--cursor", "ID", "go on after this id", &cursor_}},
+                      {"--cursor", "ID", "go on after this id", &cursor_, {}, true}},
             .arguments = std::nullopt};
   }
 
@@ -63,6 +63,7 @@ class FileIdsCommand final : public Command {
                                      .on_rows = std::move(handler)});
         },
         [&](const Row& row) { Tell(session, row); });
+    TellMore(session, Words(), end);
     if (!end.result.ok()) {
       if (session.interrupted() == 0 && session.console().output_error() == 0) {
         session.report().Error({.code = ExitCodeFor(end.result.status()),
@@ -79,17 +80,22 @@ class FileIdsCommand final : public Command {
                                    "the first is ",
                                    Shown(first_uneven_)),
            .file_id = first_uneven_,
-           .hint = session.Again(absl::StrCat("whereis ", ShellWord(first_uneven_)))});
+           .hint = session.Again(absl::StrCat("whereis", ArgumentWords({first_uneven_})))});
     }
-    if (!end.cut) return ExitCode::kDone;
-    const std::string more =
-        session.Again(absl::StrCat("file-ids --cursor ", ShellWord(end.last_id)));
-    session.report().SetResume(more);
-    session.console().Note(absl::StrCat("there are more: ", more));
-    return ExitCode::kLimit;
+    return end.cut ? ExitCode::kLimit : ExitCode::kDone;
   }
 
  private:
+  // The command without its cursor.
+  std::string Words() const {
+    std::string words = "file-ids";
+    if (long_) absl::StrAppend(&words, " --long");
+    if (!prefix_.empty()) absl::StrAppend(&words, FlagWords("--prefix", prefix_));
+    for (const std::string& pillar : pillars_) absl::StrAppend(&words, " --pillar ", pillar);
+    if (!limit_.empty()) absl::StrAppend(&words, " --limit ", limit_);
+    return words;
+  }
+
   void Tell(Session& session, const Row& row) {
     absl::btree_map<base::ComponentId, PillarWord> words;
     std::vector<base::ComponentId> answered = row.lacking;

@@ -72,14 +72,14 @@ class GetCommand final : public Command {
   ExitCode Run(Session& session) override {
     if (cat_) output_ = "-";
     if (!Prepare(session)) return ExitCode::kDone;  // told already
-    client::BlockingClient* client = session.Connect();
-    if (client == nullptr) return ExitCode::kDone;
-    session.progress().Plan("get", files_.size(), 0);
-    for (const base::FileId& file_id : files_) {
-      if (session.interrupted() != 0) break;
-      GetOne(session, *client, file_id);
+    if (client::BlockingClient* client = session.Connect()) {
+      session.progress().Plan("get", files_.size(), 0);
+      for (const base::FileId& file_id : files_) {
+        if (session.interrupted() != 0) break;
+        GetOne(session, *client, file_id);
+      }
+      session.progress().Close();
     }
-    session.progress().Close();
     if (session.interrupted() != 0) {
       const std::string again = Again(session);
       session.report().SetResume(again);
@@ -197,6 +197,10 @@ class GetCommand final : public Command {
 
   static absl::StatusOr<Destination> Checked(Destination destination) {
     const std::string parent = fs::path(destination.path).parent_path().string();
+    std::error_code error;
+    if (!parent.empty() && fs::exists(parent, error) && !fs::is_directory(parent, error)) {
+      return absl::InvalidArgumentError(absl::StrCat(parent, " is no directory"));
+    }
     if (access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0) {
       return base::ErrnoStatus(errno, parent.empty() ? "." : parent);
     }
@@ -263,6 +267,15 @@ class GetCommand final : public Command {
     };
   }
 
+  // Where one pillar alone is to deliver, what the others said while it was looked for says
+  // nothing.
+  protocol::Outcome ToldOutcome(protocol::Outcome outcome) const {
+    if (!prefer_) return outcome;
+    absl::erase_if(outcome.contributors,
+                   [this](const auto& contributor) { return contributor.first != *prefer_; });
+    return outcome;
+  }
+
   // Copies that were found damaged on the way, whoever delivered in the end.
   static void TellDamage(Session& session, const base::FileId& file_id,
                          const client::GetFileResult& result) {
@@ -279,7 +292,7 @@ class GetCommand final : public Command {
            .pillar = pillar.text(),
            .file_id = file_id.text(),
            .conversation = result.conversation.ToString(),
-           .hint = session.Again(absl::StrCat("stat ", ShellWord(file_id.text())))});
+           .hint = session.Again(absl::StrCat("stat", ArgumentWords({file_id.text()})))});
     }
   }
 
@@ -308,8 +321,8 @@ class GetCommand final : public Command {
                        .file_id = id,
                        .conversation = result.conversation,
                        .again = Again(session),
-                       .look = session.Again(absl::StrCat("stat ", ShellWord(id)))},
-                      result.outcome);
+                       .look = session.Again(absl::StrCat("stat", ArgumentWords({id})))},
+                      ToldOutcome(result.outcome));
       }
       return;
     }
@@ -339,10 +352,10 @@ class GetCommand final : public Command {
 
   std::string Again(const Session& session) const {
     std::string rest = cat_ ? "cat" : "get";
-    for (const std::string& id : ids_) absl::StrAppend(&rest, " ", ShellWord(id));
-    if (!cat_ && !output_.empty()) absl::StrAppend(&rest, " -o ", ShellWord(output_));
-    if (!range_.empty()) absl::StrAppend(&rest, " --range ", range_);
-    return session.Again(rest);
+    if (!cat_ && !output_.empty()) absl::StrAppend(&rest, FlagWords("-o", output_));
+    if (!range_.empty()) absl::StrAppend(&rest, FlagWords("--range", range_));
+    if (!checksum_.empty()) absl::StrAppend(&rest, FlagWords("--checksum", checksum_));
+    return session.Again(absl::StrCat(rest, ArgumentWords(ids_)));
   }
 
   const bool cat_;

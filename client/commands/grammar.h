@@ -23,6 +23,7 @@ struct FlagRow {
   std::string help;
   FlagTarget target;
   std::vector<std::string> choices = {};  // the only values there are; empty: any
+  bool may_be_empty = false;  // else an empty value is refused: it is a variable that was not set
 };
 
 struct ArgumentsRow {

@@ -3,10 +3,21 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/commands/words.h"
 
 namespace bitrepo::commands {
 
 using State = protocol::ContributorResult::State;
+
+void TellMore(Session& session, absl::string_view words, const ListEnd& end) {
+  const bool interrupted = session.interrupted() != 0;
+  if (!end.cut && !interrupted) return;
+  const std::string more =
+      session.Again(end.last_id.empty() ? std::string(words)
+                                        : absl::StrCat(words, FlagWords("--cursor", end.last_id)));
+  session.report().SetResume(more);
+  session.console().Note(absl::StrCat(interrupted ? "to go on: " : "there are more: ", more));
+}
 
 wire::FileSelection SelectOne(const base::FileId& file_id) {
   wire::FileSelection selection;

@@ -65,6 +65,9 @@ ListEnd RunList(
   return end;
 }
 
+// The command that goes on, where a limit or a signal cut the list: `words` after the last row.
+void TellMore(Session& session, absl::string_view words, const ListEnd& end);
+
 // The selection that a command's words mean. Exactly one of them is given.
 wire::FileSelection SelectOne(const base::FileId& file_id);
 wire::FileSelection SelectPrefix(const std::string& prefix);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // pillars: who is on the bus, as the coordinator sees it.
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/runtime/settings.h"
@@ -15,6 +18,9 @@ class PillarsCommand final : public Command {
   CommandFacts facts() const override {
     return {.name = "pillars",
             .summary = "the pillars, present and expected",
+            .description =
+                "Exit code 0 when every expected pillar is present, 3 when some are away, 5 when "
+                "all are.",
             .examples = {"pillars", "pillars --json"}};
   }
 
@@ -33,8 +39,15 @@ class PillarsCommand final : public Command {
                                        Fit("queue", 7), Fit("in", 14), Fit("out", 14), "free")),
           "\n"));
     }
+    std::vector<std::string> away;
+    size_t present = 0;
     for (const wire::RosterMember& member : roster->members()) {
       if (member.kind() != wire::PILLAR) continue;
+      if (member.present()) {
+        ++present;
+      } else {
+        away.push_back(member.component_id());
+      }
       const wire::Load& load = member.load();
       report.Count(member.present() ? "present" : "away");
       JsonRecord record = report.Record("item");
@@ -57,6 +70,11 @@ class PillarsCommand final : public Command {
                        Fit(Rate(static_cast<double>(load.out_bytes_per_second())), 14),
                        member.present() ? runtime::FormatBytes(load.free_bytes()) : "", "\n"));
     }
+    if (away.empty()) return ExitCode::kDone;
+    report.Error({.code = present > 0 ? ExitCode::kPartial : ExitCode::kUnreachable,
+                  .message = absl::StrCat(Shown(absl::StrJoin(away, ", ")),
+                                          away.size() == 1 ? " is" : " are", " away"),
+                  .retryable = true});
     return ExitCode::kDone;
   }
 };

@@ -210,7 +210,10 @@ std::vector<std::string> ProgressBoard::Rows(size_t columns) {
     }
     rows.push_back(Fit(text, std::min(columns - 1, ColumnsOf(text))));
   }
-  if (files_ > 1) rows.push_back(Fit(TotalRow(), columns - 1));
+  if (files_ > 1) {
+    const std::string total = TotalRow();
+    rows.push_back(Fit(total, std::min(columns - 1, ColumnsOf(total))));
+  }
   return rows;
 }
 

@@ -145,19 +145,21 @@ class PutCommand final : public Command {
   }
 
   void Carry(Session& session, PutRunSpec run, const PutPlan& plan, uint64_t bytes) {
-    client::BlockingClient* client = session.Connect();
-    if (client == nullptr) return;
     run.again = Again(session);
     const std::string again = run.again;
-    session.progress().Plan("put", plan.items.size(), bytes);
     const absl::Time begun = absl::Now();
-    PutRun(session, *client, std::move(run)).Run(plan.items);
-    session.progress().Close();
+    client::BlockingClient* client = session.Connect();
+    if (client != nullptr) {
+      session.progress().Plan("put", plan.items.size(), bytes);
+      PutRun(session, *client, std::move(run)).Run(plan.items);
+      session.progress().Close();
+    }
     Report& report = session.report();
     if (session.interrupted() != 0) {
       report.SetResume(again);
       session.console().Note(absl::StrCat("what is stored stays; to go on: ", again));
     }
+    if (client == nullptr) return;
     const uint64_t stored = report.CountOf("stored");
     const uint64_t held = report.CountOf("already-held");
     const uint64_t left = plan.items.size() + plan.problems.local.size() - stored - held;
@@ -171,14 +173,14 @@ class PutCommand final : public Command {
   std::string Again(const Session& session) const {
     std::string rest = "put";
     if (recursive_) absl::StrAppend(&rest, " -r");
-    if (!id_.empty()) absl::StrAppend(&rest, " --id ", ShellWord(id_));
+    if (!id_.empty()) absl::StrAppend(&rest, FlagWords("--id", id_));
     if (!checksum_.empty()) absl::StrAppend(&rest, " --checksum ", checksum_);
     for (const std::string& pillar : pillars_) absl::StrAppend(&rest, " --pillar ", pillar);
     if (!quorum_.empty()) absl::StrAppend(&rest, " --quorum ", quorum_);
     if (!files_from_.empty()) {
-      absl::StrAppend(&rest, " --files-from ", ShellWord(files_from_));
+      absl::StrAppend(&rest, FlagWords("--files-from", files_from_));
     } else {
-      for (const std::string& source : sources_) absl::StrAppend(&rest, " ", ShellWord(source));
+      absl::StrAppend(&rest, ArgumentWords(sources_));
     }
     return session.Again(rest);
   }

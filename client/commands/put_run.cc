@@ -40,13 +40,14 @@ void PutRun::Run(const std::vector<PutItem>& items) {
 absl::StatusOr<std::unique_ptr<client::LocalFile>> PutRun::Open(const PutItem& item) {
   if (item.path != "-") return client::LocalFile::Open(item.path);
   const std::string set = session_.parts().places.environment("TMPDIR").value_or("");
-  return client::LocalFile::Spool(session_.parts().in, set.empty() ? "/tmp" : set);
+  return client::LocalFile::Spool(session_.parts().in, set.empty() ? "/tmp" : set,
+                                  [this] { return session_.interrupted() != 0; });
 }
 
 void PutRun::Begin(const PutItem& item) {
   auto file = Open(item);
   if (!file.ok()) {
-    TellSource(item, file.status());
+    if (!absl::IsCancelled(file.status())) TellSource(item, file.status());
     return;
   }
   auto source = client::SharedSource::Make(*std::move(file), client_.workers(), spec_.digest);
@@ -163,7 +164,7 @@ void PutRun::Tell(const Ended& ended) {
                    .file_id = file_id,
                    .conversation = result.conversation,
                    .again = spec_.again,
-                   .look = session_.Again(absl::StrCat("stat ", ShellWord(file_id)))},
+                   .look = session_.Again(absl::StrCat("stat", ArgumentWords({file_id})))},
                   result.outcome);
     report.Count(holders.empty() ? "failed" : "partial");
   }

@@ -106,6 +106,11 @@ uint64_t Report::CountOf(const std::string& result) const {
   return it == counts_.end() ? 0 : it->second;
 }
 
+ExitCode Report::PartlyFound() const {
+  const bool some_there = CountOf("agreed") + CountOf("disagreed") > 0;
+  return some_there && CountOf("not-found") > 0 ? ExitCode::kPartial : ExitCode::kDone;
+}
+
 void Report::ErrorRecord(const Problem& problem) {
   Add(problem.code);
   if (!json_) return;
@@ -181,8 +186,13 @@ void ReportOutcome(Report& report, const Attempted& attempted, const protocol::O
     std::string text;
   };
   std::vector<Group> groups;
+  std::vector<std::string> not_asked;
   for (const auto& [component, contributor] : outcome.contributors) {
     if (contributor.state == State::kDone) continue;
+    if (WasNotAsked(contributor)) {
+      not_asked.push_back(component.text());
+      continue;
+    }
     Answer answer = AnswerOf(attempted, contributor);
     problem.code = answer.code;
     problem.pillar = component.text();
@@ -206,6 +216,10 @@ void ReportOutcome(Report& report, const Attempted& attempted, const protocol::O
                                         group.text.empty() ? "" : ": ", group.text,
                                         group.answer.retryable ? "; trying again may help" : "",
                                         hint.empty() ? "" : absl::StrCat("; next: ", hint)));
+  }
+  if (!not_asked.empty()) {
+    report.console().Note(absl::StrCat("bitrepo: not asked, though they said that they could: ",
+                                       absl::StrJoin(not_asked, ", ")));
   }
   if (!groups.empty()) return;
   problem.pillar.clear();

@@ -56,6 +56,8 @@ class Report {
   // Always the last record.
   ExitCode Finish();
   uint64_t CountOf(const std::string& result) const;
+  // kPartial when of several files some are "not-found" and some are there; else kDone.
+  ExitCode PartlyFound() const;
   ExitCode result() const;
 
  private:

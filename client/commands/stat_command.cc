@@ -37,7 +37,7 @@ class StatCommand final : public Command {
       if (copies->found()) Tell(session, file_id, *copies);
       ReportCopies(session, file_id, *copies);
     }
-    return ExitCode::kDone;
+    return session.report().PartlyFound();
   }
 
  private:

@@ -77,7 +77,7 @@ class WatchCommand final : public Command {
             .description =
                 "Time, conversation, sender -> destination, type, key figure. The stream is "
                 "lossy by design, so that watching never slows the bus; what was missed "
-                "is counted.",
+                "is counted. On a terminal each line is cut to its width; elsewhere it is whole.",
             .examples = {"watch", "watch --for 10s --json", "watch --count 20"}};
   }
 
@@ -137,7 +137,7 @@ class WatchCommand final : public Command {
         session.report().Count("message");
         JsonRecord record = session.report().Record("item");
         FillWatchRecord(one.copy, record);
-        session.report().Item(record, WatchLine(one.copy, one.at));
+        session.report().Item(record, WatchLine(one.copy, one.at, session.console().out_columns()));
       }
       heard.clear();
       notes.clear();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/commands/watch_lines.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,9 +16,16 @@
 namespace bitrepo::commands {
 namespace {
 
-constexpr size_t kFromColumns = 18;
-constexpr size_t kToColumns = 24;
-constexpr size_t kTypeColumns = 22;
+// How wide each part of a line is.
+struct LineShape {
+  const char* time;
+  size_t from;
+  size_t to;
+  size_t type;
+};
+constexpr LineShape kWide = {"%H:%M:%E3S", 18, 24, 22};
+constexpr LineShape kNarrow = {"%H:%M:%S", 12, 12, 16};
+constexpr size_t kWideColumns = 120;  // from here on the wide shape leaves room for the rest
 
 base::ConversationId ConversationOf(const wire::Header& header) {
   const std::string& bytes = header.conversation_id();
@@ -126,14 +134,17 @@ std::string KeyFigure(const wire::Header& header, const wire::Body& body) {
   return absl::StrJoin(parts, ", ");
 }
 
-std::string WatchLine(const bus::WatchCopy& copy, absl::Time at) {
+std::string WatchLine(const bus::WatchCopy& copy, absl::Time at, size_t columns) {
+  const LineShape& shape = columns == 0 || columns >= kWideColumns ? kWide : kNarrow;
   const base::ConversationId conversation = ConversationOf(copy.header);
-  return absl::StrCat(absl::FormatTime("%H:%M:%E3S", at, absl::LocalTimeZone()), " ",
-                      conversation.is_zero() ? std::string(8, ' ') : ShortId(conversation), " ",
-                      Fit(Shown(copy.header.from()), kFromColumns), " -> ",
-                      Fit(Shown(copy.destination.ToString()), kToColumns), " ",
-                      Fit(TypeOf(copy.header), kTypeColumns), " ",
-                      KeyFigure(copy.header, copy.body), "\n");
+  const std::string line =
+      absl::StrCat(absl::FormatTime(shape.time, at, absl::LocalTimeZone()), " ",
+                   conversation.is_zero() ? std::string(8, ' ') : ShortId(conversation), " ",
+                   Fit(Shown(copy.header.from()), shape.from), " -> ",
+                   Fit(Shown(copy.destination.ToString()), shape.to), " ",
+                   Fit(TypeOf(copy.header), shape.type), " ", KeyFigure(copy.header, copy.body));
+  const size_t fitting = columns == 0 ? ColumnsOf(line) : std::min(columns, ColumnsOf(line));
+  return absl::StrCat(Fit(line, fitting), "\n");
 }
 
 void FillWatchRecord(const bus::WatchCopy& copy, JsonRecord& record) {

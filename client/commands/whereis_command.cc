@@ -44,7 +44,7 @@ class WhereisCommand final : public Command {
       Tell(session, file_id, *copies);
       ReportCopies(session, file_id, *copies);
     }
-    return ExitCode::kDone;
+    return session.report().PartlyFound();
   }
 
  private:

@@ -94,4 +94,18 @@ std::string ShellWord(absl::string_view text) {
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
 }
 
+std::string FlagWords(absl::string_view flag, absl::string_view value) {
+  const bool dash = !value.empty() && value.front() == '-';
+  return absl::StrCat(" ", flag, dash ? "=" : " ", ShellWord(value));
+}
+
+std::string ArgumentWords(const std::vector<std::string>& arguments) {
+  const bool dash = std::any_of(arguments.begin(), arguments.end(), [](const std::string& each) {
+    return each.size() > 1 && each.front() == '-';
+  });
+  std::string words = dash ? " --" : "";
+  for (const std::string& each : arguments) absl::StrAppend(&words, " ", ShellWord(each));
+  return words;
+}
+
 }  // namespace bitrepo::commands

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -26,5 +27,9 @@ std::string ShortId(const base::ConversationId& id);
 absl::string_view PhaseWord(wire::Phase phase);
 // `text` as one word of a POSIX shell.
 std::string ShellWord(absl::string_view text);
+// As parts of a command line to go on with, each with a blank before it; right also for what begins
+// with '-'. ArgumentWords stand last.
+std::string FlagWords(absl::string_view flag, absl::string_view value);
+std::string ArgumentWords(const std::vector<std::string>& arguments);
 
 }  // namespace bitrepo::commands

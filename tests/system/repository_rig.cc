@@ -58,16 +58,21 @@ void RepositoryRig::StartPillar(const std::string& id, const std::string& coordi
   std::filesystem::create_directories(PillarDirectory(id));
   const std::string file = absl::StrCat(id, ".toml");
   const std::string run = absl::StrCat(id, ".run");
-  WriteFile(file,
-            absl::StrCat("repository = \"rig\"\n[pillar]\nid = \"", id, "\"\ncoordinator = \"",
-                         coordinator.empty() ? endpoint_ : coordinator,
-                         "\"\ndata_listen = \"tcp://127.0.0.1:0\"\nruntime_file = \"",
-                         directory_.Path(run), "\"\n[store]\ndirectory = \"", PillarDirectory(id),
-                         "\"\nkeep_free = \"1MiB\"\n[collections.default]\n"));
+  WriteFile(file, PillarSettings(id, PillarDirectory(id), directory_.Path(run), coordinator));
   std::filesystem::remove(directory_.Path(run));
   pillars_[id] = std::make_unique<ChildProcess>(
       std::vector<std::string>{BITREPO_PILLAR, "--config", directory_.Path(file)}, FreshLog());
   AwaitRuntime(run, "data", *pillars_[id]);
+}
+
+std::string RepositoryRig::PillarSettings(const std::string& id, const std::string& store,
+                                          const std::string& runtime_file,
+                                          const std::string& coordinator) const {
+  return absl::StrCat("repository = \"rig\"\n[pillar]\nid = \"", id, "\"\ncoordinator = \"",
+                      coordinator.empty() ? endpoint_ : coordinator,
+                      "\"\ndata_listen = \"tcp://127.0.0.1:0\"\nruntime_file = \"", runtime_file,
+                      "\"\n[store]\ndirectory = \"", store,
+                      "\"\nkeep_free = \"1MiB\"\n[collections.default]\n");
 }
 
 void RepositoryRig::StopPillar(const std::string& id) {
@@ -76,24 +81,58 @@ void RepositoryRig::StopPillar(const std::string& id) {
   pillars_.erase(id);
 }
 
-std::unique_ptr<ChildProcess> RepositoryRig::Start(std::vector<std::string> words,
-                                                   const std::string& coordinator) {
+std::vector<std::string> RepositoryRig::Program(std::vector<std::string> words,
+                                                const std::string& coordinator) const {
   words.insert(words.begin(),
                {BITREPO, "--coordinator", coordinator.empty() ? endpoint_ : coordinator});
+  return words;
+}
+
+std::unique_ptr<ChildProcess> RepositoryRig::Spawn(std::vector<std::string> words) {
   return std::make_unique<ChildProcess>(
-      words, FreshLog(),
+      std::move(words), FreshLog(),
       std::vector<std::pair<std::string, std::string>>{{"BITREPO_REPOSITORY", "rig"},
                                                        {"BITREPO_COLLECTION", "default"},
                                                        {"HOME", directory_.path()}});
 }
 
+std::unique_ptr<ChildProcess> RepositoryRig::Start(std::vector<std::string> words,
+                                                   const std::string& coordinator) {
+  return Spawn(Program(std::move(words), coordinator));
+}
+
+std::unique_ptr<ChildProcess> RepositoryRig::StartBy(const std::string& line,
+                                                     std::vector<std::string> words) {
+  words = Program(std::move(words), "");
+  words.insert(words.begin(), {"/bin/sh", "-c", line, "sh"});
+  return Spawn(std::move(words));
+}
+
+std::unique_ptr<ChildProcess> RepositoryRig::StartDaemon(const std::string& program,
+                                                         std::vector<std::string> words) {
+  words.insert(words.begin(), program == "bitrepo-pillar" ? BITREPO_PILLAR : BITREPO_COORDINATOR);
+  return Spawn(std::move(words));
+}
+
+namespace {
+
+RepositoryRig::Result Ended(ChildProcess& process) {
+  RepositoryRig::Result result;
+  result.exit_code = process.Wait(absl::Seconds(100)).value_or(-1);
+  result.log = process.Log();
+  return result;
+}
+
+}  // namespace
+
 RepositoryRig::Result RepositoryRig::Run(std::vector<std::string> words,
                                          const std::string& coordinator) {
-  std::unique_ptr<ChildProcess> process = Start(std::move(words), coordinator);
-  Result result;
-  result.exit_code = process->Wait(absl::Seconds(100)).value_or(-1);
-  result.log = process->Log();
-  return result;
+  return Ended(*Start(std::move(words), coordinator));
+}
+
+RepositoryRig::Result RepositoryRig::RunBy(const std::string& line,
+                                           std::vector<std::string> words) {
+  return Ended(*StartBy(line, std::move(words)));
 }
 
 bool RepositoryRig::WaitForPillars() {

@@ -42,6 +42,18 @@ class RepositoryRig {
     std::string log;  // what it wrote, both outputs
   };
   Result Run(std::vector<std::string> words, const std::string& coordinator = "");
+  // By a line of the shell in which "$@" stands for the program and its words, as in
+  // exec "$@" 2>FILE: the process is then still the program.
+  std::unique_ptr<ChildProcess> StartBy(const std::string& line, std::vector<std::string> words);
+  Result RunBy(const std::string& line, std::vector<std::string> words);
+  // A daemon besides those of the rig: "bitrepo-pillar" or "bitrepo-coordinator".
+  std::unique_ptr<ChildProcess> StartDaemon(const std::string& program,
+                                            std::vector<std::string> words);
+  // The settings of a pillar of this repository.
+  std::string PillarSettings(const std::string& id, const std::string& store,
+                             const std::string& runtime_file,
+                             const std::string& coordinator = "") const;
+  void WriteFile(const std::string& name, const std::string& text) const;
   // Until all pillars are there, as `bitrepo pillars` tells; false when they do not come.
   bool WaitForPillars();
   ChildProcess& coordinator() { return *coordinator_; }
@@ -49,7 +61,9 @@ class RepositoryRig {
 
  private:
   std::string FreshLog();
-  void WriteFile(const std::string& name, const std::string& text) const;
+  std::unique_ptr<ChildProcess> Spawn(std::vector<std::string> words);
+  std::vector<std::string> Program(std::vector<std::string> words,
+                                   const std::string& coordinator) const;
   // The value of `name` in a runtime file, once the file is there.
   std::string AwaitRuntime(const std::string& file, const std::string& name,
                            ChildProcess& process) const;

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every command with --json, judged by docs/json-lines.schema.json.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "tests/system/json_schema.h"
+#include "tests/system/repository_rig.h"
+
+namespace bitrepo::system_test {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+using Json = nlohmann::json;
+
+std::string SchemaText() {
+  std::ostringstream text;
+  text << std::ifstream(BITREPO_JSON_SCHEMA).rdbuf();
+  return text.str();
+}
+
+// Two pillars; "one" and "two" are kept. What runs is judged and remembered.
+class JsonLines : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    rig_ = new RepositoryRig(2);
+    rig_->StartPillar("p1");
+    rig_->StartPillar("p2");
+    ASSERT_TRUE(rig_->WaitForPillars());
+    for (const char* name : {"one", "two"}) {
+      rig_->WriteFile(name, absl::StrCat("the bytes of ", name, "\n"));
+      ASSERT_EQ(rig_->Run({"put", rig_->Path(name)}).exit_code, 0);
+    }
+  }
+  static void TearDownTestSuite() {
+    delete rig_;
+    rig_ = nullptr;
+  }
+
+  // Of the shell: standard error stands apart.
+  static std::string Line() { return absl::StrCat("exec \"$@\" 2>>", rig_->Path("errors")); }
+
+  // The records on standard output, each found valid; the last is the summary with the exit code.
+  std::vector<Json> Run(std::vector<std::string> words, int exit_code) {
+    words.push_back("--json");
+    return Judge(rig_->RunBy(Line(), words), words, exit_code);
+  }
+  std::vector<Json> Judge(const RepositoryRig::Result& result,
+                          const std::vector<std::string>& words, int exit_code) {
+    const std::string what = absl::StrJoin(words, " ");
+    EXPECT_EQ(result.exit_code, exit_code) << what << "\n" << result.log;
+    std::vector<Json> records;
+    for (absl::string_view line : absl::StrSplit(result.log, '\n', absl::SkipEmpty())) {
+      const std::string fault = schema_.Fault(std::string(line));
+      EXPECT_EQ(fault, "") << what << "\n" << line;
+      if (fault.empty()) records.push_back(Json::parse(line.begin(), line.end()));
+    }
+    if (records.empty()) {
+      ADD_FAILURE() << what << " has no records\n" << result.log;
+      records.push_back(Json::object());
+      return records;
+    }
+    EXPECT_EQ(records.front()["type"], "start") << what;
+    EXPECT_EQ(records.back()["type"], "summary") << what;
+    EXPECT_EQ(Of(records, "summary").size(), 1u) << what;
+    EXPECT_EQ(records.back()["exit_code"], result.exit_code) << what;
+    EXPECT_EQ(Of(records, "error").empty(), exit_code == 0 || exit_code == 8 || exit_code > 100)
+        << what;
+    if (records.front()["command"].is_string()) seen_.insert(records.front()["command"]);
+    return records;
+  }
+  static std::vector<Json> Of(const std::vector<Json>& records, const std::string& type) {
+    std::vector<Json> found;
+    for (const Json& record : records) {
+      if (record["type"] == type) found.push_back(record);
+    }
+    return found;
+  }
+  static std::vector<std::string> Results(const std::vector<Json>& records) {
+    std::vector<std::string> results;
+    for (const Json& item : Of(records, "item")) results.push_back(item["result"]);
+    return results;
+  }
+
+  static RepositoryRig* rig_;
+  const JsonSchema schema_{SchemaText()};
+  static std::set<std::string> seen_;  // commands
+};
+RepositoryRig* JsonLines::rig_ = nullptr;
+std::set<std::string> JsonLines::seen_;
+
+TEST_F(JsonLines, TheSchemaUsesNothingThatTheJudgeDoesNotKnow) { EXPECT_EQ(schema_.Unknown(), ""); }
+
+TEST_F(JsonLines, PutTellsWhatBecameOfEachFile) {
+  rig_->WriteFile("new", "new bytes\n");
+  const std::vector<Json> put = Run({"put", rig_->Path("new")}, 0);
+  EXPECT_THAT(Results(put), ElementsAre("stored"));
+  EXPECT_EQ(Of(put, "item")[0]["pillars"], Json::array({"p1", "p2"}));
+  EXPECT_EQ(Of(put, "identify").size(), 2u);
+  EXPECT_FALSE(Of(put, "progress").empty());
+  EXPECT_EQ(put.back()["counts"]["stored"], 1);
+  EXPECT_EQ(put.back()["bytes"], 10);
+  EXPECT_THAT(Results(Run({"put", rig_->Path("new")}, 0)), ElementsAre("already-held"));
+  EXPECT_THAT(Results(Run({"put", "-n", rig_->Path("new")}, 0)), ElementsAre("would-store"));
+  const std::vector<Json> refused = Run({"put", rig_->Path("new"), "--id", "one"}, 7);
+  EXPECT_EQ(Of(refused, "error")[0]["code"], "refused");
+  EXPECT_EQ(Of(refused, "error")[0]["file_id"], "one");
+  EXPECT_EQ(Of(Run({"put", rig_->Path("absent")}, 10), "error")[0]["code"], "local");
+  Run({"put", rig_->Path("new"), "--id", "../x"}, 2);
+  Run({"put", rig_->Path("new"), "--id", "wrong", "--checksum", "md5:" + std::string(32, '0')}, 6);
+}
+
+TEST_F(JsonLines, GetTellsWhereTheBytesWentAndFromWhom) {
+  const std::vector<Json> get = Run({"get", "one", "-o", rig_->Path("got")}, 0);
+  ASSERT_THAT(Results(get), ElementsAre("delivered"));
+  EXPECT_EQ(Of(get, "item")[0]["path"], rig_->Path("got"));
+  EXPECT_EQ(Of(get, "item")[0]["bytes"], 17);
+  const std::vector<Json> both = Run({"get", "one", "no/such", "-o", rig_->Path("into/")}, 3);
+  EXPECT_THAT(Results(both), ElementsAre("delivered"));
+  Run({"get", "no/such", "-o", rig_->Path("got")}, 4);
+  Run({"get", "one", "-o", rig_->Path("got"), "--range", "5:100"}, 7);
+  Run({"cat", "one"}, 2);
+}
+
+TEST_F(JsonLines, ListsHaveAnItemForEachRowOrCopy) {
+  EXPECT_THAT(Results(Run({"checksums", "one", "two"}, 0)), ElementsAre("ok", "ok", "ok", "ok"));
+  const Json item =
+      Of(Run({"checksums", "one", "--algorithm", "hmac-sha512", "--salt", "00ff"}, 0), "item")[0];
+  EXPECT_EQ(item["algorithm"], "hmac-sha512");
+  EXPECT_EQ(item["digest"].get<std::string>().size(), 128u);
+  rig_->WriteFile("sums", std::string(64, '0') + "  one\n" + std::string(64, '0') + "  gone\n");
+  EXPECT_THAT(Results(Run({"checksums", "--check", rig_->Path("sums")}, 6)),
+              UnorderedElementsAre("mismatch", "missing"));
+  Run({"checksums", "no/such"}, 4);
+  const std::vector<Json> cut = Run({"file-ids", "--limit", "1"}, 8);
+  EXPECT_EQ(Of(cut, "item").size(), 1u);
+  EXPECT_THAT(cut.back()["resume"], ::testing::Ne(nullptr));
+  EXPECT_THAT(Results(Run({"file-ids", "-l", "--prefix", "o"}, 0)), ElementsAre("ok"));
+  EXPECT_THAT(Results(Run({"stat", "one"}, 0)), ElementsAre("ok", "ok"));
+  const std::vector<Json> where = Run({"whereis", "one", "no/such"}, 3);
+  EXPECT_THAT(Results(where), ElementsAre("ok", "missing"));
+  EXPECT_EQ(Of(where, "item")[0]["pillars"]["p2"], "ok");
+}
+
+TEST_F(JsonLines, TheStateOfTheRepositoryIsItems) {
+  EXPECT_THAT(Results(Run({"status"}, 0)), Contains("HEALTHY"));
+  EXPECT_THAT(Results(Run({"pillars"}, 0)), ElementsAre("ready", "ready"));
+}
+
+TEST_F(JsonLines, WatchTellsMessages) {
+  const auto watch = rig_->StartBy(Line(), {"watch", "--count", "3", "--for", "60s", "--json"});
+  // Asked until the watcher, who begins at a moment of its own, has heard enough.
+  while (!watch->Wait(absl::ZeroDuration()).has_value()) rig_->Run({"file-ids", "-q"});
+  const std::vector<Json> records = Judge({*watch->Wait(), watch->Log()}, {"watch", "--json"}, 0);
+  EXPECT_THAT(Results(records), ElementsAre("message", "message", "message"));
+}
+
+TEST_F(JsonLines, TheProgramTellsOfItself) {
+  EXPECT_THAT(Results(Run({"version"}, 0)), ElementsAre("version"));
+  EXPECT_THAT(Results(Run({"completion", "bash"}, 0)), ElementsAre("script"));
+  EXPECT_THAT(Results(Run({"help", "get"}, 0)), ElementsAre("help"));
+}
+
+TEST_F(JsonLines, ALocalRepositoryIsToldThroughItsLife) {
+  const std::string directory = rig_->Path("local");
+  EXPECT_THAT(Results(Run({"local", "up", "--dir", directory, "--pillars", "1"}, 0)),
+              Contains("up"));
+  EXPECT_THAT(Results(Run({"local", "status", "--dir", directory}, 0)), Contains("running"));
+  EXPECT_THAT(Results(Run({"local", "down", "--dir", directory}, 0)), Contains("stopped"));
+  Run({"local", "status", "--dir", rig_->Path("no-local")}, 4);
+}
+
+TEST_F(JsonLines, MistakesAreRecordsToo) {
+  const std::vector<Json> flag = Run({"get", "one", "--nosuch"}, 2);
+  EXPECT_EQ(Of(flag, "error")[0]["code"], "usage");
+  Run({"nosuch"}, 2);
+  Run({"get"}, 2);
+  Run({"pillars", "--timeout", "soon"}, 2);
+  const std::vector<Json> nobody = Run({"pillars", "--coordinator", "tcp://127.0.0.1:1"}, 5);
+  EXPECT_EQ(Of(nobody, "error")[0]["retryable"], true);
+}
+
+TEST_F(JsonLines, ASignalStillLeavesTheSummaryLast) {
+  const auto watch = rig_->StartBy(Line(), {"watch", "--json"});
+  while (watch->Log().find("\"message\"") == std::string::npos) rig_->Run({"file-ids", "-q"});
+  watch->Signal(SIGTERM);
+  EXPECT_EQ(watch->Wait(), 143);
+  Judge({143, watch->Log()}, {"watch"}, 143);
+}
+
+// The last of the suite: what the tests before it have run.
+TEST_F(JsonLines, EveryCommandWasJudged) {
+  const RepositoryRig::Result fish = rig_->Run({"completion", "fish"});
+  const std::string mark = "__fish_use_subcommand -a ";
+  std::vector<std::string> missed;
+  for (absl::string_view line : absl::StrSplit(fish.log, '\n')) {
+    const size_t at = line.find(mark);
+    if (at == absl::string_view::npos) continue;
+    const absl::string_view rest = line.substr(at + mark.size());
+    const std::string command(rest.substr(0, rest.find(' ')));
+    if (seen_.count(command) == 0) missed.push_back(command);
+  }
+  EXPECT_FALSE(seen_.empty());
+  EXPECT_THAT(missed, IsEmpty());
+}
+
+}  // namespace
+}  // namespace bitrepo::system_test
