@@ -194,6 +194,7 @@ void FieldRules::File(absl::string_view field, const wire::FileInfo& file) {
   }
   OptionalUuid(field, file.generation_id());
   NotNegative(field, file.stored_at_us());
+  Text(field, file.trouble().text(), kTextBytesMax);
 }
 
 size_t DigestBytesOf(wire::DigestAlgorithm algorithm) {

@@ -100,7 +100,9 @@ class FileIdsCommand final : public Command {
     absl::btree_map<base::ComponentId, PillarWord> words;
     std::vector<base::ComponentId> answered = row.lacking;
     for (const auto& [pillar, info] : row.pillars) {
-      words[pillar].digest = absl::BytesToHexString(info.digest().value());
+      PillarWord& word = words[pillar];
+      word.trouble = info.trouble().text();
+      if (!info.has_trouble()) word.digest = absl::BytesToHexString(info.digest().value());
       answered.push_back(pillar);
     }
     const Agreement agreement = Compare(words, answered, {});

@@ -36,6 +36,10 @@ absl::StatusOr<store::RecordPage> Look(store::FileStore& store, const store::Lis
   });
 }
 
+absl::Status TroubleOf(const store::FileRecord& record) {
+  return absl::DataLossError(absl::StrCat("the file is ", record.trouble));
+}
+
 std::optional<uint64_t> LengthOf(const wire::GetChecksumsRequest& asked) {
   return asked.has_length() ? std::optional<uint64_t>(asked.length()) : std::nullopt;
 }
@@ -48,7 +52,8 @@ void GetChecksums::Start() {
     algorithms_.push_back(asked.checksums().algorithms(i));
   }
   if (algorithms_.empty()) algorithms_.push_back(wire::SHA256);
-  absl::StatusOr<store::ListQuery> query = QueryFor(request().header, asked.files());
+  absl::StatusOr<store::ListQuery> query =
+      QueryFor(request().header, asked.files(), asked.checksums().SerializeAsString());
   const absl::Status digester = FileDigester::Make(algorithms_, asked.checksums().salt()).status();
   if (!query.ok() || !digester.ok()) {
     End(wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
@@ -80,7 +85,11 @@ void GetChecksums::OnPage(absl::StatusOr<store::RecordPage> page) {
   page_ = *std::move(page);
   if (RecordedSuffices()) {
     for (const store::FileRecord& record : page_.records) {
-      AddItem(record, {ToWire(record.sha256)}, record.verified_at);
+      if (record.trouble.empty()) {
+        AddItem(record, {ToWire(record.sha256)}, record.verified_at);
+      } else {
+        AddTrouble(record, TroubleOf(record));
+      }
     }
     next_ = page_.records.size();
     EndWhenDone();
@@ -100,6 +109,9 @@ void GetChecksums::OnPage(absl::StatusOr<store::RecordPage> page) {
 }
 
 void GetChecksums::ReadNext() {
+  for (; next_ < page_.records.size() && !page_.records[next_].trouble.empty(); ++next_) {
+    AddTrouble(page_.records[next_], TroubleOf(page_.records[next_]));
+  }
   if (next_ == page_.records.size()) {
     EndWhenDone();
     return;

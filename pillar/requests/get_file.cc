@@ -134,8 +134,7 @@ void GetFile::End(wire::ResponseCode code, absl::string_view text) {
   wire::Body final = FinalBody(wire::GET_FILE, code, text);
   if (file_) *final.mutable_get_file_final()->mutable_file() = *file_;
   if (grant_ != nullptr) {
-    final.mutable_get_file_final()->set_bytes_sent(
-        code == wire::OPERATION_COMPLETED ? range_.length() : grant_->bytes_done());
+    final.mutable_get_file_final()->set_bytes_sent(grant_->bytes_done());
   }
   parts_.commits.Audit(AuditOf(request(), "GET_FILE",
                                request().body.get_file_request().range().file_id(),

@@ -12,12 +12,14 @@ namespace {
 constexpr uint32_t kItemsMax = 5000;
 // Field tags, lengths and numbers of one FileInfo beside its id: an upper bound.
 constexpr size_t kItemBytesBesideId = 100;
+constexpr size_t kTroubleBytes = 50;  // why a file cannot be had
 
 absl::StatusOr<store::RecordPage> Look(store::FileStore& store, const store::ListQuery& query,
                                        const wire::PageSpec& page) {
   if (!query.only) {
     return ReadPage(store, query, page, kItemsMax, [](const store::FileRecord& record) {
-      return record.file_id.text().size() + kItemBytesBesideId;
+      return record.file_id.text().size() + kItemBytesBesideId +
+             (record.trouble.empty() ? 0 : kTroubleBytes);
     });
   }
   absl::StatusOr<store::FileRecord> record = store.Find(query.collection, *query.only);
@@ -29,7 +31,7 @@ absl::StatusOr<store::RecordPage> Look(store::FileStore& store, const store::Lis
 
 void GetFileIds::Start() {
   absl::StatusOr<store::ListQuery> query =
-      QueryFor(request().header, request().body.get_file_ids_request().files());
+      QueryFor(request().header, request().body.get_file_ids_request().files(), "");
   if (!query.ok()) {
     End(FinalBody(wire::GET_FILE_IDS, wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
                   query.status().message()));

@@ -3,15 +3,19 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "bus/protocol/page.h"
 
 namespace bitrepo::requests {
 absl::StatusOr<store::ListQuery> QueryFor(const wire::Header& header,
-                                          const wire::FileSelection& files) {
+                                          const wire::FileSelection& files,
+                                          absl::string_view question) {
   BITREPO_ASSIGN_OR_RETURN(base::CollectionId collection,
                            base::CollectionId::Parse(header.collection_id()));
-  store::ListQuery query{std::move(collection), files.prefix(), std::nullopt};
+  store::ListQuery query{.collection = std::move(collection),
+                         .question = absl::StrCat(header.operation(), " ", question),
+                         .prefix = files.prefix()};
   if (files.has_file_id()) {
     BITREPO_ASSIGN_OR_RETURN(query.only, base::FileId::Parse(files.file_id()));
   }

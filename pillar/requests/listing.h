@@ -14,8 +14,10 @@
 namespace bitrepo::requests {
 
 // kInvalidArgument for a collection or file id that is none. A selection that names nothing is all.
+// `question` is what is asked of the files: a cursor is good for the same question only.
 absl::StatusOr<store::ListQuery> QueryFor(const wire::Header& header,
-                                          const wire::FileSelection& files);
+                                          const wire::FileSelection& files,
+                                          absl::string_view question);
 
 // At most what `page` asks for, `items_max` and what fits a final, but one record when there is
 // any. `bytes_of` says how large the

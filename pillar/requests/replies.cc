@@ -75,6 +75,10 @@ wire::FileInfo InfoOf(const store::FileRecord& record) {
   *info.mutable_digest() = ToWire(record.sha256);
   info.set_generation_id(record.generation.ToBytes());
   info.set_stored_at_us(absl::ToUnixMicros(record.stored_at));
+  if (!record.trouble.empty()) {
+    *info.mutable_trouble() =
+        MakeResponse(wire::DATA_LOSS, absl::StrCat("the file is ", record.trouble));
+  }
   return info;
 }
 

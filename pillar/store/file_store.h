@@ -36,8 +36,9 @@ struct FileRecord {
   base::GenerationId generation;
   uint64_t size_bytes = 0;
   base::Digest sha256;
-  absl::Time stored_at;    // wall clock
-  absl::Time verified_at;  // wall clock: when the bytes were last read whole and found right
+  absl::Time stored_at;      // wall clock
+  absl::Time verified_at;    // wall clock: when the bytes were last read whole and found right
+  std::string trouble = {};  // empty: held. Else why the bytes cannot be had: "missing", "damaged"
 };
 
 // The recorded answer to one request (one effect, also across crashes). Bytes are opaque here.
@@ -111,6 +112,7 @@ struct Publication {
 
 struct ListQuery {
   base::CollectionId collection;
+  std::string question = {};              // what is asked of the files: a cursor belongs to it too
   std::string prefix = {};                // of the file id, in bytes
   std::optional<base::FileId> only = {};  // this one
 };
@@ -168,8 +170,8 @@ class FileStore {
       const base::GenerationId& generation) = 0;
   // One page of what is held; the cursor belongs to the query (kInvalidArgument otherwise) and
   // shows the collection as it was at the first page. At most `limit` and kPageRecordsMax;
-  // kInvalidArgument for none. Missing and damaged files are not listed: they are not held,
-  // whatever the record says. Check() counts them.
+  // kInvalidArgument for none. Missing and damaged files are listed with their trouble: what
+  // is on record is never told as if it had not been.
   virtual absl::StatusOr<RecordPage> List(const ListQuery& query, uint32_t limit,
                                           absl::string_view cursor) = 0;
 

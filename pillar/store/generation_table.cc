@@ -55,13 +55,15 @@ absl::StatusOr<FileRecord> ReadRecord(const Query& query) {
                                             base::Printable(query.Bytes(kFileId), kShownIdBytesMax),
                                             "\" is damaged"));
   }
+  const auto state = static_cast<FileState>(query.Int(kState));
   return FileRecord{.file_id = *std::move(file_id),
                     .number = static_cast<uint64_t>(query.Int(kNumber)),
                     .generation = *generation,
                     .size_bytes = static_cast<uint64_t>(query.Int(kSize)),
                     .sha256 = *std::move(sha256),
                     .stored_at = absl::FromUnixMicros(query.Int(kStoredAt)),
-                    .verified_at = absl::FromUnixMicros(query.Int(kVerifiedAt))};
+                    .verified_at = absl::FromUnixMicros(query.Int(kVerifiedAt)),
+                    .trouble = state == FileState::kHeld ? "" : std::string(FileStateName(state))};
 }
 
 }  // namespace
@@ -195,12 +197,12 @@ absl::StatusOr<std::vector<FileRecord>> GenerationTable::Page(int64_t collection
           ? database_.Prepare(
                 "SELECT " BITREPO_ROW_COLUMNS
                 " FROM generation g WHERE g.collection=?1 AND g.file_id>?2 AND g.file_id<?3"
-                " AND g.created_seq<=?4 AND g.removed_seq>?4 AND g.state=0"
+                " AND g.created_seq<=?4 AND g.removed_seq>?4"
                 " ORDER BY g.file_id LIMIT ?5")
           : database_.Prepare(
                 "SELECT " BITREPO_ROW_COLUMNS
                 " FROM generation g WHERE g.collection=?1 AND g.file_id>=?2 AND g.file_id<?3"
-                " AND g.created_seq<=?4 AND g.removed_seq>?4 AND g.state=0"
+                " AND g.created_seq<=?4 AND g.removed_seq>?4"
                 " ORDER BY g.file_id LIMIT ?5"));
   query.Bind(collection).BindText(spec.after.value_or(spec.prefix));
   if (end.has_value()) {

@@ -34,7 +34,8 @@ std::string QueryDigest(const ListQuery& query) {
   const std::string only = query.only.has_value() ? query.only->text() : "";
   const std::string text =
       absl::StrCat(BigEndian(query.collection.text().size()), query.collection.text(),
-                   BigEndian(query.prefix.size()), query.prefix, BigEndian(only.size()), only);
+                   BigEndian(query.prefix.size()), query.prefix, BigEndian(only.size()), only,
+                   BigEndian(query.question.size()), query.question);
   return base::Hasher::Of(base::Algorithm::kSha256, text).bytes().substr(0, kQueryDigestBytes);
 }
 

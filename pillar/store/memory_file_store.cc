@@ -29,12 +29,14 @@ struct MemoryFileStore::Generation {
   uint64_t created_seq = 0;
   uint64_t removed_seq = kNever;
 
+  absl::string_view Trouble() const {
+    return state == State::kHeld ? "" : state == State::kMissing ? "missing" : "damaged";
+  }
   absl::Status Held() const {
     if (state == State::kHeld) {
       return absl::OkStatus();
     }
-    return absl::DataLossError(absl::StrCat(record.file_id.text(), ": the file is ",
-                                            state == State::kMissing ? "missing" : "damaged"));
+    return absl::DataLossError(absl::StrCat(record.file_id.text(), ": the file is ", Trouble()));
   }
 };
 
@@ -305,8 +307,7 @@ absl::StatusOr<RecordPage> MemoryFileStore::List(const ListQuery& query, uint32_
       break;
     }
     for (const std::shared_ptr<Generation>& generation : next->second) {
-      if (generation->created_seq > position.as_of || generation->removed_seq <= position.as_of ||
-          !generation->Held().ok()) {
+      if (generation->created_seq > position.as_of || generation->removed_seq <= position.as_of) {
         continue;
       }
       if (page.records.size() == std::min(limit, kPageRecordsMax)) {
@@ -315,6 +316,7 @@ absl::StatusOr<RecordPage> MemoryFileStore::List(const ListQuery& query, uint32_
         return page;
       }
       page.records.push_back(generation->record);
+      page.records.back().trouble = std::string(generation->Trouble());
     }
   }
   return page;

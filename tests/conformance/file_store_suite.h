@@ -53,6 +53,7 @@ using ::bitrepo::testing_support::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 TEST_P(FileStoreSuite, GivesBackWhatWasPublished) {
@@ -243,7 +244,7 @@ TEST_P(FileStoreSuite, ADamagedFileIsRecordedNotForgotten) {
   subject_->FlipBit("f", 0);
   EXPECT_THAT(TryGet("f"), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(Find("f"), StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_THAT(Ids("", 10), ElementsAre("g"));
+  EXPECT_THAT(Troubles(), ElementsAre(Pair("f", "damaged"), Pair("g", "")));
   ASSERT_OK_AND_ASSIGN(const StoreReport report, store().Check());
   EXPECT_EQ(CountOf(report, "books").damaged_files, 1u);
   EXPECT_EQ(CountOf(report, "books").files, 1u);
@@ -259,7 +260,7 @@ TEST_P(FileStoreSuite, AMissingFileIsLossNotAbsence) {
   subject_->Reopen();
   EXPECT_THAT(Find("f"), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(Open("f"), StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_THAT(Ids("", 10), IsEmpty());
+  EXPECT_THAT(Troubles(), ElementsAre(Pair("f", "missing")));
   ASSERT_OK_AND_ASSIGN(const StoreReport report, store().Check());
   EXPECT_EQ(CountOf(report, "books").missing_files, 1u);
 }
@@ -336,6 +337,10 @@ TEST_P(FileStoreSuite, ACursorOfAnotherListIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument));
   ListQuery other = Query("");
   other.collection = maps();
+  EXPECT_THAT(store().List(other, 1, page.next_cursor),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  other = Query("");
+  other.question = "their md5";
   EXPECT_THAT(store().List(other, 1, page.next_cursor),
               StatusIs(absl::StatusCode::kInvalidArgument));
   for (size_t i = 0; i < page.next_cursor.size(); ++i) {

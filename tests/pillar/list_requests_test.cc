@@ -178,10 +178,16 @@ TEST_F(ListRequests, APageSmallerThanAnItemHoldsOne) {
 
 TEST_F(ListRequests, ACursorOfAnotherQueryIsNotUnderstood) {
   for (int i = 0; i < 5; ++i) Keep(absl::StrCat("f", i), "x");
-  wire::PageSpec page;
-  page.set_limit_items(2);
+  wire::PageSpec page_of_two;
+  page_of_two.set_limit_items(2);
+  wire::PageSpec page = page_of_two;
   page.set_cursor(rig.Final(FileIds(All(), page))->body.get_file_ids_final().page().next_cursor());
   EXPECT_EQ(rig.Code(FileIds(Prefix("f"), page)), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
+  EXPECT_EQ(rig.Code(Checksums(All(), {}, false, page)), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
+  page.set_cursor(Sums(Checksums(All(), {}, false, page_of_two)).page().next_cursor());
+  EXPECT_EQ(rig.Code(Checksums(All(), {}, false, page)), wire::OPERATION_COMPLETED);
+  EXPECT_EQ(rig.Code(Checksums(All(), {wire::MD5}, false, page)),
+            wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
   page.set_cursor("nonsense");
   EXPECT_EQ(rig.Code(FileIds(All(), page)), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
   EXPECT_EQ(rig.Code(Checksums(All(), {}, false, page)), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
@@ -270,6 +276,28 @@ TEST_F(ListRequests, InAListADamagedFileIsAnItemWithItsTrouble) {
   EXPECT_EQ(Sums(sums).items(2).digests(0).value(),
             base::Hasher::Of(base::Algorithm::kMd5, "ccc").bytes());
   EXPECT_THAT(rig.Alarms(), ElementsAre("data-loss"));
+}
+
+// [S-8]
+TEST_F(ListRequests, WhatIsOnRecordAndNotThereStaysInEveryList) {
+  Keep("a", "aaa");
+  Keep("b", "bbb");
+  rig.store.memory.Lose(Photos(), File("b"));
+  EXPECT_EQ(rig.Code(Checksums(One("b"))), wire::DATA_LOSS);  // and so it is known
+  for (const std::vector<wire::DigestAlgorithm>& algorithms :
+       {std::vector<wire::DigestAlgorithm>{}, {wire::MD5}}) {
+    const Envelope sums = Checksums(All(), algorithms);
+    ASSERT_EQ(rig.Code(sums), wire::OPERATION_COMPLETED);
+    ASSERT_EQ(Sums(sums).items_size(), 2);
+    EXPECT_FALSE(Sums(sums).items(0).has_trouble());
+    EXPECT_EQ(Sums(sums).items(1).trouble().code(), wire::DATA_LOSS);
+  }
+  const Envelope list = FileIds(All());
+  EXPECT_THAT(Ids(list), ElementsAre("a", "b"));
+  const auto& items = rig.Final(list)->body.get_file_ids_final().items();
+  EXPECT_FALSE(items[0].has_trouble());
+  EXPECT_EQ(items[1].trouble().code(), wire::DATA_LOSS);
+  EXPECT_EQ(items[1].digest().value(), Sha256Of("bbb").bytes());
 }
 
 TEST_F(ListRequests, OfOneDamagedFileTheFinalSaysDataLoss) {

@@ -120,6 +120,14 @@ class Publications {
     return {.collection = books(), .prefix = std::string(prefix), .only = std::nullopt};
   }
   // All pages of a list.
+  // All that is recorded, each with its trouble.
+  std::vector<std::pair<std::string, std::string>> Troubles() {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const store::FileRecord& record : store().List(Query(""), 100, "").value().records) {
+      all.emplace_back(record.file_id.text(), record.trouble);
+    }
+    return all;
+  }
   std::vector<std::string> Ids(absl::string_view prefix, uint32_t limit) {
     std::vector<std::string> ids;
     std::string cursor;
