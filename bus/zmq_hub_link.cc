@@ -35,7 +35,9 @@ bool IsMadeByZeroMq(const std::string& routing_id) {
 
 ZmqHubLink::ZmqHubLink(runtime::EventLoop& loop, zeromq::Context& context, std::string endpoint,
                        zeromq::ConnectionLedger::Limits limits)
-    : loop_(loop), context_(context), endpoint_(std::move(endpoint)), limits_(limits) {}
+    : loop_(loop), context_(context), endpoint_(std::move(endpoint)), limits_(limits) {
+  limits_.message_bytes = protocol::kEnvelopeBytesMax + zeromq::kMessageSlackBytes;
+}
 
 ZmqHubLink::~ZmqHubLink() = default;
 

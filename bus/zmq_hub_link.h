@@ -27,6 +27,7 @@ class ZmqHubLink final : public HubLink {
   static constexpr uint64_t kUnsentBytesMax = 2 * 1024 * 1024;  // of one peer
   static constexpr size_t kEndedPeersKept = 4096;
 
+  // The longest message of `limits` is that of the protocol.
   ZmqHubLink(runtime::EventLoop& loop, zeromq::Context& context, std::string endpoint,
              zeromq::ConnectionLedger::Limits limits);
   ~ZmqHubLink() override;
@@ -56,7 +57,7 @@ class ZmqHubLink final : public HubLink {
   runtime::EventLoop& loop_;
   zeromq::Context& context_;
   std::string endpoint_;
-  const zeromq::ConnectionLedger::Limits limits_;
+  zeromq::ConnectionLedger::Limits limits_;
   Handler* handler_ = nullptr;
   PeerNumber last_peer_ = 0;
   std::map<PeerNumber, Peer> peers_;
