@@ -72,6 +72,7 @@ struct BrokerNote {
 struct BrokerOutbox {
   std::vector<Delivery> sends;
   std::vector<std::pair<PeerNumber, std::string>> cuts;  // with the cause
+  std::vector<PeerNumber> greeted;                       // no strangers any more
   std::vector<Frames> copies;                            // for watchers: destination, header, body
   std::vector<BrokerNote> notes;
   std::vector<protocol::Envelope>

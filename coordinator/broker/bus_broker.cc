@@ -161,6 +161,7 @@ void BusBroker::Join(PeerNumber peer, const Envelope& envelope, absl::Time now, 
     }
     strangers_.erase(peer);
     member = &roster_.Add(peer, hello, now);
+    out.greeted.push_back(peer);
     BrokerNote note = MemberNote(base::LogLevel::kInfo, "member-joined", hello);
     note.fields.emplace_back("version", hello.program_version());
     note.fields.emplace_back("collections", absl::StrJoin(hello.collections(), ","));

@@ -268,6 +268,20 @@ TEST_F(MembershipTest, WhatComesBeforeHelloIsDroppedAndCountedAndItsPeerCutInTim
   EXPECT_EQ(broker_->stranger_count(), 0u);
 }
 
+// [H-2]
+TEST_F(MembershipTest, OnlyAHelloThatIsWelcomeMakesAPeerKnown) {
+  Say(alice_, {"garbage"});
+  EXPECT_THAT(out_.greeted, IsEmpty());
+  Say(alice_, RequestOf(alice_, "p1"));
+  EXPECT_THAT(out_.greeted, IsEmpty());
+  Say(bob_, HelloWith(bob_, [](auto& h) { h.set_repository_id("other"); }));
+  EXPECT_THAT(out_.greeted, IsEmpty());
+  Join(alice_);
+  EXPECT_THAT(out_.greeted, ElementsAre(alice_.peer));
+  Say(alice_, HeartbeatOf(alice_));
+  EXPECT_THAT(out_.greeted, IsEmpty());
+}
+
 TEST_F(MembershipTest, AStrangerThatSaysHelloInTimeIsAMember) {
   Say(alice_, {"garbage"});
   Join(alice_);
