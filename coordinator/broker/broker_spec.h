@@ -28,7 +28,9 @@ struct BrokerLimits {
   size_t queue_messages_max = 1024;          // waiting for one blocked peer
   size_t queue_bytes_max = 4 * 1024 * 1024;  // of one blocked peer
   size_t all_queues_bytes_max = 64 * 1024 * 1024;
-  size_t alarms_max = 20;  // in one `alarm_window`; more are only counted
+  // In one `alarm_window`, of one source: an expected pillar, all other members together, each
+  // code of the coordinator's own, refusals in the log. More are only counted.
+  size_t alarms_max = 20;
 };
 
 struct BrokerTimes {
