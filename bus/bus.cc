@@ -237,7 +237,7 @@ bool Bus::State::IsForUs(const Envelope& envelope) const {
   }
   switch (destination.kind) {
     case Destination::Kind::kClient:
-      return self.kind == wire::CLIENT && destination.id == self.session;
+      return destination.id == self.session;  // a pillar asks too
     case Destination::Kind::kPillar:
       return self.kind == wire::PILLAR && destination.id == self.principal;
     case Destination::Kind::kCollection:

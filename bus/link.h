@@ -42,6 +42,9 @@ class HubLink {
   virtual SendResult Send(PeerNumber peer, const Frames& frames) = 0;
   // Ends the connection of that peer; unknown numbers are fine. Nothing is heard of it afterwards.
   virtual void Cut(PeerNumber peer) = 0;
+  // It has said who it is: a link that ends the connections of strangers leaves this one. Frames
+  // alone make nobody known. Unknown numbers are fine.
+  virtual void MarkGreeted(PeerNumber peer) = 0;
   // What the transport has refused or cut by itself, by cause.
   virtual std::map<std::string, uint64_t> DropCounts() const = 0;
   // Where spokes dial, with the real port.

@@ -108,6 +108,7 @@ class MemoryHubLink final : public HubLink {
                            &MemoryAddress::State::DeliverToSpoke);
   }
   void Cut(PeerNumber peer) override { state_->End(peer, false); }
+  void MarkGreeted(PeerNumber /*peer*/) override {}  // strangers may stay
   std::map<std::string, uint64_t> DropCounts() const override { return state_->drops; }
   std::string endpoint() const override { return "memory://hub"; }
   uint64_t connection_count() const override { return state_->connections.size(); }

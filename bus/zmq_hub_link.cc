@@ -35,7 +35,9 @@ bool IsMadeByZeroMq(const std::string& routing_id) {
 
 ZmqHubLink::ZmqHubLink(runtime::EventLoop& loop, zeromq::Context& context, std::string endpoint,
                        zeromq::ConnectionLedger::Limits limits)
-    : loop_(loop), context_(context), endpoint_(std::move(endpoint)), limits_(limits) {}
+    : loop_(loop), context_(context), endpoint_(std::move(endpoint)), limits_(limits) {
+  limits_.message_bytes = protocol::kEnvelopeBytesMax + zeromq::kMessageSlackBytes;
+}
 
 ZmqHubLink::~ZmqHubLink() = default;
 
@@ -74,7 +76,6 @@ void ZmqHubLink::OnMessage(zeromq::Message message, int descriptor) {
     guard_->Count("oversize");
     return;
   }
-  guard_->MarkGreeted(descriptor);
   auto known = by_routing_id_.find(routing_id);
   if (known != by_routing_id_.end() && peers_[known->second].descriptor != descriptor) {
     TellLost(known->second);  // the same chosen routing id by another connection
@@ -165,6 +166,12 @@ void ZmqHubLink::Cut(PeerNumber peer) {
   if (found != peers_.end()) {
     guard_->Cut(found->second.descriptor);
     Forget(peer);
+  }
+}
+
+void ZmqHubLink::MarkGreeted(PeerNumber peer) {
+  if (const auto found = peers_.find(peer); found != peers_.end()) {
+    guard_->MarkGreeted(found->second.descriptor);
   }
 }
 

@@ -17,7 +17,8 @@
 
 namespace bitrepo::bus {
 
-// A peer is one connection that has sent something. What a peer that does not read may have waiting
+// A peer is one connection that has sent something; it is cut after Limits::greet_within unless
+// MarkGreeted was called for it. What a peer that does not read may have waiting
 // for it in this process is bounded in messages by the socket and in bytes here: beyond it Send
 // says kBlocked. Threads:  loop-confined. Lifetime: loop, context and handler outlive it; not
 // destroyed by its own handler. Errors:   Start is kFailedPrecondition when the endpoint cannot be
@@ -27,6 +28,7 @@ class ZmqHubLink final : public HubLink {
   static constexpr uint64_t kUnsentBytesMax = 2 * 1024 * 1024;  // of one peer
   static constexpr size_t kEndedPeersKept = 4096;
 
+  // The longest message of `limits` is that of the protocol.
   ZmqHubLink(runtime::EventLoop& loop, zeromq::Context& context, std::string endpoint,
              zeromq::ConnectionLedger::Limits limits);
   ~ZmqHubLink() override;
@@ -34,6 +36,7 @@ class ZmqHubLink final : public HubLink {
   absl::Status Start(Handler& handler) override;
   SendResult Send(PeerNumber peer, const Frames& frames) override;
   void Cut(PeerNumber peer) override;
+  void MarkGreeted(PeerNumber peer) override;
   std::map<std::string, uint64_t> DropCounts() const override;
   std::string endpoint() const override { return endpoint_; }
   uint64_t connection_count() const override;
@@ -56,7 +59,7 @@ class ZmqHubLink final : public HubLink {
   runtime::EventLoop& loop_;
   zeromq::Context& context_;
   std::string endpoint_;
-  const zeromq::ConnectionLedger::Limits limits_;
+  zeromq::ConnectionLedger::Limits limits_;
   Handler* handler_ = nullptr;
   PeerNumber last_peer_ = 0;
   std::map<PeerNumber, Peer> peers_;

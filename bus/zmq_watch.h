@@ -29,6 +29,7 @@ class ZmqWatchPublisher final : public WatchPublisher {
  public:
   static constexpr size_t kWatchersMax = 64;
   // What watchers may send: their subscriptions stay in memory, many times their size on the wire.
+  // Heartbeats count too: about once a day a watcher is cut, and dials again.
   static constexpr uint64_t kHeardBytesMax = 256 * 1024;
   static constexpr uint64_t kHeardBytesTotalMax = 4 * 1024 * 1024;
   // Copies on their way to the socket's thread; more are dropped, which watchers see by the

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -80,6 +81,9 @@ class Channel {
   TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges,
                    std::shared_ptr<Sink> sink, TransferEvents events);
   void Cancel(TransferId transfer, absl::Status why);
+
+  // What the link has refused or cut by itself, by cause; told on the channel's loop, soon.
+  void TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell);
 
   // Says BYE on dialled sessions and GOAWAY on accepted ones, ends all transfers.
   void Close();

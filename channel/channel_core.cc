@@ -13,6 +13,9 @@
 namespace bitrepo::channel {
 namespace {
 
+// Peers make these lines come about, as many as they like.
+constexpr absl::Duration kLogWindow = absl::Seconds(10);
+constexpr int kLogLinesMax = 20;
 constexpr absl::Duration kIdleSession = absl::Seconds(60);
 // A stream may begin with its share of the memory unasked; the rest is granted as there is.
 constexpr uint64_t kInitialCreditShare = 16;
@@ -224,6 +227,11 @@ void ChannelCore::OnSessionDraining(PeerSession& session) {
 
 void ChannelCore::OnSessionEnded(PeerSession& session, const absl::Status& why) {
   sessions_.erase(session.connection());
+  if (!why.ok() && MayLog()) {
+    base::LogLine(base::LogLevel::kInfo, "data-session-ended")
+        .With("peer", session.peer())
+        .With("why", why.message());
+  }
   DropRoute(session, why.ok() ? absl::UnavailableError("the session has ended") : why);
 }
 
@@ -255,14 +263,25 @@ void ChannelCore::OnOpen(PeerSession& session, uint32_t stream, transfer::OpenRe
   std::shared_ptr<GrantedTransfer> grant;
   const wire::ResponseInfo answer = JudgeOpen(session, open, grant);
   if (grant == nullptr) {
-    base::LogLine(base::LogLevel::kInfo, "data-stream-refused")
-        .With("peer", session.peer())
-        .With("code", wire::ResponseCode_Name(answer.code()))
-        .With("why", answer.text());
+    if (MayLog()) {
+      base::LogLine(base::LogLevel::kInfo, "data-stream-refused")
+          .With("peer", session.peer())
+          .With("code", wire::ResponseCode_Name(answer.code()))
+          .With("why", answer.text());
+    }
     session.Refuse(stream, answer);
     return;
   }
   grant->Open(session, stream, open);
+}
+
+bool ChannelCore::MayLog() {
+  const absl::Time now = services_.loop->Now();
+  if (now >= log_window_end_) {
+    log_window_end_ = now + kLogWindow;
+    logged_ = 0;
+  }
+  return ++logged_ <= kLogLinesMax;
 }
 
 void ChannelCore::OnAccepted(ConnectionNumber connection) {

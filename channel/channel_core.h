@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +46,7 @@ class ChannelCore final : public Link::Handler,
              std::shared_ptr<Sink> sink, TransferEvents events);
   void Cancel(TransferId id, const absl::Status& why);
   void Close();
+  std::map<std::string, uint64_t> DropCounts() const { return link_.DropCounts(); }
 
   // From the link.
   void OnAccepted(ConnectionNumber connection) override;
@@ -81,6 +83,8 @@ class ChannelCore final : public Link::Handler,
   void Feed(const std::string& endpoint);
   void DropRoute(const PeerSession& session, const absl::Status& why);
   uint64_t initial_credit() const;
+  // True while there is room in the log for what peers have done.
+  bool MayLog();
 
   const ChannelOptions options_;
   Link& link_;
@@ -89,6 +93,8 @@ class ChannelCore final : public Link::Handler,
   const TransferServices services_;
   const std::shared_ptr<CallInbox> inbox_;
   bool closed_ = false;
+  absl::Time log_window_end_ = absl::InfinitePast();
+  int logged_ = 0;
   absl::btree_map<ConnectionNumber, std::shared_ptr<PeerSession>> sessions_;
   absl::btree_map<std::string, Route> routes_;  // by endpoint
   absl::btree_map<base::TokenId, std::shared_ptr<GrantedTransfer>> grants_;

@@ -57,6 +57,9 @@ void DialledTransfer::OnSession(PeerSession& session) {
   open.verb = verb();
   open.ranges = ranges_to_open();
   port_.Say(FrameType::kOpen, transfer::WriteOpen(open));
+  if (!port_) {  // it was one frame too many for a peer that does not read
+    return;
+  }
   Opened(std::exchange(opened_before_, true));
 }
 

@@ -125,7 +125,9 @@ wire::ResponseInfo GrantedStore::Begin(StreamPort port, const transfer::OpenRequ
   Bind(port);
   answer.credit = machine.credit_limit();
   port.Say(FrameType::kOpenOk, transfer::WriteOpenOk(answer));
-  receiving_->OnGranted();
+  if (port_) {
+    receiving_->OnGranted();
+  }
   return Answer(wire::OPERATION_COMPLETED, "");
 }
 
@@ -205,6 +207,9 @@ wire::ResponseInfo GrantedFetch::Begin(StreamPort port, const transfer::OpenRequ
   asked_bytes_ = answer.size_bytes;
   Bind(port);
   port.Say(FrameType::kOpenOk, transfer::WriteOpenOk(answer));
+  if (!port_) {  // the answer was one frame too many for a peer that does not read
+    return Answer(wire::OPERATION_COMPLETED, "");
+  }
   sending_ = std::make_shared<SendingEnd>(services_, port, source_, true,
                                           static_cast<SendingEnd::Owner&>(*this));
   sending_->Start(std::move(ranges), 0);
@@ -233,8 +238,10 @@ absl::Status GrantedFetch::TakeFrame(const transfer::FrameHeader& header, base::
 }
 
 void GrantedFetch::StreamBroke(const absl::Status& why) {
-  sending_->Stop();
-  sending_.reset();
+  if (sending_ != nullptr) {
+    sending_->Stop();
+    sending_.reset();
+  }
   GrantedTransfer::StreamBroke(why);
 }
 

@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "base/log.h"
 
 namespace bitrepo::channel {
 
@@ -222,11 +221,6 @@ void PeerSession::End(const transfer::SessionEnded& end) {
   queue_.clear();
   if (end.close) {
     link_.Close(connection_);
-  }
-  if (!end.why.ok()) {
-    base::LogLine(base::LogLevel::kInfo, "data-session-ended")
-        .With("peer", peer_)
-        .With("why", end.why.message());
   }
   const absl::Status told =
       absl::UnavailableError(end.why.ok() ? "the session has ended" : end.why.message());

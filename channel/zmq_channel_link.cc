@@ -69,6 +69,7 @@ absl::Status ZmqChannelLink::Listen() {
   limits.connections = zeromq::ConnectionsFor(DescriptorLimit());
   limits.undelivered_bytes = kUndeliveredBytesMax;
   limits.undelivered_bytes_total = kUndeliveredBytesTotal;
+  limits.message_bytes = zeromq::kDataFrameBytesMax + zeromq::kMessageSlackBytes;
   BITREPO_ASSIGN_OR_RETURN(
       guard_, zeromq::ConnectionGuard::Watch(loop_, context_, socket, limits,
                                              [this](int descriptor) { OnHubClosed(descriptor); }));

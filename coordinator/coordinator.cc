@@ -40,8 +40,8 @@ void Log(const broker::BrokerNote& note) {
 }
 
 bool IsEmpty(const BrokerOutbox& out) {
-  return out.sends.empty() && out.cuts.empty() && out.copies.empty() && out.notes.empty() &&
-         out.status_requests.empty();
+  return out.sends.empty() && out.cuts.empty() && out.greeted.empty() && out.copies.empty() &&
+         out.notes.empty() && out.status_requests.empty();
 }
 
 }  // namespace
@@ -89,6 +89,9 @@ void Coordinator::CarryOut(BrokerOutbox out) {
     Send(out, next);
     for (const auto& [peer, cause] : out.cuts) {
       link_.Cut(peer);
+    }
+    for (const bus::PeerNumber peer : out.greeted) {
+      link_.MarkGreeted(peer);
     }
     for (const broker::BrokerNote& note : out.notes) {
       Log(note);

@@ -153,6 +153,7 @@ struct Pillar::State final : bus::Bus::Handler,
   const absl::Time started;
   size_t enquiries = 0;
   uint64_t replies_dropped = 0;
+  std::map<std::string, uint64_t> data_drops;  // of the data channel, a moment ago
   bool checking = false;
   bool check_failed = false;
   absl::Time check_at = absl::InfinitePast();
@@ -230,6 +231,9 @@ requests::Host::Vitals Pillar::State::vitals() const {
   vitals.report = report;
   vitals.dropped_frames = bus.drop_counts();
   if (replies_dropped > 0) vitals.dropped_frames["reply-while-bus-down"] = replies_dropped;
+  for (const auto& [cause, count] : data_drops) {
+    if (count > 0) vitals.dropped_frames[absl::StrCat("data-", cause)] = count;
+  }
   return vitals;
 }
 
@@ -239,6 +243,13 @@ void Pillar::State::Tick() {
   gauge->Tick(now);
   table.OnTime(now);
   TellLoad();
+  parts.channel.TellDropCounts(
+      [loop = &parts.loop, weak = weak_from_this()](std::map<std::string, uint64_t> counts) {
+        loop->Post([weak, counts = std::move(counts)]() mutable {
+          const std::shared_ptr<State> self = weak.lock();
+          if (self != nullptr) self->data_drops = std::move(counts);
+        });
+      });
   if (now >= check_at && !checking) CheckStore();
   if (now >= sweep_at) SweepInterrupted();
   parts.loop.RunAfter(kTick, IfAlive([](State& self) { self.Tick(); }));

@@ -3,6 +3,7 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <optional>
@@ -23,6 +24,12 @@ std::optional<uint64_t> BytesReceived(int descriptor) {
   return info.tcpi_bytes_received;
 }
 
+// What has come and waits in the kernel; where that cannot be known, nothing.
+uint64_t BytesUnread(int descriptor) {
+  int bytes = 0;
+  return ioctl(descriptor, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
+}
+
 // Makes libzmq find the connection closed. An offender's is reset, which frees at once what the
 // kernel holds for it; else a peer that only sends would keep it for a minute. What was sent to it
 // before may be lost.
@@ -38,7 +45,10 @@ void End(int descriptor, CutCause cause) {
 
 ConnectionGuard::ConnectionGuard(runtime::EventLoop& loop, ConnectionLedger::Limits limits,
                                  absl::AnyInvocable<void(int)> on_closed)
-    : loop_(loop), ledger_(limits), on_closed_(std::move(on_closed)) {}
+    : loop_(loop),
+      ledger_(limits),
+      handshake_greets_(limits.handshake_greets),
+      on_closed_(std::move(on_closed)) {}
 
 ConnectionGuard::~ConnectionGuard() { loop_.CancelTimer(timer_); }
 
@@ -73,8 +83,12 @@ void ConnectionGuard::OnEvent(ConnectionEvent event, int value) {
     case ConnectionEvent::kHandshakeFailed:
       Count("handshake-failed");
       break;
-    case ConnectionEvent::kConnected:
     case ConnectionEvent::kHandshakeDone:
+      if (handshake_greets_) {
+        ledger_.MarkGreeted(value);
+      }
+      break;
+    case ConnectionEvent::kConnected:
     case ConnectionEvent::kDialFailed:
       break;
   }
@@ -90,6 +104,7 @@ std::optional<uint64_t> ConnectionGuard::CookieOf(int descriptor) {
 }
 
 void ConnectionGuard::OnDelivered(int descriptor, uint64_t wire_bytes) {
+  ++delivered_;
   ledger_.OnDelivered(descriptor, wire_bytes, loop_.Now());
 }
 
@@ -129,11 +144,17 @@ void ConnectionGuard::SampleLater() {
 
 void ConnectionGuard::Sample() {
   for (const auto& [descriptor, cookie] : cookies_) {
+    // In this order: what is taken from the kernel in between counts for the peer.
     const std::optional<uint64_t> received = BytesReceived(descriptor);
+    const uint64_t unread = BytesUnread(descriptor);
     if (received && StillTheSame(descriptor)) {
-      ledger_.OnReceived(descriptor, *received);
+      ledger_.OnReceived(descriptor, *received, unread);
     }
   }
+  // A socket takes from its connections in turn.
+  ledger_.OnSampled(drained_ || delivered_ > ledger_.connection_count());
+  drained_ = false;
+  delivered_ = 0;
   CarryOutCuts();
 }
 

@@ -47,6 +47,8 @@ class ConnectionGuard {
   static std::optional<uint64_t> CookieOf(int descriptor);
 
   void OnDelivered(int descriptor, uint64_t wire_bytes);
+  // The socket was asked for a message and had none.
+  void OnDrained() { drained_ = true; }
   // The connection has said something useful; without it, it is cut after Limits::greet_within.
   void MarkGreeted(int descriptor);
   // Ends it, soon; unknown descriptors are fine.
@@ -72,10 +74,13 @@ class ConnectionGuard {
 
   runtime::EventLoop& loop_;
   ConnectionLedger ledger_;
+  const bool handshake_greets_;
   absl::AnyInvocable<void(int)> on_closed_;
   std::unique_ptr<SocketMonitor> monitor_;
   absl::btree_map<int, uint64_t> cookies_;  // by descriptor
   std::map<std::string, uint64_t> counts_;
+  bool drained_ = false;  // since the last sample
+  size_t delivered_ = 0;  // messages, since the last sample
   absl::btree_map<CutCause, absl::Time> last_logged_;
   runtime::TimerId timer_ = runtime::TimerId::kNone;
 };

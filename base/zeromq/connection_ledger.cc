@@ -21,6 +21,8 @@ const char* CutCauseName(CutCause cause) {
       return "too-many-connections";
     case CutCause::kUndelivered:
       return "undelivered-bytes";
+    case CutCause::kEndlessMessage:
+      return "endless-message";
     case CutCause::kUndeliveredTotal:
       return "undelivered-bytes-total";
     case CutCause::kSilent:
@@ -54,12 +56,26 @@ void ConnectionLedger::OnClosed(int descriptor) {
   std::erase_if(asked_, [&](const Cut& cut) { return cut.descriptor == descriptor; });
 }
 
-void ConnectionLedger::OnReceived(int descriptor, uint64_t bytes_since_accepted) {
+void ConnectionLedger::OnReceived(int descriptor, uint64_t bytes_since_accepted,
+                                  uint64_t unread_bytes) {
   if (const auto found = connections_.find(descriptor); found != connections_.end()) {
     Connection& connection = found->second;
     connection.received_bytes = bytes_since_accepted;
+    connection.unread_bytes = unread_bytes;
     // More consumed than received: a message of the connection that had this descriptor before.
     connection.consumed_bytes = std::min(connection.consumed_bytes, bytes_since_accepted);
+  }
+}
+
+void ConnectionLedger::OnSampled(bool served) {
+  for (auto& [descriptor, connection] : connections_) {
+    const uint64_t undelivered = connection.undelivered();
+    const uint64_t taken = undelivered - std::min(undelivered, connection.unread_bytes);
+    const bool too_long = taken > limits_.message_bytes;
+    if (too_long && connection.too_long && served) {
+      MarkCut(descriptor, connection, CutCause::kEndlessMessage, asked_);
+    }
+    connection.too_long = too_long;
   }
 }
 
@@ -73,6 +89,7 @@ void ConnectionLedger::OnDelivered(int descriptor, uint64_t wire_bytes, absl::Ti
   connection.consumed_bytes +=
       std::min(connection.undelivered(), Forgivable(now - connection.last_delivered));
   connection.last_delivered = now;
+  connection.too_long = false;
 }
 
 void ConnectionLedger::MarkGreeted(int descriptor) {

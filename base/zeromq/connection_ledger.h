@@ -16,6 +16,7 @@ namespace bitrepo::zeromq {
 enum class CutCause {
   kTooManyConnections,
   kUndelivered,       // one connection holds too much
+  kEndlessMessage,    // its message under way is longer than any may be
   kUndeliveredTotal,  // all together hold too much; it held most
   kSilent,            // said nothing useful in time
   kRequested,         // the owner of the socket wanted it
@@ -38,7 +39,13 @@ class ConnectionLedger {
     size_t connections = kConnectionsMax;
     uint64_t undelivered_bytes = 8 << 20;         // of one connection
     uint64_t undelivered_bytes_total = 64 << 20;  // of all together
+    // The longest message on the wire. Of an unfinished one that is longer each frame takes 64
+    // bytes of memory though it may have two on the wire: it is not given what a queue of whole
+    // messages is.
+    uint64_t message_bytes = UINT64_MAX;
     absl::Duration greet_within = absl::Seconds(10);
+    // Of a socket that delivers nothing: who has shaken hands is no stranger any more.
+    bool handshake_greets = false;
   };
   struct Cut {
     int descriptor = -1;
@@ -50,8 +57,13 @@ class ConnectionLedger {
 
   void OnAccepted(int descriptor, absl::Time now);
   void OnClosed(int descriptor);
-  // All that has come by the connection since it began, as the kernel counts.
-  void OnReceived(int descriptor, uint64_t bytes_since_accepted);
+  // All that has come by the connection since it began, as the kernel counts, and what of it
+  // nobody has taken from the kernel yet.
+  void OnReceived(int descriptor, uint64_t bytes_since_accepted, uint64_t unread_bytes = 0);
+  // Call once all were told of by OnReceived. `served`: since the last time the socket was asked
+  // until it had nothing, or each connection had its turn. What was taken from the kernel both now
+  // and then, with no message delivered in between, belongs to one that is unfinished.
+  void OnSampled(bool served);
   // A message of so many bytes on the wire was taken from the socket.
   void OnDelivered(int descriptor, uint64_t wire_bytes, absl::Time now);
   // It has said something useful.
@@ -72,7 +84,9 @@ class ConnectionLedger {
     absl::Time accepted;
     absl::Time last_delivered;
     uint64_t received_bytes = 0;
+    uint64_t unread_bytes = 0;    // of those received
     uint64_t consumed_bytes = 0;  // delivered, or forgiven
+    bool too_long = false;        // so it seemed when last sampled, and nothing was delivered since
     bool greeted = false;
     bool cut = false;
     uint64_t undelivered() const {

@@ -146,6 +146,9 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
                       "a receive finds nothing");
         // A message comes whole: its later frames are here when its first is.
         BITREPO_CHECK(frames == 0, "a message is not interrupted");
+        if (options_.guard != nullptr) {
+          options_.guard->OnDrained();
+        }
         return false;
       }
       more = zmq_msg_more(frame.handle()) != 0;

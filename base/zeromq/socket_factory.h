@@ -18,6 +18,8 @@ namespace bitrepo::zeromq {
 inline constexpr int64_t kControlFrameBytesMax = 256 * 1024;
 inline constexpr int64_t kDataFrameBytesMax = 1024 * 1024 + 4096;
 inline constexpr int64_t kSubscriptionBytesMax = 4096;
+// What ZMTP adds to the frames of one message, and what an I/O thread may hold of the next.
+inline constexpr uint64_t kMessageSlackBytes = 32 * 1024;
 // Messages that wait for one peer, on either side; a sender beyond it is told "blocked".
 inline constexpr int kControlMessagesMax = 256;
 inline constexpr int kDataMessagesMax = 16;

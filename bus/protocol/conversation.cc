@@ -153,6 +153,7 @@ void Conversation::State::NoteLate(const Envelope& message, ConversationOutbox& 
 
 void Conversation::State::Select(bool late, absl::Time now, ConversationOutbox& out) {
   outcome.contributors = identification.Results();
+  attendance_known = identification.AttendanceKnown();
   trouble = identification.NobodyThere();
   if (asker.spec.prefer.has_value() && !asker.spec.fail_over &&
       !outcome.contributors.contains(*asker.spec.prefer)) {
@@ -196,7 +197,7 @@ void Conversation::State::Record(const Leg& leg) {
 }
 
 void Conversation::State::End(ConversationOutbox& out) {
-  Judge(asker.spec, cancelled, trouble, outcome);
+  Judge(asker.spec, {cancelled, attendance_known}, trouble, outcome);
   out.events.push_back(
       {outcome.verdict == Verdict::kSuccess ? EventKind::kComplete : EventKind::kFailed, "",
        outcome.code, outcome.text, nullptr});

@@ -72,7 +72,8 @@ struct Conversation::State {
   std::deque<base::ComponentId> queue;  // to be asked, in this order
   bool gate_open = false;               // kFirstThenRest: the first has taken it up
   bool cancelled = false;
-  wire::ResponseInfo trouble;  // what to tell where no contributor has anything to tell
+  bool attendance_known = true;  // else there may be contributors that nobody has told of
+  wire::ResponseInfo trouble;    // what to tell where no contributor has anything to tell
   Outcome outcome;
 };
 

@@ -201,6 +201,10 @@ absl::btree_map<base::ComponentId, ContributorResult> Identification::Results() 
   return results;
 }
 
+bool Identification::AttendanceKnown() const {
+  return !asker_->spec.named.empty() || (routed_ && !settling_);
+}
+
 wire::ResponseInfo Identification::NobodyThere() const {
   wire::ResponseInfo info;
   info.set_code(wire::UNREACHABLE);

@@ -45,6 +45,8 @@ class Identification {
   // Everyone known of, answered or not: state kWaiting for positive answers, kDone for what is held
   // already, else kFailed.
   absl::btree_map<base::ComponentId, ContributorResult> Results() const;
+  // The broker has said who of the collection is there and who is not; those named are known.
+  bool AttendanceKnown() const;
   // Where nobody is known of, why.
   wire::ResponseInfo NobodyThere() const;
 

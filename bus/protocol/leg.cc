@@ -48,7 +48,10 @@ void Leg::OnMessage(const Envelope& message, absl::Time now, ConversationOutbox&
   }
   if (message.header.kind() == wire::UNDELIVERED) {
     away_ = true;
-    undelivered_ = std::min(undelivered_ + 1, copies_);
+    // That a CANCEL did not arrive says nothing of the request; nor does the same word twice.
+    if (message.header.answers() == request_.header.message_id() && undelivered_.size() < copies_) {
+      undelivered_.insert(message.header.message_id());
+    }
   }
   Fire(EventOf(message, now), std::make_shared<const Envelope>(message), now, out);
 }
@@ -75,7 +78,7 @@ LegEvent Leg::EventOf(const Envelope& message, absl::Time now) const {
 }
 
 LegEvent Leg::Unreachable() const {
-  return !heard_ && undelivered_ >= copies_ ? LegEvent::kUnreached : LegEvent::kLost;
+  return !heard_ && undelivered_.size() >= copies_ ? LegEvent::kUnreached : LegEvent::kLost;
 }
 
 bool Leg::BringsNewSecret(const Envelope& message) const {
@@ -124,7 +127,7 @@ void Leg::OnNextPage(Envelope request, absl::Time now, ConversationOutbox& out) 
   request_ = std::move(request);
   cancel_.reset();
   copies_ = 0;
-  undelivered_ = 0;
+  undelivered_.clear();
   last_sequence_ = 0;
   Fire(LegEvent::kNextPage, nullptr, now, out);
 }

@@ -80,8 +80,9 @@ class Leg {
   absl::Time away_until_;
   absl::Time withdrawn_at_;
   Resends resends_;
-  uint32_t copies_ = 0;       // of the request, sent
-  uint32_t undelivered_ = 0;  // of them, known not to have arrived
+  uint32_t copies_ = 0;  // of the request, sent
+  // The broker's words on copies that did not arrive, by message id; no more than copies.
+  absl::btree_set<std::string> undelivered_;
   uint32_t last_sequence_ = 0;
   absl::btree_set<std::string> told_secrets_;
   std::string next_cursor_;

@@ -25,12 +25,13 @@ Count CountOf(const Outcome& outcome) {
   return count;
 }
 
-Verdict VerdictOf(const ConversationSpec& spec, bool cancelled, const Count& count) {
-  const size_t needed = spec.reach == Reach::kOne ? 1 : spec.quorum != 0 ? spec.quorum : count.all;
-  if (count.done > 0 && count.done >= needed) {
+Verdict VerdictOf(const ConversationSpec& spec, Circumstances circumstances, const Count& count) {
+  const bool wants_all = spec.reach != Reach::kOne && spec.quorum == 0;
+  const size_t needed = wants_all ? count.all : spec.reach == Reach::kOne ? 1 : spec.quorum;
+  if (count.done > 0 && count.done >= needed && (circumstances.attendance_known || !wants_all)) {
     return Verdict::kSuccess;
   }
-  if (cancelled) {
+  if (circumstances.cancelled) {
     return Verdict::kCancelled;
   }
   if (count.done > 0) {
@@ -41,9 +42,9 @@ Verdict VerdictOf(const ConversationSpec& spec, bool cancelled, const Count& cou
 
 }  // namespace
 
-void Judge(const ConversationSpec& spec, bool cancelled, const wire::ResponseInfo& nobody,
-           Outcome& outcome) {
-  outcome.verdict = VerdictOf(spec, cancelled, CountOf(outcome));
+void Judge(const ConversationSpec& spec, Circumstances circumstances,
+           const wire::ResponseInfo& nobody, Outcome& outcome) {
+  outcome.verdict = VerdictOf(spec, circumstances, CountOf(outcome));
   if (outcome.verdict == Verdict::kSuccess) {
     outcome.code = wire::OPERATION_COMPLETED;
     outcome.text.clear();
@@ -55,6 +56,10 @@ void Judge(const ConversationSpec& spec, bool cancelled, const wire::ResponseInf
     return;
   }
   outcome.code = wire::RESPONSE_CODE_UNSPECIFIED;
+  if (!circumstances.attendance_known) {
+    outcome.code = wire::UNREACHABLE;
+    outcome.text = "the coordinator has not said who is absent";
+  }
   for (const auto& [component, result] : outcome.contributors) {
     const bool tells = result.state == State::kFailed || result.state == State::kUnknown;
     if (tells &&

@@ -6,9 +6,15 @@
 
 namespace bitrepo::protocol {
 
+struct Circumstances {
+  bool cancelled = false;
+  // False: there may be contributors that are not in the outcome, so "all" is not known to be all.
+  bool attendance_known = true;
+};
+
 // Fills verdict, code and text from `outcome.contributors`. `nobody` tells why where there are
 // none.
-void Judge(const ConversationSpec& spec, bool cancelled, const wire::ResponseInfo& nobody,
-           Outcome& outcome);
+void Judge(const ConversationSpec& spec, Circumstances circumstances,
+           const wire::ResponseInfo& nobody, Outcome& outcome);
 
 }  // namespace bitrepo::protocol

@@ -28,7 +28,9 @@ struct BrokerLimits {
   size_t queue_messages_max = 1024;          // waiting for one blocked peer
   size_t queue_bytes_max = 4 * 1024 * 1024;  // of one blocked peer
   size_t all_queues_bytes_max = 64 * 1024 * 1024;
-  size_t alarms_max = 20;  // in one `alarm_window`; more are only counted
+  // In one `alarm_window`, of one source: an expected pillar, all other members together, each
+  // code of the coordinator's own, refusals in the log. More are only counted.
+  size_t alarms_max = 20;
 };
 
 struct BrokerTimes {
@@ -72,6 +74,7 @@ struct BrokerNote {
 struct BrokerOutbox {
   std::vector<Delivery> sends;
   std::vector<std::pair<PeerNumber, std::string>> cuts;  // with the cause
+  std::vector<PeerNumber> greeted;                       // no strangers any more
   std::vector<Frames> copies;                            // for watchers: destination, header, body
   std::vector<BrokerNote> notes;
   std::vector<protocol::Envelope>

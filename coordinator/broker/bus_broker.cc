@@ -17,6 +17,7 @@ using protocol::EnvelopeFault;
 
 constexpr absl::Duration kSweepEvery = absl::Milliseconds(250);
 constexpr absl::string_view kFarewell = "farewell";
+constexpr absl::string_view kRefusals = "refusals ";  // no component's id
 
 wire::ResponseInfo Response(wire::ResponseCode code, std::string text) {
   wire::ResponseInfo response;
@@ -110,9 +111,17 @@ wire::ResponseInfo BusBroker::Judge(PeerNumber peer, const Envelope& envelope) {
   if (hello.kind() == wire::COORDINATOR) {
     return Response(wire::REQUEST_NOT_SUPPORTED, "a coordinator is no member of the bus");
   }
-  const bool of_pillar = roster_.IsExpected(id) || roster_.FindPillar(id) != nullptr;
-  if (id == spec_.coordinator_id || (hello.kind() == wire::CLIENT && of_pillar)) {
-    return Response(wire::CONFLICT, absl::StrCat("the id ", id, " belongs to another component"));
+  const auto is_taken = [&](const std::string& name) {
+    return name == spec_.coordinator_id ||
+           (hello.kind() == wire::CLIENT &&
+            (roster_.IsExpected(name) || roster_.FindPillar(name) != nullptr)) ||
+           (hello.kind() == wire::PILLAR && roster_.FindSession(name) != nullptr);
+  };
+  for (const std::string& name : {id, hello.session_id()}) {
+    if (is_taken(name)) {
+      return Response(wire::CONFLICT,
+                      absl::StrCat("the id ", name, " belongs to another component"));
+    }
   }
   if (const Member* same_peer = roster_.Find(peer)) {
     return IsSameMember(same_peer->hello, hello)
@@ -144,8 +153,10 @@ void BusBroker::Join(PeerNumber peer, const Envelope& envelope, absl::Time now, 
   const wire::ResponseInfo objection = Judge(peer, envelope);
   if (objection.code() != wire::RESPONSE_CODE_UNSPECIFIED) {
     Count("hello-refused");
-    const bool other_store = objection.code() == wire::CONFLICT && hello.kind() == wire::PILLAR &&
-                             roster_.FindPillar(hello.component_id()) != nullptr;
+    const Member* holder =
+        hello.kind() == wire::PILLAR ? roster_.FindPillar(hello.component_id()) : nullptr;
+    const bool other_store = objection.code() == wire::CONFLICT && holder != nullptr &&
+                             holder->peer != peer && holder->hello.store_id() != hello.store_id();
     RefuseHello(peer, envelope.header, AddressOf(hello), objection, now, out);
     if (other_store) {
       RaiseAlarm("store-conflict", objection.text(), now, out);
@@ -161,6 +172,7 @@ void BusBroker::Join(PeerNumber peer, const Envelope& envelope, absl::Time now, 
     }
     strangers_.erase(peer);
     member = &roster_.Add(peer, hello, now);
+    out.greeted.push_back(peer);
     BrokerNote note = MemberNote(base::LogLevel::kInfo, "member-joined", hello);
     note.fields.emplace_back("version", hello.program_version());
     note.fields.emplace_back("collections", absl::StrJoin(hello.collections(), ","));
@@ -197,7 +209,7 @@ void BusBroker::RefuseHello(PeerNumber peer, const wire::Header& header, const D
     out.sends.push_back({peer, *std::move(notice), now});
   }
   leaving_.emplace(peer, now + spec_.times.farewell);
-  if (MaySay(now)) {
+  if (MaySay(kRefusals, now)) {
     out.notes.push_back({base::LogLevel::kWarning,
                          "hello-refused",
                          {{"component", header.from()}, {"reason", why.text()}}});
@@ -340,12 +352,12 @@ void BusBroker::Sweep(absl::Time now, BrokerOutbox& out) {
   }
 }
 
-bool BusBroker::MaySay(absl::Time now) {
+bool BusBroker::MaySay(absl::string_view source, absl::Time now) {
   if (now >= window_end_) {
     window_end_ = now + spec_.times.alarm_window;
-    said_in_window_ = 0;
+    said_in_window_.clear();
   }
-  return ++said_in_window_ <= spec_.limits.alarms_max;
+  return ++said_in_window_[std::string(source)] <= spec_.limits.alarms_max;
 }
 
 }  // namespace bitrepo::broker

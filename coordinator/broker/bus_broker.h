@@ -86,8 +86,9 @@ class BusBroker {
                      BrokerOutbox& out);
   void RaiseAlarm(absl::string_view code, absl::string_view text, absl::Time now,
                   BrokerOutbox& out);
-  // True while this window's alarms and refusals may still be said.
-  bool MaySay(absl::Time now);
+  // True while this window has room for another word of that source: strangers who are refused, or
+  // the flood of one, keep no alarm of others back.
+  bool MaySay(absl::string_view source, absl::Time now);
   void Count(absl::string_view cause) { ++counts_[std::string(cause)]; }
   bool Settling(absl::Time now) const { return now < start_ + spec_.times.settle; }
 
@@ -103,7 +104,7 @@ class BusBroker {
   absl::Time next_sweep_;
   absl::Time next_retry_ = absl::InfiniteFuture();
   absl::Time window_end_;
-  size_t said_in_window_ = 0;
+  std::map<std::string, size_t> said_in_window_;  // by source
 };
 
 }  // namespace bitrepo::broker

@@ -18,7 +18,8 @@ using protocol::EnvelopeFault;
 using protocol::Speaker;
 
 constexpr size_t kRosterBytesMax = 192 * 1024;  // a final with it fits the envelope
-constexpr size_t kCollectionChecksMax = protocol::kChecksMax - 2;
+constexpr size_t kCollectionChecksMax = protocol::kChecksMax - 3;
+constexpr absl::string_view kUnexpected = "unexpected ";  // who raises alarms; no component's id
 
 bool IsSpokenBy(wire::Kind kind, Speaker speaker) {
   const protocol::KindRow* row = protocol::FindKind(kind);
@@ -27,6 +28,11 @@ bool IsSpokenBy(wire::Kind kind, Speaker speaker) {
 
 Frames CopyOf(const Envelope& envelope) {
   return {envelope.destination.ToString(), envelope.header_bytes, envelope.body_bytes};
+}
+
+// Where replies go: to the session that asks, also where that is a pillar's.
+Destination SessionOf(const wire::Hello& hello) {
+  return {Destination::Kind::kClient, hello.session_id()};
 }
 
 // The sender a header names is the member; an asker's replies go to its session, nobody else's.
@@ -105,7 +111,7 @@ void BusBroker::Route(Member& from, const Envelope& envelope, absl::Time now, Br
     OnAlarm(envelope, now, out);
   } else if (by_pillar && IsSpokenBy(header.kind(), Speaker::kContributor)) {
     out.copies.push_back(CopyOf(envelope));
-    if (const Member* asker = roster_.FindSession(envelope.destination.id)) {
+    if (const Member* asker = roster_.FindAsker(envelope.destination.id)) {
       Deliver(asker->peer, ToFrames(envelope), now, out);
     } else {
       Count("reply-unclaimed");
@@ -183,7 +189,7 @@ void BusBroker::AnswerAsked(Member& from, const Envelope& envelope, absl::Time n
     wire::Body body;
     body.mutable_response()->set_code(wire::OPERATION_COMPLETED);
     *body.mutable_roster_reply() = roster_.Describe(now, kRosterBytesMax);
-    DeliverNotice(from.peer, notices_.Final(header, AddressOf(from.hello), std::move(body), now),
+    DeliverNotice(from.peer, notices_.Final(header, SessionOf(from.hello), std::move(body), now),
                   true, now, out);
   } else if (header.operation() == wire::GET_STATUS) {
     out.status_requests.push_back(*request);
@@ -197,10 +203,10 @@ void BusBroker::AnswerAsked(Member& from, const Envelope& envelope, absl::Time n
 
 void BusBroker::OnStatus(const Envelope& request, const HostFacts& facts, absl::Time now,
                          BrokerOutbox& out) {
-  if (const Member* asker = roster_.FindSession(request.header.reply_to())) {
+  if (const Member* asker = roster_.FindAsker(request.header.reply_to())) {
     DeliverNotice(
         asker->peer,
-        notices_.Final(request.header, AddressOf(asker->hello), DescribeStatus(facts, now), now),
+        notices_.Final(request.header, SessionOf(asker->hello), DescribeStatus(facts, now), now),
         true, now, out);
     EndDoomed(now, out);
   }
@@ -238,11 +244,19 @@ wire::Body BusBroker::DescribeStatus(const HostFacts& facts, absl::Time now) {
   }
   for (const auto* counts : {&std::as_const(counts_), &facts.link_drops}) {
     for (const auto& [cause, count] : *counts) {
-      if (static_cast<size_t>(status.dropped_frames_size()) < protocol::kDropCausesMax) {
+      if (static_cast<size_t>(status.dropped_frames_size()) < protocol::kDropCausesMax ||
+          status.dropped_frames().contains(cause)) {
         (*status.mutable_dropped_frames())[cause] += count;
       }
     }
   }
+  const std::map<std::string, uint64_t> dropped(status.dropped_frames().begin(),
+                                                status.dropped_frames().end());
+  AddCheck(status, "connections", wire::HEALTH_OK,
+           absl::StrCat(
+               facts.connections, " to the bus; dropped or cut so far: ",
+               dropped.empty() ? "nothing" : absl::StrJoin(dropped, ", ", absl::PairFormatter(" ")))
+               .substr(0, protocol::kTextBytesMax));
   return body;
 }
 
@@ -253,21 +267,22 @@ void BusBroker::OnAlarm(const Envelope& envelope, absl::Time now, BrokerOutbox& 
     Count(fault.cause);
     return;
   }
-  if (!MaySay(now)) {
+  const std::string& from = alarm->header.from();
+  if (!MaySay(roster_.IsExpected(from) ? absl::string_view(from) : kUnexpected, now)) {
     Count("alarm-suppressed");
     return;
   }
   out.copies.push_back(CopyOf(envelope));
   out.notes.push_back({base::LogLevel::kWarning,
                        "alarm",
-                       {{"component", alarm->header.from()},
+                       {{"component", from},
                         {"code", alarm->body.alarm().code()},
                         {"text", alarm->body.alarm().text()}}});
 }
 
 void BusBroker::RaiseAlarm(absl::string_view code, absl::string_view text, absl::Time now,
                            BrokerOutbox& out) {
-  if (!MaySay(now)) {
+  if (!MaySay(absl::StrCat(spec_.coordinator_id, " ", code), now)) {
     Count("alarm-suppressed");
     return;
   }
@@ -290,11 +305,8 @@ void BusBroker::TellGone(const Frames& frames, const std::string& absent, absl::
     return;
   }
   const std::string& id = absent.empty() ? lost->destination.id : absent;
-  const std::string& session = lost->header.reply_to();
-  const Member* asker = roster_.FindSession(session);
-  asker = asker == nullptr ? roster_.FindPillar(session) : asker;
   Count("gone");
-  if (asker != nullptr) {
+  if (const Member* asker = roster_.FindAsker(lost->header.reply_to())) {
     DeliverNotice(asker->peer,
                   notices_.Undelivered(lost->header, AddressOf(asker->hello), id, wire::GONE,
                                        absl::StrCat("the connection of ", id, " was lost"), now),

@@ -77,6 +77,11 @@ Member* Roster::FindSession(const std::string& session) {
   return found == sessions_.end() ? nullptr : Find(found->second);
 }
 
+Member* Roster::FindAsker(const std::string& session) {
+  Member* client = FindSession(session);
+  return client != nullptr ? client : FindPillar(session);
+}
+
 Member* Roster::Holder(const wire::Hello& hello) {
   return hello.kind() == wire::PILLAR ? FindPillar(hello.component_id())
                                       : FindSession(hello.session_id());

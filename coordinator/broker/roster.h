@@ -37,6 +37,8 @@ class Roster {
   Member* Find(PeerNumber peer);
   Member* FindPillar(const std::string& id);
   Member* FindSession(const std::string& session);
+  // Whose session it is: a client's, or a pillar's, which is its id.
+  Member* FindAsker(const std::string& session);
   // The member whose place that HELLO claims.
   Member* Holder(const wire::Hello& hello);
 

@@ -2,9 +2,12 @@
 #include "pillar/requests/get_status.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "bus/protocol/limits.h"
 #include "pillar/requests/replies.h"
 
@@ -79,6 +82,12 @@ void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
       (*final.mutable_dropped_frames())[cause] = count;
     }
   }
+  const std::map<std::string, uint64_t> dropped(final.dropped_frames().begin(),
+                                                final.dropped_frames().end());
+  AddCheck(final, "connections", wire::HEALTH_OK,
+           absl::StrCat("dropped or cut so far: ",
+                        dropped.empty() ? "nothing"
+                                        : absl::StrJoin(dropped, ", ", absl::PairFormatter(" "))));
   AddCheck(final, "bus", vitals.bus_up ? wire::HEALTH_OK : wire::HEALTH_ERROR,
            vitals.bus_up ? "the coordinator is there" : "there is no coordinator");
   if (report.ok()) {

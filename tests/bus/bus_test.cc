@@ -206,6 +206,15 @@ TEST_F(BusTest, HeartbeatsGoOutAsOftenAsWelcomeSaysAndCarryTheLoadOfAPillar) {
   EXPECT_LE(kinds.size(), 63u);
   EXPECT_THAT(kinds, ::testing::Each(wire::HEARTBEAT));
   EXPECT_EQ(broker_.last.body.heartbeat().load().free_bytes(), 42u);
+
+  // It asks too, and its session is its id.
+  wire::Body answer;
+  answer.mutable_undelivered()->set_to("p2");
+  answer.mutable_response()->set_code(wire::UNREACHABLE);
+  broker_.Say(wire::UNDELIVERED, answer, std::string(16, 'm'),
+              {protocol::Destination::Kind::kClient, "p1"});
+  loop_.RunReady();
+  EXPECT_THAT(ears_.Take(), ElementsAre("up hub", "heard UNDELIVERED"));
 }
 
 TEST_F(BusTest, HeartbeatsAreNotRegular) {

@@ -82,6 +82,7 @@ class ZmqLinks final : public BusLinksUnderTest {
       return link_.Send(peer, frames);
     }
     void Cut(bus::PeerNumber peer) override { link_.Cut(peer); }
+    void MarkGreeted(bus::PeerNumber peer) override { link_.MarkGreeted(peer); }
     std::map<std::string, uint64_t> DropCounts() const override { return link_.DropCounts(); }
     std::string endpoint() const override { return link_.endpoint(); }
     uint64_t connection_count() const override { return link_.connection_count(); }
@@ -147,6 +148,31 @@ TEST_F(ZmqHubLinkTest, TheSameChosenRoutingIdOnANewConnectionIsANewPeer) {
   dial("again");
   EXPECT_NE(ears_.PeerCalled("first"), ears_.PeerCalled("again"));
   EXPECT_TRUE(ears_.lost[ears_.PeerCalled("first")]);
+}
+
+// [H-2]
+TEST_F(ZmqHubLinkTest, AStrangerIsCutInTimeWhateverItSaysAndOneWhoIsKnownStays) {
+  zeromq::ConnectionLedger::Limits limits;
+  limits.greet_within = absl::Seconds(1);
+  HubEars ears;
+  bus::ZmqHubLink hub(loop_, context_, "tcp://127.0.0.1:0", limits);
+  ASSERT_OK(hub.Start(ears));
+  zeromq::RawPeer known(hub.endpoint());
+  zeromq::RawPeer stranger(hub.endpoint());
+  std::thread speaker([&] {
+    ASSERT_TRUE(known.ShakeHands("DEALER") && known.SendFrame("known", false));
+    ASSERT_TRUE(stranger.ShakeHands("DEALER") && stranger.SendFrame("garbage", false));
+  });
+  EXPECT_TRUE(Until([&] { return ears.messages == 2; }));
+  speaker.join();
+  hub.MarkGreeted(ears.PeerCalled("known"));
+  hub.MarkGreeted(4711);
+  EXPECT_TRUE(Until([&] { return hub.DropCounts()["silent"] > 0; }));
+  EXPECT_TRUE(stranger.WaitForEnd(absl::Seconds(5)));
+  EXPECT_TRUE(Until([&] { return ears.lost[ears.PeerCalled("garbage")]; }));
+  EXPECT_TRUE(known.SendFrame("still here", false));
+  EXPECT_TRUE(Until([&] { return ears.heard[ears.PeerCalled("known")].size() == 2; }));
+  EXPECT_EQ(hub.DropCounts()["silent"], 1u);
 }
 
 TEST_F(ZmqHubLinkTest, AnAddressThatIsTakenIsRefusedWithItsName) {

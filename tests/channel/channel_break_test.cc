@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "tests/channel/channel_pair.h"
 #include "tests/channel/transfer_runs.h"
 #include "tests/support/status_matchers.h"
@@ -35,7 +37,7 @@ class ChannelBreakTest : public testing::Test {
   ChannelPair pair_;
 };
 
-// [D-27]
+// [D-27] [D-2]
 TEST_F(ChannelBreakTest, ACutStoreIsDialledAgainAndOnlyWhatIsMissingIsSent) {
   StoreRun run = Store(64 * kMiB);
   run.sink->hold = true;
@@ -57,6 +59,9 @@ TEST_F(ChannelBreakTest, ACutStoreIsDialledAgainAndOnlyWhatIsMissingIsSent) {
   EXPECT_EQ(run.sink->written_bytes, run.text.size());
   EXPECT_EQ(run.source->read_bytes, read_before + run.text.size() - had);
   EXPECT_EQ(pair_.dialling_link.dials, 2);
+  // A session of its own: greeted, opened and counted anew.
+  EXPECT_EQ(pair_.dialling_link.CountSent(transfer::FrameType::kHello), 2u);
+  EXPECT_EQ(pair_.dialling_link.CountSent(transfer::FrameType::kOpen), 2u);
 }
 
 TEST_F(ChannelBreakTest, ACutFetchAsksOnlyForWhatIsMissing) {
@@ -76,6 +81,7 @@ TEST_F(ChannelBreakTest, ACutFetchAsksOnlyForWhatIsMissing) {
   EXPECT_EQ(run.sink->written_bytes, run.text.size());
 }
 
+// [D-2]
 TEST_F(ChannelBreakTest, CutsAtEveryMomentLoseNothing) {
   for (int frames = 1; frames < 40; ++frames) {
     StoreRun store = Store(3 * kMiB + 5);
@@ -304,6 +310,52 @@ TEST_F(ChannelBreakTest, ASecondStreamOfOneTokenWaitsUntilTheFirstHasEnded) {
   pair_.loop.Advance(absl::Seconds(2));
   EXPECT_OK(run.fetched->end());
   EXPECT_THAT(told->end(), StatusIs(absl::StatusCode::kInvalidArgument)) << "spent by then";
+}
+
+// A token reaches its holder by the bus, and its OPEN this loop, before the grant does: what was
+// called before the frame is looked at is known then.
+class GrantRace : public ChannelBreakTest {
+ protected:
+  // Runs `call` behind the OPEN that is under way, as the loop sees it: it is posted after the
+  // frame, and was made before the frame is read.
+  void CallJustBeforeOpenIsRead(std::function<void()> call) {
+    pair_.dialling_link.trouble = [this, call = std::move(call)](LinkFrame& frame) {
+      if (transfer::ParseHeader(frame.header.bytes())->type == FrameType::kOpen) {
+        pair_.loop.Post(call);
+      }
+    };
+  }
+};
+
+TEST_F(GrantRace, AStoreThatWasGrantedBeforeItsOpenIsReadIsServed) {
+  StoreRun run(pair_.mint, pair_.Later(), SomeBytes(kMiB), kMiB);
+  CallJustBeforeOpenIsRead([&] { run.Grant(*pair_.serving); });
+  run.Push(*pair_.dialling);
+  pair_.loop.RunReady();
+  EXPECT_OK(run.pushed->end());
+  EXPECT_TRUE(run.sink->text == run.text);
+  EXPECT_EQ(pair_.dialling_link.CountSent(FrameType::kOpen), 1u);
+}
+
+TEST_F(GrantRace, AFetchThatWasGrantedBeforeItsOpenIsReadIsServed) {
+  FetchRun run(pair_.mint, pair_.Later(), SomeBytes(kMiB));
+  CallJustBeforeOpenIsRead([&] { run.Grant(*pair_.serving); });
+  run.Fetch(*pair_.dialling);
+  pair_.loop.RunReady();
+  EXPECT_OK(run.fetched->end());
+  EXPECT_TRUE(run.sink->text == run.text);
+}
+
+TEST_F(GrantRace, ATokenThatWasRevokedBeforeItsOpenIsReadIsRefused) {
+  StoreRun run = Store(kMiB);
+  CallJustBeforeOpenIsRead([&] {
+    pair_.serving->Revoke(base::TokenId::FromBytes(run.body.token_id()).value(),
+                          absl::CancelledError("withdrawn"));
+  });
+  run.Push(*pair_.dialling);
+  pair_.loop.RunReady();
+  EXPECT_THAT(run.pushed->end(), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(run.sink->writes, 0);
 }
 
 TEST_F(ChannelBreakTest, PatienceWithABusyPeerHasAnEnd) {

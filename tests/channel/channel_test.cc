@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "channel/transfer/control_payload.h"
 #include "tests/channel/channel_pair.h"
 #include "tests/channel/transfer_runs.h"
 #include "tests/support/status_matchers.h"
@@ -100,6 +101,42 @@ TEST_F(ChannelTest, FetchesRangesInTheOrderAsked) {
   EXPECT_EQ(run.sink->written_bytes, 3 * kMiB + 100);
   EXPECT_FALSE(run.sink->committed_digest.has_value());
   EXPECT_EQ(run.sink->text.substr(7, 3 * kMiB), run.text.substr(7, 3 * kMiB));
+}
+
+// [D-34]
+TEST_F(ChannelTest, AFetchIsToldHowManyBytesWillCome) {
+  FetchRun run = Fetch(3 * kMiB);
+  uint64_t told = 0;
+  pair_.serving_link.trouble = [&](LinkFrame& frame) {
+    if (transfer::ParseHeader(frame.header.bytes())->type == FrameType::kOpenOk) {
+      told = transfer::ReadOpenOk(frame.payload.text())->size_bytes;
+    }
+  };
+  run.Fetch(*pair_.dialling,
+            {base::ByteRange::Make(5, 100).value(), base::ByteRange::Make(kMiB, 7).value()});
+  pair_.loop.RunReady();
+  EXPECT_OK(run.fetched->end());
+  EXPECT_EQ(told, 107u);
+}
+
+// [D-34]
+TEST_F(ChannelTest, AFetchThatIsToldAnotherNumberOfBytesThanItAskedForFails) {
+  FetchRun run = Fetch(kMiB);
+  pair_.serving_link.trouble = [](LinkFrame& frame) {
+    transfer::FrameHeader header = *transfer::ParseHeader(frame.header.bytes());
+    if (header.type == FrameType::kOpenOk) {
+      transfer::OpenAnswer answer = *transfer::ReadOpenOk(frame.payload.text());
+      answer.size_bytes += 1;
+      frame.payload = base::Buffer::Of(transfer::WriteOpenOk(answer));
+      header.length = static_cast<uint32_t>(frame.payload.size());
+      frame.header = base::Buffer::Of(transfer::SerializeHeader(header, frame.payload.bytes()));
+    }
+  };
+  run.Fetch(*pair_.dialling);
+  pair_.loop.Advance(absl::Minutes(1));
+  ASSERT_TRUE(run.fetched->ended());
+  EXPECT_FALSE(run.fetched->end().ok());
+  EXPECT_EQ(run.sink->commits, 0);
 }
 
 // [D-35] Each DATA of a fetch directly behind an ACK of the same segment; a store has none.
@@ -384,6 +421,15 @@ TEST_F(ChannelTest, OnceTheSinkIsAskedToCommitItsAnswerAloneDecides) {
   pair_.loop.RunReady();
   EXPECT_OK(run.granted->end());
   EXPECT_OK(run.pushed->end());
+}
+
+TEST_F(ChannelTest, TellsWhatItsLinkHasRefused) {
+  pair_.serving_link.counts["silent"] = 3;
+  std::map<std::string, uint64_t> told;
+  pair_.serving->TellDropCounts([&](std::map<std::string, uint64_t> counts) { told = counts; });
+  EXPECT_THAT(told, testing::IsEmpty()) << "on the loop, not from inside the call";
+  pair_.loop.RunReady();
+  EXPECT_THAT(told, ElementsAre(testing::Pair("silent", 3u)));
 }
 
 TEST_F(ChannelTest, CallbacksThatComeAfterTheChannelIsGoneAreFine) {

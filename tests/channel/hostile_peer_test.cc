@@ -5,6 +5,8 @@
 
 #include <functional>
 
+#include "absl/strings/match.h"
+#include "base/log.h"
 #include "channel/peer_session.h"
 #include "tests/channel/channel_pair.h"
 #include "tests/channel/raw_dialler.h"
@@ -225,6 +227,25 @@ TEST_F(HostilePeerTest, WhatFollowsARefusedOpenIsPassedOver) {
   EXPECT_EQ(peer_.Heard(), "WELCOME OPEN_REFUSED:INVALID_TOKEN PONG");
 }
 
+TEST_F(HostilePeerTest, WhoIsRefusedOverAndOverFillsNoLog) {
+  static int lines = 0;
+  lines = 0;
+  base::CaptureLog([](base::LogLevel, const std::string& line) {
+    lines += absl::StrContains(line, "data-stream-refused") ? 1 : 0;
+  });
+  Greet();
+  for (uint32_t stream = 1; stream <= 1000; ++stream) {
+    peer_.SayOpen(stream, "brt1_garbage", wire::STORE);
+    pair_.loop.RunReady();
+  }
+  EXPECT_EQ(lines, 20);
+  pair_.loop.Advance(absl::Seconds(10));
+  peer_.SayOpen(1001, "brt1_garbage", wire::STORE);
+  pair_.loop.RunReady();
+  EXPECT_EQ(lines, 21) << "later it is told again";
+  base::CaptureLog(nullptr);
+}
+
 // [D-31] Negotiation is reserved: refused by name, and the session stays usable.
 TEST_F(HostilePeerTest, AnUnknownVerbIsRefusedAndTheSessionGoesOn) {
   StoreRun store(pair_.mint, pair_.Later(), "0123456789", 10);
@@ -322,6 +343,48 @@ TEST_F(HostilePeerTest, APeerThatDoesNotReadIsDroppedBeforeItsAnswersPileUp) {
     }
   }
   EXPECT_EQ(pair_.serving_link.closes, 1);
+}
+
+// The OPEN_OK itself is the frame that is one too many.
+TEST_F(HostilePeerTest, AnOpenWhoseAnswerFindsNoRoomLeavesItsTokenToOthers) {
+  constexpr size_t kRoom = kQueuedFramesMax + MemoryChannelNet::kFramesUnderWayMax;
+  for (const bool fetches : {false, true}) {
+    for (const size_t answers : {kRoom - 1, kRoom, kRoom + 1}) {
+      ChannelPair pair;
+      ASSERT_OK(pair.Start());
+      MemoryChannelLink link(pair.net, pair.loop, "");
+      RawDialler peer(link);
+      StoreRun store(pair.mint, pair.Later(), "0123456789", 10);
+      FetchRun fetch(pair.mint, pair.Later(), "0123456789");
+      store.Grant(*pair.serving);
+      fetch.Grant(*pair.serving);
+      peer.Dial(kEndpoint);
+      pair.loop.RunReady();
+      peer.SayHello();
+      pair.loop.RunReady();
+      const auto hear_nothing_of = [&](const std::function<void()>& say) {
+        pair.net.SetDelay(absl::ZeroDuration());
+        say();
+        pair.net.SetDelay(absl::Minutes(1));
+        pair.loop.RunReady();
+      };
+      for (size_t i = 0; i < answers && pair.serving_link.closes == 0; ++i) {
+        hear_nothing_of([&] { peer.Say(FrameType::kPing, 0); });
+      }
+      hear_nothing_of([&] {
+        peer.SayOpen(1, fetches ? fetch.token : store.token, fetches ? wire::FETCH : wire::STORE);
+      });
+      EXPECT_EQ(pair.serving_link.closes, answers < kRoom ? 0 : 1);
+      pair.net.CutAll();
+      pair.net.SetDelay(absl::ZeroDuration());
+      pair.loop.Advance(absl::Minutes(2));
+      store.Push(*pair.dialling);
+      fetch.Fetch(*pair.dialling);
+      pair.loop.RunReady();
+      EXPECT_OK(store.pushed->end());
+      EXPECT_OK(fetch.fetched->end());
+    }
+  }
 }
 
 TEST_F(HostilePeerTest, StreamsBeyondTheLimitAreToldBusy) {

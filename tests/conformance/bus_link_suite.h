@@ -265,6 +265,7 @@ TEST_P(BusLinkSuite, NothingIsHeardOfAPeerOnceItWasCut) {
 }
 
 TEST_P(BusLinkSuite, CuttingAndSendingToNobodyIsFine) {
+  hub_->MarkGreeted(4711);
   hub_->Cut(0);
   hub_->Cut(4711);
   EXPECT_EQ(HubSend(4711, {"hello?"}), bus::SendResult::kGone);

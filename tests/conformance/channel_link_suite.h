@@ -144,6 +144,7 @@ TEST_P(ChannelLinkSuite, AConnectionIsAcceptedWithItsFirstFrame) {
   EXPECT_EQ(server_.accepted.size(), 1u);
 }
 
+// [D-1]
 TEST_P(ChannelLinkSuite, FramesOfEverySizePassBothWaysInOrder) {
   const channel::ConnectionNumber there = Connected();
   const channel::ConnectionNumber here = server_.accepted.back();

@@ -112,6 +112,25 @@ class Copies final : public bus::WatchPublisher {
   std::vector<std::string> kinds;
 };
 
+// Remembers who its owner says is known.
+class RememberingHub final : public bus::HubLink {
+ public:
+  explicit RememberingHub(std::unique_ptr<bus::HubLink> below) : below_(std::move(below)) {}
+  absl::Status Start(Handler& handler) override { return below_->Start(handler); }
+  bus::SendResult Send(bus::PeerNumber peer, const bus::Frames& frames) override {
+    return below_->Send(peer, frames);
+  }
+  void Cut(bus::PeerNumber peer) override { below_->Cut(peer); }
+  void MarkGreeted(bus::PeerNumber peer) override { greeted.push_back(peer); }
+  std::map<std::string, uint64_t> DropCounts() const override { return below_->DropCounts(); }
+  std::string endpoint() const override { return below_->endpoint(); }
+  uint64_t connection_count() const override { return below_->connection_count(); }
+  std::vector<bus::PeerNumber> greeted;
+
+ private:
+  std::unique_ptr<bus::HubLink> below_;
+};
+
 class CoordinatorTest : public ::testing::Test {
  protected:
   CoordinatorTest() {
@@ -156,6 +175,28 @@ TEST_F(CoordinatorTest, CarriesMessagesBetweenItsMembers) {
   ASSERT_THAT(p1->heard, SizeIs(1));
   EXPECT_EQ(p1->heard[0].secret, "the-token");
   EXPECT_THAT(copies_.kinds, ElementsAre("HELLO", "HELLO", "REQUEST"));
+}
+
+TEST_F(CoordinatorTest, TellsItsLinkWhoHasBecomeAMemberAndNobodyElse) {
+  RememberingHub hub(address_.NewHub());
+  Coordinator coordinator(options_, loop_, hub, nullptr, random_);
+  ASSERT_OK(coordinator.Start());
+  struct Ears final : bus::SpokeLink::Handler {
+    void OnConnected() override {}
+    void OnFrames(bus::Frames /*frames*/) override {}
+    void OnDisconnected() override {}
+  } ears;
+  const auto stranger = address_.NewSpoke("stranger");
+  ASSERT_OK(stranger->Start(ears));
+  loop_.RunReady();
+  EXPECT_EQ(stranger->Send({"garbage"}), bus::SendResult::kSent);
+  loop_.RunReady();
+  EXPECT_THAT(hub.greeted, IsEmpty());
+  const auto p1 = Start(wire::PILLAR, "p1");
+  ASSERT_TRUE(p1->up());
+  EXPECT_THAT(hub.greeted, SizeIs(1));
+  loop_.Advance(absl::Seconds(3));
+  EXPECT_THAT(hub.greeted, SizeIs(1));
 }
 
 TEST_F(CoordinatorTest, MembersStayAsLongAsTheyLiveAndTheirEndIsNoticed) {

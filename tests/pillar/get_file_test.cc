@@ -61,6 +61,7 @@ TEST_F(GetFile, ServesAnEmptyFile) {
   EXPECT_EQ(rig.GetFile("empty").first, wire::OPERATION_COMPLETED);
 }
 
+// [S-4]
 TEST_F(GetFile, ServesRangesAndRefusesWhatPassesTheEnd) {
   struct Row {
     uint64_t offset;
@@ -113,6 +114,7 @@ TEST_F(GetFile, IsOfTheCollectionAsked) {
   EXPECT_EQ(rig.Code(get), wire::FILE_NOT_FOUND_FAILURE);
 }
 
+// [S-5]
 TEST_F(GetFile, OfDamagedBytesIsDataLossAndAnAlarmAndNeverTheBytes) {
   const Envelope get = rig.Get("a");
   rig.Send(get);
@@ -132,6 +134,7 @@ TEST_F(GetFile, OfDamagedBytesIsDataLossAndAnAlarmAndNeverTheBytes) {
   EXPECT_THAT(rig.Alarms(), ElementsAre("data-loss")) << "told once in a while";
 }
 
+// [S-5]
 TEST_F(GetFile, OfALostFileIsDataLossAndNotNotFound) {
   rig.store.memory.Lose(Photos(), File("a"));
   EXPECT_EQ(rig.GetFile("a").first, wire::DATA_LOSS);

@@ -134,6 +134,7 @@ TEST_F(ListRequests, OneFileIdOrAPrefixCanBeAskedFor) {
   EXPECT_EQ(rig.Code(FileIds(One("zz"))), wire::FILE_NOT_FOUND_FAILURE);
 }
 
+// [S-6]
 TEST_F(ListRequests, PagesNeitherSkipNorRepeatAndFitTheirLimits) {
   for (int i = 0; i < 57; ++i) Keep(absl::StrCat("file-", 100 + i), "x");
   wire::PageSpec page;
@@ -176,6 +177,7 @@ TEST_F(ListRequests, APageSmallerThanAnItemHoldsOne) {
   EXPECT_THAT(Ids(FileIds(All(), page)), ElementsAre("a"));
 }
 
+// [S-6]
 TEST_F(ListRequests, ACursorOfAnotherQueryIsNotUnderstood) {
   for (int i = 0; i < 5; ++i) Keep(absl::StrCat("f", i), "x");
   wire::PageSpec page_of_two;

@@ -159,6 +159,7 @@ TEST_F(PillarProcess, EndsWhenItsIdIsTakenByAnotherStore) {
   EXPECT_EQ(pillar->Wait(absl::ZeroDuration()), std::nullopt) << "the first one stays";
 }
 
+// [S-2]
 TEST_F(PillarProcess, KeepsAFileAndServesItAgainAfterBeingKilled) {
   StartCoordinator();
   WritePillar("p1", "store");

@@ -57,6 +57,7 @@ Envelope SendAndRun(PillarRig& rig, const Envelope& asked) {
 
 // ---- identify
 
+// [S-1]
 TEST(Pillar, IdentifyOfAPutTellsWhatWouldBecomeOfIt) {
   RigOptions options;
   options.capacity_bytes = 1'000'000;

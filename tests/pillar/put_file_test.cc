@@ -191,6 +191,7 @@ TEST(PutFile, TheSameIdsFromAnotherPrincipalAreAnotherRequest) {
 
 // ---- an id that is taken
 
+// [S-3]
 TEST(PutFile, AnExistingFileWithTheNamedDigestIsAlreadyHeldWithoutATransfer) {
   PillarRig rig;
   ASSERT_EQ(rig.PutFile("a", "hello"), wire::OPERATION_COMPLETED);
@@ -202,6 +203,7 @@ TEST(PutFile, AnExistingFileWithTheNamedDigestIsAlreadyHeldWithoutATransfer) {
   EXPECT_THAT(rig.Token(put), IsEmpty());
 }
 
+// [S-3]
 TEST(PutFile, AnExistingFileWithAnotherDigestOrSizeIsADuplicate) {
   PillarRig rig;
   ASSERT_EQ(rig.PutFile("a", "hello"), wire::OPERATION_COMPLETED);

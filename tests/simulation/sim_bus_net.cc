@@ -34,6 +34,7 @@ class SimHubLink final : public bus::HubLink {
   }
   bus::SendResult Send(bus::PeerNumber peer, const bus::Frames& frames) override;
   void Cut(bus::PeerNumber peer) override;
+  void MarkGreeted(bus::PeerNumber /*peer*/) override {}
   std::map<std::string, uint64_t> DropCounts() const override { return {}; }
   std::string endpoint() const override { return "sim://hub"; }
   uint64_t connection_count() const override { return net_.spoke_of_peer_.size(); }

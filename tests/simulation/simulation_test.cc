@@ -30,6 +30,7 @@ void ExpectAllPromisesHeld(const SimulationReport& report) {
       << absl::StrJoin(report.violations, "\n");
 }
 
+// [S-2]
 TEST_P(Storms, BreakNoPromise) {
   uint64_t operations = 0;
   uint64_t acknowledged = 0;

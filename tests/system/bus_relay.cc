@@ -52,6 +52,7 @@ class BusRelay::Front final : public bus::HubLink::Handler {
 
  private:
   void OnFrames(bus::PeerNumber peer, bus::Frames frames) override {
+    relay_.hub_->MarkGreeted(peer);  // who is a stranger is for the coordinator to say
     wire::Header header;
     if (frames.size() > 1 && header.ParseFromString(frames[1]) && relay_.hook_(header)) return;
     std::unique_ptr<Route>& route = relay_.routes_[peer];

@@ -16,7 +16,10 @@
 
 namespace bitrepo::system_test {
 
-RepositoryRig::RepositoryRig(int pillars) : pillar_count_(pillars) { StartCoordinator(); }
+RepositoryRig::RepositoryRig(int pillars, std::string settings, Environment environment)
+    : pillar_count_(pillars), settings_(std::move(settings)), environment_(std::move(environment)) {
+  StartCoordinator();
+}
 
 std::string RepositoryRig::FreshLog() { return directory_.Path(absl::StrCat("log", ++logs_)); }
 
@@ -45,13 +48,14 @@ void RepositoryRig::StartCoordinator() {
       absl::StrCat("repository = \"rig\"\n[coordinator]\nlisten = \"", listen,
                    "\"\nwatch_listen = \"tcp://127.0.0.1:0\"\nruntime_file = \"",
                    directory_.Path("coordinator.run"), "\"\n[collections.default]\npillars = [",
-                   absl::StrJoin(ids, ", "), "]\n"));
+                   absl::StrJoin(ids, ", "), "]\n", settings_));
   std::filesystem::remove(directory_.Path("coordinator.run"));
   coordinator_ =
       std::make_unique<ChildProcess>(std::vector<std::string>{BITREPO_COORDINATOR, "--config",
                                                               directory_.Path("coordinator.toml")},
-                                     FreshLog());
+                                     FreshLog(), environment_);
   endpoint_ = AwaitRuntime("coordinator.run", "bus", *coordinator_);
+  watch_endpoint_ = AwaitRuntime("coordinator.run", "watch", *coordinator_);
 }
 
 void RepositoryRig::StartPillar(const std::string& id, const std::string& coordinator) {
@@ -61,8 +65,9 @@ void RepositoryRig::StartPillar(const std::string& id, const std::string& coordi
   WriteFile(file, PillarSettings(id, PillarDirectory(id), directory_.Path(run), coordinator));
   std::filesystem::remove(directory_.Path(run));
   pillars_[id] = std::make_unique<ChildProcess>(
-      std::vector<std::string>{BITREPO_PILLAR, "--config", directory_.Path(file)}, FreshLog());
-  AwaitRuntime(run, "data", *pillars_[id]);
+      std::vector<std::string>{BITREPO_PILLAR, "--config", directory_.Path(file)}, FreshLog(),
+      environment_);
+  data_endpoint_ = AwaitRuntime(run, "data", *pillars_[id]);
 }
 
 std::string RepositoryRig::PillarSettings(const std::string& id, const std::string& store,

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/child_process.h"
@@ -18,8 +19,10 @@ using testing_support::ChildProcess;
 // Loop-confined. Lifetime: kills what still runs when it dies.
 class RepositoryRig {
  public:
-  // Pillars p1, p2 ... start when StartPillar is called.
-  explicit RepositoryRig(int pillars);
+  using Environment = std::vector<std::pair<std::string, std::string>>;
+  // Pillars p1, p2 ... start when StartPillar is called. `settings`: more tables for the
+  // coordinator; `environment`: of the daemons.
+  explicit RepositoryRig(int pillars, std::string settings = "", Environment environment = {});
 
   // On a port that stays its own over restarts.
   void StartCoordinator();
@@ -31,6 +34,9 @@ class RepositoryRig {
   void StopPillar(const std::string& id);
 
   const std::string& endpoint() const { return endpoint_; }
+  const std::string& watch_endpoint() const { return watch_endpoint_; }
+  // Where the pillar that was started last serves bytes.
+  const std::string& data_endpoint() const { return data_endpoint_; }
   std::string PillarDirectory(const std::string& id) const { return directory_.Path(id); }
   std::string Path(const std::string& name) const { return directory_.Path(name); }
 
@@ -70,8 +76,12 @@ class RepositoryRig {
 
   testing_support::TempDir directory_;
   int pillar_count_;
+  const std::string settings_;
+  const Environment environment_;
   int logs_ = 0;
   std::string endpoint_;
+  std::string watch_endpoint_;
+  std::string data_endpoint_;
   std::unique_ptr<ChildProcess> coordinator_;
   std::map<std::string, std::unique_ptr<ChildProcess>> pillars_;
 };

@@ -29,4 +29,8 @@ Faults MissingCaptions(const std::vector<SourceFile>& files);
 Faults NamedImplementations(const std::vector<SourceFile>& files);
 Faults UnlistedSources(const SourceTree& tree);
 
+// What docs/spec says and which test names it (spec_rules.cc).
+Faults UnheldSentences(const std::vector<SpecPage>& pages, const std::vector<SourceFile>& files);
+Faults UnnumberedMusts(const std::vector<SpecPage>& pages);
+
 }  // namespace bitrepo::tidy

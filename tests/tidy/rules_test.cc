@@ -279,5 +279,38 @@ TEST(RulesTest, ALooserTableInTheBuildIsNoticed) {
   EXPECT_NE(table.at("bus"), MayInclude().at("bus"));
 }
 
+TEST(SpecRuleTest, ASentenceThatNoTestNamesIsAFault) {
+  const std::vector<SpecPage> pages = {
+      ParseSpecPage("docs/spec/x.md",
+                    "- [B-1] One MUST. See [D-9].\n- [C-2] [C-3] Two.\nMore. [D-4] Three MUST.\n")};
+  const auto held = [&](const std::string& path, const std::string& text) {
+    return UnheldSentences(pages, One(path, text));
+  };
+  EXPECT_THAT(held("tests/a_test.cc", "// [B-1] [C-2]\n// [C-3] and [D-4] too\n"), IsEmpty());
+  EXPECT_THAT(held("tests/a_test.cc", "// [B-1] [C-2] [C-3]\nauto s = \"[D-4]\";\n"),
+              ElementsAre("docs/spec/x.md:3: no test names [D-4]: write the one that holds it"));
+  EXPECT_EQ(held("bus/a.cc", "// [B-1] [C-2] [C-3] [D-4]\n").size(), 4U);
+  EXPECT_EQ(held("tests/tidy/a.cc", "// [B-1] [C-2] [C-3] [D-4]\n").size(), 4U);
+  EXPECT_THAT(held("tests/a_test.cc", "// [B-1] [C-2] [C-3] [D-4]\n\n// [B-77]\n"),
+              ElementsAre("tests/a_test.cc:3: docs/spec has no sentence [B-77]"));
+}
+
+TEST(SpecRuleTest, ANumberThatIsUsedTwiceIsAFault) {
+  const std::vector<SpecPage> pages = {
+      ParseSpecPage("docs/spec/x.md", "- [B-1] One.\n- [B-1] Another.\n")};
+  EXPECT_THAT(UnheldSentences(pages, One("tests/a_test.cc", "// [B-1]\n")),
+              ElementsAre(HasSubstr("x.md:2: [B-1] is the number of another sentence")));
+}
+
+TEST(SpecRuleTest, AMustWithoutANumberIsAFault) {
+  const auto faults = [](const std::string& text) {
+    return UnnumberedMusts({ParseSpecPage("docs/spec/x.md", text)});
+  };
+  EXPECT_THAT(faults("- [B-1] It MUST,\n  and MUST again.\n"), IsEmpty());
+  EXPECT_THAT(faults("Then. [B-1] It MUST.\n"), IsEmpty());
+  EXPECT_THAT(faults("- [B-1] It is.\n- It MUST.\n"), ElementsAre(HasSubstr("x.md:2: ")));
+  EXPECT_THAT(faults("It MUST, as [B-1] says.\n"), ElementsAre(HasSubstr("x.md:1: ")));
+}
+
 }  // namespace
 }  // namespace bitrepo::tidy

@@ -142,6 +142,10 @@ SourceFile ParseSource(const std::string& path, const std::string& text) {
   return file;
 }
 
+SpecPage ParseSpecPage(const std::string& path, const std::string& text) {
+  return {path, Lines(text)};
+}
+
 SourceTree ReadTree(const std::string& root) {
   namespace fs = std::filesystem;
   SourceTree tree;
@@ -159,8 +163,13 @@ SourceTree ReadTree(const std::string& root) {
       }
     }
   }
-  std::sort(tree.files.begin(), tree.files.end(),
-            [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
+  for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(root) / "docs/spec")) {
+    const std::string path = fs::relative(entry.path(), root).generic_string();
+    if (EndsWith(path, ".md")) tree.spec.push_back(ParseSpecPage(path, ReadText(entry.path())));
+  }
+  const auto by_path = [](const auto& a, const auto& b) { return a.path < b.path; };
+  std::sort(tree.files.begin(), tree.files.end(), by_path);
+  std::sort(tree.spec.begin(), tree.spec.end(), by_path);
   return tree;
 }
 

@@ -39,9 +39,16 @@ struct BuildList {
   std::string text;
 };
 
+// A page of docs/spec.
+struct SpecPage {
+  std::string path;
+  std::vector<std::string> lines;
+};
+
 struct SourceTree {
   std::vector<SourceFile> files;  // by path
   std::vector<BuildList> build_lists;
+  std::vector<SpecPage> spec;  // by path
 };
 
 // The top folders that hold sources of ours.
@@ -50,7 +57,9 @@ const std::vector<std::string>& Wings();
 // Cuts `text` into lines and blanks what is no code.
 SourceFile ParseSource(const std::string& path, const std::string& text);
 
-// Reads every .h, .cc and CMakeLists.txt of the wings below `root`.
+SpecPage ParseSpecPage(const std::string& path, const std::string& text);
+
+// Reads every .h, .cc and CMakeLists.txt of the wings below `root`, and the pages of docs/spec.
 SourceTree ReadTree(const std::string& root);
 
 bool StartsWith(const std::string& text, const std::string& start);

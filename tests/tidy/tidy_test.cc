@@ -54,6 +54,13 @@ TEST(TidyTest, HostsNameNoImplementation) {
 
 TEST(TidyTest, EverySourceIsBuilt) { EXPECT_TRUE(Holds(UnlistedSources(Tree()))); }
 
+TEST(TidyTest, EverySentenceOfTheSpecificationIsNamedByATest) {
+  EXPECT_GT(Tree().spec.size(), 5U);
+  EXPECT_TRUE(Holds(UnheldSentences(Tree().spec, Tree().files)));
+}
+
+TEST(TidyTest, EveryMustHasANumber) { EXPECT_TRUE(Holds(UnnumberedMusts(Tree().spec))); }
+
 TEST(TidyTest, TheBuildStatesTheSameTableOfRooms) {
   std::ifstream in(std::string(BITREPO_SOURCE_ROOT) + "/cmake/Floors.cmake");
   std::ostringstream text;

@@ -142,6 +142,62 @@ TEST_F(ConnectionGuardTest, APeerWhoseMessageNeverEndsIsCutWithinASecondInBounde
   }
 }
 
+// Each frame takes 64 bytes of memory and three on the wire.
+TEST_F(ConnectionGuardTest, AMessageOfCountlessSmallFramesIsCutInBoundedMemory) {
+  ConnectionLedger::Limits limits;
+  limits.undelivered_bytes = 24 << 20;  // as on the data channel
+  limits.message_bytes = 1 << 20;
+  Open(limits);
+  PeakMemoryBytes();
+  std::atomic<bool> over{false};
+  std::thread attacker([&] {
+    std::string frames;
+    for (int i = 0; i < 20'000; ++i) {
+      frames.append("\x01\x01x", 3);
+    }
+    constexpr absl::Duration kAttack = absl::Seconds(2);
+    for (const absl::Time begun = absl::Now(); absl::Now() - begun < kAttack;) {
+      RawPeer peer(endpoint_);
+      while (peer.ShakeHands("DEALER") && peer.Send(frames) && absl::Now() - begun < kAttack) {
+        while (peer.Send(frames) && absl::Now() - begun < kAttack) {
+        }
+      }
+    }
+    over = true;
+  });
+  while (!over) {
+    ExpectOthersAreServed();
+  }
+  attacker.join();
+  EXPECT_GT(CountOf("endless-message"), 0u);
+  const uint64_t peak = PeakMemoryBytes();
+  RecordProperty("peak_mib", static_cast<int>(peak >> 20));
+  if (BITREPO_MEMORY_IS_TELLING) {
+    EXPECT_LT(peak, 256u << 20);
+  }
+}
+
+// At the limit of a message, with many on their way at once.
+TEST_F(ConnectionGuardTest, AQueueOfWholeMessagesIsNoEndlessOne) {
+  ConnectionLedger::Limits limits;
+  limits.message_bytes = 250'000 + kMessageSlackBytes;
+  Open(limits);
+  std::atomic<bool> over{false};
+  std::thread speaker([&] {
+    RawPeer peer(endpoint_);
+    ASSERT_TRUE(peer.ShakeHands("DEALER"));
+    for (int i = 0; i < 200; ++i) {  // three frames: they are not answered
+      ASSERT_TRUE(peer.SendFrame(std::string(200'000, 'a'), true) && peer.SendFrame("b", true) &&
+                  peer.SendFrame(std::string(49'000, 'c'), false));
+    }
+    over = true;
+  });
+  EXPECT_TRUE(RunUntil(loop_, [&] { return over.load(); }));
+  speaker.join();
+  EXPECT_EQ(CountOf("endless-message"), 0u);
+  EXPECT_EQ(CountOf("undelivered-bytes"), 0u);
+}
+
 TEST_F(ConnectionGuardTest, ManyWhoTogetherHoldTooMuchAreCutUntilTheRestIsWithinTheLimit) {
   ConnectionLedger::Limits limits;
   limits.undelivered_bytes = 4 << 20;

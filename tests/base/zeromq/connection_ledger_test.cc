@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -199,6 +200,60 @@ TEST(ConnectionsFor, KeepsDescriptorsForFiles) {
   EXPECT_EQ(ConnectionsFor(513), 1u);
   EXPECT_EQ(ConnectionsFor(512), 1u);
   EXPECT_EQ(ConnectionsFor(0), 1u);
+}
+
+// A message under way that is longer than any may be; what is whole is delivered when its turn
+// comes.
+class EndlessMessage : public ::testing::Test {
+ protected:
+  EndlessMessage() {
+    ConnectionLedger::Limits limits = SmallLimits();
+    limits.message_bytes = 100;
+    ledger_.emplace(Greeted(2, limits));
+  }
+  // What has come of connection 1 so far, and what of it the kernel still has.
+  std::vector<Cut> Sample(uint64_t received, uint64_t unread = 0, bool served = true) {
+    ledger_->OnReceived(1, received, unread);
+    ledger_->OnSampled(served);
+    return ledger_->TakeCuts(At(1));
+  }
+  const std::vector<Cut> kCut = {{1, CutCause::kEndlessMessage}};
+
+  std::optional<ConnectionLedger> ledger_;
+};
+
+TEST_F(EndlessMessage, IsCutWhenItIsStillUnderWayAtTheNextSample) {
+  EXPECT_TRUE(Sample(101).empty());
+  EXPECT_EQ(Sample(101), kCut);
+  EXPECT_EQ(ledger_->counts().at("endless-message"), 1u);
+  EXPECT_TRUE(Sample(500).empty()) << "once";
+}
+
+TEST_F(EndlessMessage, AtTheLimitItIsNone) {
+  EXPECT_TRUE(Sample(100).empty());
+  EXPECT_TRUE(Sample(100).empty());
+}
+
+TEST_F(EndlessMessage, WhatTheKernelHoldsIsNobodysMessageYet) {
+  EXPECT_TRUE(Sample(900, 800).empty());
+  EXPECT_TRUE(Sample(900, 800).empty());
+  EXPECT_TRUE(Sample(900, 799).empty());
+  EXPECT_EQ(Sample(900, 799), kCut);
+}
+
+TEST_F(EndlessMessage, ADeliveryInBetweenProvesThatItHadAnEnd) {
+  EXPECT_TRUE(Sample(300).empty());
+  ledger_->OnDelivered(1, 90, At(1));
+  EXPECT_TRUE(Sample(600).empty());
+  ledger_->OnDelivered(2, 90, At(1));
+  EXPECT_EQ(Sample(600), kCut) << "another's proves nothing";
+}
+
+TEST_F(EndlessMessage, WhileNobodyAsksTheSocketWholeMessagesMayWait) {
+  EXPECT_TRUE(Sample(300).empty());
+  EXPECT_TRUE(Sample(600, 0, false).empty());
+  EXPECT_TRUE(Sample(600, 0, false).empty());
+  EXPECT_EQ(Sample(600), kCut);
 }
 
 }  // namespace

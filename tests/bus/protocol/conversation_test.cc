@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bus/protocol/response_code.h"
 #include "tests/bus/protocol/asking_bench.h"
 
@@ -178,6 +180,52 @@ TEST(ConversationIdentify, WhileTheBrokerSettlesItWaitsUntilTheTimeOut) {
   EXPECT_EQ(bench.machine().phase(), Phase::kIdentifying);
   bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE));
   EXPECT_EQ(bench.machine().phase(), Phase::kAsking);
+}
+
+// [C-7]
+TEST(ConversationIdentify, APutToABrokerThatHasJustStartedTellsOfThePillarThatIsAbsent) {
+  AskingBench bench(SpecFor(wire::PUT_FILE, Reach::kFirstThenRest));
+  const auto hear_identify = [&](bool settling) {
+    bench.Hear(settling ? Routed(bench.identify(), {"p-1", "p-2"}, {}, true)
+                        : Routed(bench.identify(), {"p-1", "p-2"}, {"p-3"}));
+    bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::IDENTIFICATION_POSITIVE));
+    bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE));
+  };
+  hear_identify(true);
+  const absl::Time settled = bench.now() + absl::Seconds(5);
+  while (bench.machine().phase() == Phase::kIdentifying) {
+    bench.Wait(std::max(bench.machine().WakeAt() - bench.now(), absl::ZeroDuration()));
+    if (!bench.said().empty() && bench.said()[0].header.kind() == wire::IDENTIFY) {
+      hear_identify(bench.now() < settled);
+    }
+  }
+  EXPECT_GE(bench.now(), settled) << "who is absent was not known before";
+  Accept(bench, "p-1");
+  Complete(bench, "p-1");
+  Complete(bench, "p-2");
+  EXPECT_EQ(bench.outcome().verdict, Verdict::kPartial);
+  EXPECT_EQ(bench.result("p-3").state, State::kFailed);
+  EXPECT_EQ(bench.outcome().code, wire::UNREACHABLE);
+}
+
+// [C-7]
+TEST(ConversationIdentify, WithoutAWordOnWhoIsAbsentThereIsNoSuccessOfAll) {
+  for (const bool settling : {false, true}) {
+    for (const uint32_t quorum : {0, 1}) {
+      ConversationSpec spec = SpecFor(wire::PUT_FILE, Reach::kAll);
+      spec.quorum = quorum;
+      AskingBench bench(spec);
+      if (settling) {
+        bench.Hear(Routed(bench.identify(), {"p-1"}, {}, true));
+      }
+      bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::IDENTIFICATION_POSITIVE));
+      bench.Wait(absl::Seconds(8));
+      ASSERT_TRUE(bench.asked("p-1"));
+      Complete(bench, "p-1");
+      EXPECT_EQ(bench.outcome().verdict, quorum == 0 ? Verdict::kPartial : Verdict::kSuccess);
+      EXPECT_EQ(bench.outcome().code, quorum == 0 ? wire::UNREACHABLE : wire::OPERATION_COMPLETED);
+    }
+  }
 }
 
 TEST(ConversationIdentify, WithoutACoordinatorNothingIsReached) {

@@ -336,6 +336,30 @@ TEST(Leg, ASecondCopyThatIsUndeliveredSaysNothingOfTheFirst) {
   EXPECT_EQ(bench.leg().state(), LegState::kUnknown);
 }
 
+// [C-9] [C-12]
+TEST(Leg, TheSameWordTwiceSaysNothingOfAnotherCopy) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  bench.Do(LegEvent::kResendDue);
+  bench.asker().settled_at = bench.now() + kReturnGrace;
+  const Envelope word = Undelivered(bench.asked());
+  bench.Hear(word);
+  bench.Hear(word);
+  ASSERT_EQ(bench.leg().state(), LegState::kAway);
+  bench.PassDeadline();
+  EXPECT_EQ(bench.leg().state(), LegState::kUnknown) << "one copy may have arrived";
+}
+
+// [C-12]
+TEST(Leg, ACancelThatIsUndeliveredSaysNothingOfTheRequest) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  bench.leg().OnCancel("enough", bench.now(), bench.out());
+  ASSERT_EQ(bench.leg().state(), LegState::kWithdrawn);
+  bench.Hear(Undelivered(bench.out().messages.back()));
+  EXPECT_EQ(bench.leg().state(), LegState::kUnknown) << "the request may have arrived";
+}
+
 TEST(Leg, AWithdrawnOneThatIsLostIsUnknown) {
   LegBench bench(wire::PUT_FILE);
   bench.Reach(LegState::kWorking);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/spec/ says what the code does: its tables are printed from it, and its numbered sentences
-// have tests.
+// docs/spec/ says what the code does: its tables are printed from it.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <regex>
-#include <set>
 #include <sstream>
+#include <string>
+#include <utility>
 
 #include "tests/bus/protocol/spec_tables.h"
 
@@ -70,66 +68,6 @@ TEST(Specification, ItsTablesAreThoseOfTheCode) {
     }
     EXPECT_EQ(page.substr(begin, end - begin), printed)
         << "print it anew: BITREPO_WRITE_SPEC=1 protocol_spec_test";
-  }
-}
-
-// Numbers of sentences, "[C-5]", at the beginning of a point.
-std::map<std::string, int> Sentences() {
-  std::map<std::string, int> sentences;
-  const std::regex number("\\n- ((\\[[BCHS]-[0-9]+\\] ?)+)");
-  const std::regex one("\\[[BCHS]-[0-9]+\\]");
-  for (const auto& entry : fs::directory_iterator(Root() / "docs" / "spec")) {
-    const std::string page = Load(entry.path());
-    for (std::sregex_iterator it(page.begin(), page.end(), number), end; it != end; ++it) {
-      const std::string found = (*it)[1];
-      for (std::sregex_iterator each(found.begin(), found.end(), one); each != end; ++each) {
-        ++sentences[each->str()];
-      }
-    }
-  }
-  return sentences;
-}
-
-std::set<std::string> Cited() {
-  std::set<std::string> cited;
-  const std::regex comment("// (\\[[BCHS]-[0-9]+\\][^\\n]*)");
-  const std::regex one("\\[[BCHS]-[0-9]+\\]");
-  for (const auto& entry : fs::recursive_directory_iterator(Root() / "tests")) {
-    if (entry.path().extension() != ".cc") {
-      continue;
-    }
-    const std::string text = Load(entry.path());
-    for (std::sregex_iterator it(text.begin(), text.end(), comment), end; it != end; ++it) {
-      const std::string line = (*it)[1];
-      for (std::sregex_iterator each(line.begin(), line.end(), one); each != end; ++each) {
-        cited.insert(each->str());
-      }
-    }
-  }
-  return cited;
-}
-
-TEST(Specification, EachNumberStandsForOneSentence) {
-  const std::map<std::string, int> sentences = Sentences();
-  EXPECT_GT(sentences.size(), 60u);
-  for (const auto& [number, count] : sentences) {
-    EXPECT_EQ(count, 1) << number;
-  }
-}
-
-TEST(Specification, TestsNameSentencesThatThereAre) {
-  const std::map<std::string, int> sentences = Sentences();
-  for (const std::string& number : Cited()) {
-    EXPECT_TRUE(sentences.contains(number)) << number << " is named by a test and is no sentence";
-  }
-}
-
-TEST(Specification, EachSentenceOfEnvelopeAndConversationIsNamedByATest) {
-  const std::set<std::string> cited = Cited();
-  for (const auto& [number, count] : Sentences()) {
-    if (number[1] == 'B' || number[1] == 'C') {
-      EXPECT_TRUE(cited.contains(number)) << number << " is named by no test";
-    }
   }
 }
 

@@ -85,6 +85,9 @@ TEST_F(MembershipTest, AHelloIsRefusedFor) {
   Join(stray);
   const Talker stray_client = MakeClient(24, "stray.1");
   ExpectRefused(stray_client, HelloOf(stray_client), wire::CONFLICT, "another component");
+  Talker shadow = MakeClient(28, "p2");
+  shadow.hello.set_component_id("shadow");
+  ExpectRefused(shadow, HelloOf(shadow), wire::CONFLICT, "the id p2 belongs to another component");
   Talker future = MakeClient(25, "future.1");
   ExpectRefused(future,
                 HelloWith(future,
@@ -99,7 +102,7 @@ TEST_F(MembershipTest, AHelloIsRefusedFor) {
   Talker spoofed = MakeClient(27, "mallory.1");
   ExpectRefused(spoofed, HelloWith(spoofed, [](auto& h) { h.set_from("alice"); }),
                 wire::REQUEST_NOT_UNDERSTOOD_FAILURE, "header.from");
-  EXPECT_EQ(CountOf("hello-refused"), 6u) << "the rest were no valid hello at all";
+  EXPECT_EQ(CountOf("hello-refused"), 7u) << "the rest were no valid hello at all";
 }
 
 // [H-5]
@@ -125,6 +128,9 @@ TEST_F(MembershipTest, TheSameStartOnANewConnectionTakesThePlaceOfItsOldOne) {
 TEST_F(MembershipTest, AnEarlierStartOfOneStoreIsRefused) {
   const Talker later = MakePillar(31, "p1", 's', 2);
   Join(later);
+  Say(p1_, HelloOf(p1_));
+  EXPECT_THAT(Events(), ElementsAre("hello-refused")) << "it is the same store: no alarm";
+  Lose(p1_);
   ExpectRefused(p1_, HelloOf(p1_), wire::CONFLICT, "a later start of p1");
   EXPECT_EQ(broker_->roster().members().begin()->first, 31u);
 }
@@ -174,6 +180,17 @@ TEST_F(MembershipTest, AnotherHelloOnOneConnectionEndsTheMembership) {
   EXPECT_EQ(broker_->roster().members().size(), 0u);
   Say(alice_, RequestOf(alice_, "p1"));
   EXPECT_EQ(CountOf("after-farewell"), 1u);
+}
+
+TEST_F(MembershipTest, APillarIsRefusedTheSessionThatAClientHas) {
+  Talker client = MakeClient(30, "stray");
+  client.hello.set_component_id("carol");
+  Join(client);
+  const Talker stray = MakePillar(31, "stray");
+  Say(stray, HelloOf(stray));
+  ASSERT_EQ(KindsTo(stray), "REFUSED");
+  EXPECT_EQ(SentTo(stray)[0].body.response().code(), wire::CONFLICT);
+  EXPECT_THAT(Events(), ElementsAre("hello-refused"));
 }
 
 // [H-11]
@@ -268,6 +285,20 @@ TEST_F(MembershipTest, WhatComesBeforeHelloIsDroppedAndCountedAndItsPeerCutInTim
   EXPECT_EQ(broker_->stranger_count(), 0u);
 }
 
+// [H-2]
+TEST_F(MembershipTest, OnlyAHelloThatIsWelcomeMakesAPeerKnown) {
+  Say(alice_, {"garbage"});
+  EXPECT_THAT(out_.greeted, IsEmpty());
+  Say(alice_, RequestOf(alice_, "p1"));
+  EXPECT_THAT(out_.greeted, IsEmpty());
+  Say(bob_, HelloWith(bob_, [](auto& h) { h.set_repository_id("other"); }));
+  EXPECT_THAT(out_.greeted, IsEmpty());
+  Join(alice_);
+  EXPECT_THAT(out_.greeted, ElementsAre(alice_.peer));
+  Say(alice_, HeartbeatOf(alice_));
+  EXPECT_THAT(out_.greeted, IsEmpty());
+}
+
 TEST_F(MembershipTest, AStrangerThatSaysHelloInTimeIsAMember) {
   Say(alice_, {"garbage"});
   Join(alice_);
@@ -325,8 +356,8 @@ TEST_F(MembershipTest, AlarmsAndRefusalsAreNotLoggedWithoutEnd) {
     Say(other, HelloOf(other));
     said += out_.notes.size();
   }
-  EXPECT_EQ(said, Spec().limits.alarms_max);
-  EXPECT_GE(CountOf("alarm-suppressed"), 80u);
+  EXPECT_EQ(said, 2 * Spec().limits.alarms_max) << "so many refusals, and so many alarms";
+  EXPECT_EQ(CountOf("alarm-suppressed"), 80u);
   Say(p1_, HeartbeatOf(p1_));
   Advance(absl::Seconds(4));
   Say(p1_, HeartbeatOf(p1_));
@@ -336,6 +367,27 @@ TEST_F(MembershipTest, AlarmsAndRefusalsAreNotLoggedWithoutEnd) {
   const Talker other = MakePillar(300, "p1", 'x');
   Say(other, HelloOf(other));
   EXPECT_THAT(Events(), ElementsAre("hello-refused", "alarm"));
+}
+
+TEST_F(MembershipTest, WhoIsRefusedOrFloodsKeepsNoAlarmOfOthersBack) {
+  Join(p1_);
+  Join(p2_);
+  Join(alice_);
+  for (int i = 0; i < 100; ++i) {
+    const Talker wrong = MakeClient(100 + i, "p3.1");
+    Say(wrong, HelloOf(wrong));
+    Say(alice_, AlarmOf(alice_, "noise"));
+    Say(p2_, AlarmOf(p2_, "noise"));
+  }
+  EXPECT_THAT(Events(), IsEmpty()) << "all three have had their say";
+  Say(p1_, AlarmOf(p1_, "data-loss"));
+  EXPECT_THAT(Events(), ElementsAre("alarm"));
+  EXPECT_THAT(Copied(), ElementsAre("ALARM"));
+  const Talker other = MakePillar(31, "p1", 'x');
+  Say(other, HelloOf(other));
+  EXPECT_THAT(Events(), ElementsAre("alarm")) << "only the refusal itself is not logged any more";
+  Lose(p1_);
+  EXPECT_THAT(Events(), ElementsAre("member-lost", "alarm"));
 }
 
 // Every state of a peer with every event: what it is told, and what becomes of it.

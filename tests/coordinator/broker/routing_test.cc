@@ -140,6 +140,19 @@ TEST_F(RoutingTest, RepliesGoToTheSessionTheyNameAndNobodyElse) {
   }
 }
 
+// [H-3]
+TEST_F(RoutingTest, APillarThatAsksHearsTheReplies) {
+  Say(p1_, RequestOf(p1_, "p2"));
+  EXPECT_EQ(KindsTo(p2_), "REQUEST");
+  Say(p2_, ReplyOf(p2_, "p1"));
+  EXPECT_EQ(KindsTo(p1_), "FINAL");
+  Say(p1_, StatusOf(p1_, wire::GET_STATUS));
+  const protocol::Envelope request = out_.status_requests.at(0);
+  out_ = BrokerOutbox();
+  broker_->OnStatus(request, {}, now_, out_);
+  EXPECT_EQ(KindsTo(p1_), "FINAL");
+}
+
 TEST_F(RoutingTest, AReplyToASessionThatIsGoneIsDroppedAndCounted) {
   Lose(bob_);
   Say(p1_, ReplyOf(p1_, "bob.1"));
@@ -222,7 +235,9 @@ TEST_F(RoutingTest, TheStatusSaysWhatTheBrokerAndItsHostKnow) {
   }
   EXPECT_THAT(checks, ElementsAre("members: 4 of at most 1024",
                                   "collection books: 2 of 3 pillars present; away: p2",
-                                  "collection maps: 1 of 1 pillars present"));
+                                  "collection maps: 1 of 1 pillars present",
+                                  "connections: 7 to the bus; dropped or cut so far: "
+                                  "frame-count 3, oversize 3"));
 }
 
 TEST_F(RoutingTest, TheStatusIsGoodWhenAllAreThere) {
