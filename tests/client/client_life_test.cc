@@ -76,8 +76,8 @@ TEST(Cancel, EndsAPutOnceAndStoresNothing) {
   put->operation.Cancel("after the end");
   repository.Run(absl::Minutes(1));
   EXPECT_EQ(put->ends, 1);
-  EXPECT_EQ(repository.Stored("p1", "file"), std::nullopt);
-  EXPECT_EQ(repository.Stored("p2", "file"), std::nullopt);
+  EXPECT_FALSE(repository.Has("p1", "file"));
+  EXPECT_FALSE(repository.Has("p2", "file"));
 }
 
 TEST(Cancel, EndsAGetOnceAndItsSinkIsTold) {

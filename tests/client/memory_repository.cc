@@ -191,13 +191,16 @@ void MemoryRepository::StartPillar(const std::string& id) {
 
 pillar::StoreSpy& MemoryRepository::store(const std::string& id) { return machines_.at(id)->store; }
 
-std::optional<std::string> MemoryRepository::Stored(const std::string& pillar,
-                                                    absl::string_view file_id) {
+bool MemoryRepository::Has(const std::string& pillar, absl::string_view file_id) {
+  return store(pillar).memory.Find(Photos(), File(file_id)).ok();
+}
+
+bool MemoryRepository::HasBytes(const std::string& pillar, absl::string_view file_id,
+                                absl::string_view bytes) {
   const auto file = store(pillar).memory.Open(Photos(), File(file_id), base::GenerationId());
-  if (!file.ok()) return std::nullopt;
-  const auto bytes = (*file)->Read(base::ByteRange::Whole((*file)->record().size_bytes));
-  if (!bytes.ok()) return std::nullopt;
-  return std::string(bytes->text());
+  if (!file.ok()) return false;
+  const auto held = (*file)->Read(base::ByteRange::Whole((*file)->record().size_bytes));
+  return held.ok() && held->text() == bytes;
 }
 
 void MemoryRepository::StoreAt(const std::string& pillar, absl::string_view file_id,

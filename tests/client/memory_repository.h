@@ -54,8 +54,9 @@ class MemoryRepository {
   void KillPillar(const std::string& id);   // as SIGKILL does; its store stays
   void StartPillar(const std::string& id);  // on the store that it had
   pillar::StoreSpy& store(const std::string& id);
-  // What the store of that pillar holds; nothing when it has no such file.
-  std::optional<std::string> Stored(const std::string& pillar, absl::string_view file_id);
+  // Whether the store of that pillar has the file; and with these very bytes.
+  bool Has(const std::string& pillar, absl::string_view file_id);
+  bool HasBytes(const std::string& pillar, absl::string_view file_id, absl::string_view bytes);
   // Puts a file there and nowhere else.
   void StoreAt(const std::string& pillar, absl::string_view file_id, const std::string& bytes);
 

@@ -31,7 +31,7 @@ TEST(PutFile, EndsWhenEveryPillarHasTheBytesOnStableStorage) {
   EXPECT_THAT(put->result->source, testing_support::IsOk());
   ASSERT_EQ(put->result->finals.size(), 3u);
   for (const char* pillar : {"p1", "p2", "p3"}) {
-    EXPECT_EQ(repository.Stored(pillar, "a/b.bin"), bytes) << pillar;
+    EXPECT_TRUE(repository.HasBytes(pillar, "a/b.bin", bytes)) << pillar;
     const wire::PutFileFinal& final = put->result->finals.at(PillarId(pillar));
     EXPECT_EQ(final.file().digest().value(), Sha256Of(bytes).bytes()) << pillar;
     EXPECT_FALSE(final.already_held()) << pillar;
@@ -45,7 +45,7 @@ TEST(PutFile, AnEmptyFileIsAFile) {
   const ToldPut put = repository.Put("empty", "");
   ASSERT_TRUE(repository.RunToEnd(put));
   EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kSuccess);
-  EXPECT_EQ(repository.Stored("p2", "empty"), "");
+  EXPECT_TRUE(repository.HasBytes("p2", "empty", ""));
 }
 
 TEST(PutFile, WhatIsHeldAlreadyMovesNoByteAndSucceeds) {
@@ -80,8 +80,8 @@ TEST(PutFile, AnIdThatIsTakenByOtherBytesIsRefusedAndThoseStay) {
   EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kFailed);
   EXPECT_EQ(put->result->outcome.code, wire::DUPLICATE_FILE_FAILURE);
   EXPECT_TRUE(put->result->finals.empty());
-  EXPECT_EQ(repository.Stored("p1", "taken"), "old bytes");
-  EXPECT_EQ(repository.Stored("p2", "taken"), "old bytes");
+  EXPECT_TRUE(repository.HasBytes("p1", "taken", "old bytes"));
+  EXPECT_TRUE(repository.HasBytes("p2", "taken", "old bytes"));
 }
 
 TEST(PutFile, WhereOnePillarHoldsOtherBytesTheOthersAreNotSplitFromIt) {
@@ -90,8 +90,8 @@ TEST(PutFile, WhereOnePillarHoldsOtherBytesTheOthersAreNotSplitFromIt) {
   const ToldPut put = repository.Put("taken", "new bytes");
   ASSERT_TRUE(repository.RunToEnd(put));
   EXPECT_EQ(CodeOf(put, "p1"), wire::DUPLICATE_FILE_FAILURE);
-  EXPECT_EQ(repository.Stored("p2", "taken"), std::nullopt);
-  EXPECT_EQ(repository.Stored("p3", "taken"), std::nullopt);
+  EXPECT_FALSE(repository.Has("p2", "taken"));
+  EXPECT_FALSE(repository.Has("p3", "taken"));
 }
 
 TEST(PutFile, ADigestThatTheBytesDoNotHaveStoresNothingAnywhere) {
@@ -106,8 +106,8 @@ TEST(PutFile, ADigestThatTheBytesDoNotHaveStoresNothingAnywhere) {
   ASSERT_TRUE(repository.RunToEnd(put));
   EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kFailed);
   EXPECT_EQ(put->result->outcome.code, wire::NEW_FILE_CHECKSUM_FAILURE);
-  EXPECT_EQ(repository.Stored("p1", "wrong"), std::nullopt);
-  EXPECT_EQ(repository.Stored("p2", "wrong"), std::nullopt);
+  EXPECT_FALSE(repository.Has("p1", "wrong"));
+  EXPECT_FALSE(repository.Has("p2", "wrong"));
 }
 
 TEST(PutFile, APillarThatDiesLeavesAPartialPutThatTheSamePutCompletes) {
@@ -125,7 +125,7 @@ TEST(PutFile, APillarThatDiesLeavesAPartialPutThatTheSamePutCompletes) {
   const ToldPut again = repository.Put("half", bytes);
   ASSERT_TRUE(repository.RunToEnd(again));
   EXPECT_EQ(again->result->outcome.verdict, protocol::Verdict::kSuccess);
-  EXPECT_EQ(repository.Stored("p2", "half"), bytes);
+  EXPECT_TRUE(repository.HasBytes("p2", "half", bytes));
 }
 
 TEST(PutFile, APillarThatComesBackInTimeIsServedInTheSamePut) {
@@ -138,7 +138,7 @@ TEST(PutFile, APillarThatComesBackInTimeIsServedInTheSamePut) {
   repository.StartPillar("p2");
   ASSERT_TRUE(repository.RunToEnd(put));
   EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kSuccess);
-  EXPECT_EQ(repository.Stored("p2", "back"), bytes);
+  EXPECT_TRUE(repository.HasBytes("p2", "back", bytes));
 }
 
 TEST(PutFile, AQuorumOfCopiesIsEnough) {

@@ -51,7 +51,7 @@ class PutSource : public ::testing::Test {
     repository_.Run(absl::Seconds(30));
     EXPECT_EQ(put->ends, 1);
     for (const char* pillar : {"p1", "p2", "p3"}) {
-      EXPECT_EQ(repository_.Stored(pillar, "file"), std::nullopt) << pillar;
+      EXPECT_FALSE(repository_.Has(pillar, "file")) << pillar;
     }
   }
 
@@ -68,7 +68,7 @@ TEST_F(PutSource, IsReadOnceForAllPillars) {
   EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kSuccess);
   EXPECT_EQ(source->reads(), kLongBytes / kMiB);
   for (const char* pillar : {"p1", "p2", "p3"}) {
-    EXPECT_TRUE(repository_.Stored(pillar, "file") == bytes_) << pillar;
+    EXPECT_TRUE(repository_.HasBytes(pillar, "file", bytes_)) << pillar;
   }
 }
 
