@@ -18,15 +18,12 @@ namespace {
 // Nothing when there is no such file any more, or nothing that could be one.
 absl::StatusOr<std::string> LineOf(const CollectionHome& home, const LeafPlace& place,
                                    ManifestFindings& findings) {
-  const absl::StatusOr<runtime::FileStat> stat = home.disk().Stat(home.Path(place.Path()));
-  if (absl::IsNotFound(stat.status()) || absl::IsFailedPrecondition(stat.status())) {
-    return "";
-  }
-  BITREPO_RETURN_IF_ERROR(stat.status());
-  if (stat->is_directory) {
-    return "";
-  }
   const absl::StatusOr<FileIdentity> identity = IdentityAt(home, place);
+  if (absl::IsFailedPrecondition(identity.status()) ||
+      (absl::IsNotFound(identity.status()) &&
+       absl::IsNotFound(home.disk().Stat(home.Path(place.Path())).status()))) {
+    return "";
+  }
   if (absl::IsNotFound(identity.status()) || absl::IsDataLoss(identity.status()) ||
       absl::IsInvalidArgument(identity.status())) {
     ++findings.without_record;

@@ -21,7 +21,8 @@ struct ManifestFindings {
 // Gives `take` lines "SHA-256  SHARD/NAME~N\n", the paths being those below COLLECTION/files/, in
 // order of path. Nothing in a name needs escaping: what is not of [A-Za-z0-9._~-] stands there as
 // %XX. Needs no catalogue and no lock, changes nothing, and so may run beside the pillar: a file
-// that comes or goes meanwhile is in the list or not. `directory` is the collection's on `disk`, ""
+// that comes or goes meanwhile is in the list or not (one that comes, where files carry no
+// attributes, may be counted as without its record). `directory` is the collection's on `disk`, ""
 // when it has the disk to itself. Memory: the names of one shard.
 // Threads: blocks. Errors: kFailedPrecondition: it is not the directory of the collection; those of
 // `take`; else as the disk's.

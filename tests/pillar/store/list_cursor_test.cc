@@ -47,10 +47,13 @@ TEST(ListCursorTest, QueriesWhosePartsRunTogetherAreDifferent) {
   query.only = Publications::Id("c");
   ListQuery other = Publications::Query("a");
   other.only = Publications::Id("bc");
-  ListQuery none = Publications::Query("abc");
+  ListQuery another = query;
+  another.only = Publications::Id("d");
+  const ListQuery none = Publications::Query("ab");
+  const ListQuery all = Publications::Query("abc");
   const std::string text = EncodeCursor(store, query, {1, "a"});
   EXPECT_OK(DecodeCursor(store, query, text));
-  for (const ListQuery& wrong : {other, none}) {
+  for (const ListQuery& wrong : {other, another, none, all}) {
     EXPECT_THAT(DecodeCursor(store, wrong, text), StatusIs(absl::StatusCode::kInvalidArgument));
   }
 }

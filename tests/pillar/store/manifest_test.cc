@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tests/pillar/store/store_on_disk.h"
@@ -113,6 +114,21 @@ TEST_P(ManifestTest, ADirectoryOfAnotherCollectionIsRefused) {
   EXPECT_THAT(Write("none"), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("FORMAT")));
   EXPECT_THAT(Write(""), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("FORMAT")));
   EXPECT_OK(Write());
+}
+
+// The pillar moves a file away while the list is made.
+TEST_P(ManifestTest, AFileThatGoesMeanwhileIsNotMissed) {
+  PutAll({"a", "b"});
+  disk().SetTrouble([&](const testing_support::DiskOperation& operation) {
+    if (operation.name == "OpenRead" && absl::EndsWith(operation.path, "/a~1")) {
+      fs::remove(FilePath("a"));
+      fs::remove(FilePath("a") + ".id");
+    }
+    return absl::OkStatus();
+  });
+  ASSERT_OK_AND_ASSIGN(const ManifestFindings findings, Write());
+  EXPECT_EQ(findings.files, 1u);
+  EXPECT_EQ(findings.without_record, 0u);
 }
 
 TEST_P(ManifestTest, EndsWhenItsLinesAreNotTaken) {
