@@ -2,6 +2,7 @@
 // The storm, the calm, and the checks.
 #include "tests/simulation/simulation.h"
 
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -20,16 +21,17 @@ constexpr absl::Duration kCalmLongest = absl::Minutes(10);
 
 class Run {
  public:
-  Run(uint64_t seed, bool lying_disks)
-      : universe_(seed), coordinator_(universe_, kPillars), lying_disks_(lying_disks) {
+  Run(uint64_t seed, Weather weather)
+      : universe_(seed), coordinator_(universe_, kPillars), weather_(weather) {
     report_.seed = seed;
   }
 
   SimulationReport Finish() {
     Begin();
-    Storm();
+    if (weather_ != Weather::kFair) Storm();
     Calm();
     CheckStores();
+    if (weather_ == Weather::kFair) CheckAgreement();
     report_.trace_digest = universe_.timeline.Digest();
     report_.timeline = universe_.timeline.lines();
     report_.events = universe_.scheduler.steps();
@@ -46,7 +48,7 @@ class Run {
     for (uint32_t i = 1; i <= kPillars; ++i) {
       pillars_.push_back(std::make_unique<SimPillar>(universe_, absl::StrCat("p", i), kDiskBytes));
       pillars_.back()->Start();
-      if (lying_disks_) pillars_.back()->medium().BeginToLie();
+      if (weather_ == Weather::kStormOnLyingDisks) pillars_.back()->medium().BeginToLie();
     }
     const uint64_t clients = 1 + universe_.random.Below(3);
     for (uint64_t i = 1; i <= clients; ++i) {
@@ -147,13 +149,26 @@ class Run {
     }
   }
 
+  // Where nothing fails, users who race for one id leave one content of it.
+  void CheckAgreement() {
+    std::map<std::string, std::set<std::string>> contents;
+    for (const LedgerOfTruth::Acknowledged& one : universe_.truth.acknowledged()) {
+      contents[one.file_id].insert(one.digest_hex);
+    }
+    for (const auto& [file_id, digests] : contents) {
+      if (digests.size() > 1) {
+        report_.violations.push_back(absl::StrCat("the pillars hold different bytes of ", file_id));
+      }
+    }
+  }
+
   void CheckStore(SimPillar& pillar);
 
   SimUniverse universe_;
   SimCoordinator coordinator_;
   std::vector<std::unique_ptr<SimPillar>> pillars_;
   std::vector<std::unique_ptr<SimClient>> clients_;
-  bool lying_disks_;
+  const Weather weather_;
   bool parted_ = false;
   SimulationReport report_;
 };
@@ -192,8 +207,8 @@ void Run::CheckStore(SimPillar& pillar) {
 
 }  // namespace
 
-SimulationReport RunSimulation(uint64_t seed) { return Run(seed, false).Finish(); }
-
-SimulationReport RunSimulationOnLyingDisks(uint64_t seed) { return Run(seed, true).Finish(); }
+SimulationReport RunSimulation(uint64_t seed, Weather weather) {
+  return Run(seed, weather).Finish();
+}
 
 }  // namespace bitrepo::simulation

@@ -22,11 +22,15 @@ struct SimulationReport {
   uint64_t crashes = 0;
 };
 
+enum class Weather {
+  kStorm,
+  kFair,               // nothing fails: then also no two pillars hold different bytes of one id
+  kStormOnLyingDisks,  // which say "synced" and are not, from after the pillars' start: the
+                       // checkers must see it
+};
+
 // The seed draws everything: sizes, orders, loss, duplication, reordering, cuts, flipped bits,
 // crashes, what survives them.
-SimulationReport RunSimulation(uint64_t seed);
-// The same on disks that say "synced" and are not, from after the pillars' start: the checkers must
-// see it.
-SimulationReport RunSimulationOnLyingDisks(uint64_t seed);
+SimulationReport RunSimulation(uint64_t seed, Weather weather = Weather::kStorm);
 
 }  // namespace bitrepo::simulation

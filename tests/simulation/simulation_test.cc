@@ -62,7 +62,15 @@ TEST(StormsThatOnceBrokeAPromise, BreakNoneNow) {
 TEST(DisksThatOnlySayThatTheySynced, AreFoundOut) {
   base::ConfigureLog(base::LogLevel::kError, base::LogFormat::kText);
   for (const uint64_t seed : {1, 2, 3}) {
-    EXPECT_FALSE(RunSimulationOnLyingDisks(seed).violations.empty()) << "seed " << seed;
+    EXPECT_FALSE(RunSimulation(seed, Weather::kStormOnLyingDisks).violations.empty())
+        << "seed " << seed;
+  }
+}
+
+TEST(FairWeather, UsersWhoRaceForOneIdLeaveOneContentOfIt) {
+  base::ConfigureLog(base::LogLevel::kError, base::LogFormat::kText);
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    ExpectAllPromisesHeld(RunSimulation(seed, Weather::kFair));
   }
 }
 

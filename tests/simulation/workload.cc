@@ -67,7 +67,12 @@ std::string Workload::DrawContent() {
   return random_.Bytes(size);
 }
 
-void Workload::PutNew() { Put(absl::StrCat(plan_.name, "/", files_++), DrawContent()); }
+// Now and then an id that the others may be putting at this moment.
+void Workload::PutNew() {
+  const std::string id = random_.Below(4) == 0 ? absl::StrCat("shared/", random_.Below(4))
+                                               : absl::StrCat(plan_.name, "/", files_++);
+  Put(id, DrawContent());
+}
 
 void Workload::PutAgain() {
   const auto& all = truth_.acknowledged();
