@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/copies.h"
@@ -56,9 +57,12 @@ class WhereisCommand final : public Command {
       const std::string cell = absl::StrCat(MarkOf(state), " ", WordOf(state));
       const size_t columns = std::max<size_t>(ColumnsOf(pillar.text()), 9);
       absl::StrAppend(&heads, "  ", Fit(pillar.text(), columns));
-      absl::StrAppend(&cells, "  ", Paint(session, state, Fit(cell, columns)));
+      absl::StrAppend(&cells, "  ", Paint(session, state, cell),
+                      std::string(columns - std::min(columns, ColumnsOf(cell)), ' '));
       places.Set(pillar.text(), ResultWord(state));
     }
+    absl::StripTrailingAsciiWhitespace(&heads);
+    absl::StripTrailingAsciiWhitespace(&cells);
     JsonRecord record = session.report().Record("item");
     record.Set("file_id", file_id.text());
     record.Set("result", copies.agreement.all_same() ? "ok"

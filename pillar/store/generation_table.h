@@ -62,7 +62,8 @@ class GenerationTable {
     int64_t as_of = 0;
     uint32_t limit = 0;
   };
-  // What was held at sequence `as_of` and is held now, in order of id; without digests of blocks.
+  // What was on record at sequence `as_of`, in order of id, with its trouble now; without digests
+  // of blocks.
   absl::StatusOr<std::vector<FileRecord>> Page(int64_t collection, const PageSpec& spec);
 
   // What recovery needs of a row, in order of id and number.

@@ -28,16 +28,15 @@ struct RebuildFindings {
 
 // Reads every byte of every file once: a file is in the new catalogue as held only when its bytes
 // are those that its record (the attribute, or the file beside it) says. One without a record is
-// unproven: never served, never listed; the same bytes put again make it whole. The audit trail and
-// the answers come from the ledger. Requests issued before now and not answered there are refused
-// from now on: whether they had an effect is not known any more.
-// The catalogue is made under another name, synced, and then named: cut short anywhere, there is
-// none still, and the next run begins again. Takes hours for many terabytes; memory: the names of
-// one shard, one block, and 16 bytes for each block of the longest file.
-// Threads: blocks; one caller. Errors: kFailedPrecondition: another process has the store, a
-// catalogue is there (the text says what to do), or a directory is not the one it should be;
-// kDataLoss: the ledger is damaged or was changed; else as the disk's. Files and ledger are never
-// changed.
+// unproven: never served, listed as unproven; the same bytes put again make it whole. The audit
+// trail and the answers come from the ledger. Requests issued before now and not answered there are
+// refused from now on: whether they had an effect is not known any more. The catalogue is made
+// under another name, synced, and then named: cut short anywhere, there is none still, and the next
+// run begins again. Takes hours for many terabytes; memory: the names of one shard, one block, and
+// 16 bytes for each block of the longest file. Threads: blocks; one caller. Errors:
+// kFailedPrecondition: another process has the store, a catalogue is there (the text says what to
+// do), or a directory is not the one it should be; kDataLoss: the ledger is damaged or was changed;
+// else as the disk's. Files and ledger are never changed.
 absl::StatusOr<RebuildFindings> RebuildCatalogue(const DiskStoreOptions& options,
                                                  runtime::Disk& disk, const base::Clock& clock,
                                                  base::Random& random);
