@@ -44,7 +44,8 @@ absl::Status ZmqWatchPublisher::Open(runtime::EventLoop& loop, zeromq::Context& 
   limits.connections = kWatchersMax;
   limits.undelivered_bytes = kHeardBytesMax;
   limits.undelivered_bytes_total = kHeardBytesTotalMax;
-  limits.handshake_greets = true;  // a subscription is not seen here
+  limits.greet_within = absl::InfiniteDuration();  // a subscription is not seen here
+  limits.quiet_longest = kQuietLongest;
   absl::StatusOr<zeromq::Socket> socket = absl::InternalError("not made yet");
   RunThere([&] { socket = zeromq::MakeWatchPublisher(context); });
   BITREPO_RETURN_IF_ERROR(socket.status());

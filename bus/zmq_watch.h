@@ -32,6 +32,8 @@ class ZmqWatchPublisher final : public WatchPublisher {
   // Heartbeats count too: about once a day a watcher is cut, and dials again.
   static constexpr uint64_t kHeardBytesMax = 256 * 1024;
   static constexpr uint64_t kHeardBytesTotalMax = 4 * 1024 * 1024;
+  // A watcher's socket answers heartbeats, every 5 s; what does not is no watcher.
+  static constexpr absl::Duration kQuietLongest = absl::Seconds(12);
   // Copies on their way to the socket's thread; more are dropped, which watchers see by the
   // numbers.
   static constexpr uint64_t kCopyBytesMax = 16 * 1024 * 1024;

@@ -45,10 +45,7 @@ void End(int descriptor, CutCause cause) {
 
 ConnectionGuard::ConnectionGuard(runtime::EventLoop& loop, ConnectionLedger::Limits limits,
                                  absl::AnyInvocable<void(int)> on_closed)
-    : loop_(loop),
-      ledger_(limits),
-      handshake_greets_(limits.handshake_greets),
-      on_closed_(std::move(on_closed)) {}
+    : loop_(loop), ledger_(limits), on_closed_(std::move(on_closed)) {}
 
 ConnectionGuard::~ConnectionGuard() { loop_.CancelTimer(timer_); }
 
@@ -83,12 +80,8 @@ void ConnectionGuard::OnEvent(ConnectionEvent event, int value) {
     case ConnectionEvent::kHandshakeFailed:
       Count("handshake-failed");
       break;
-    case ConnectionEvent::kHandshakeDone:
-      if (handshake_greets_) {
-        ledger_.MarkGreeted(value);
-      }
-      break;
     case ConnectionEvent::kConnected:
+    case ConnectionEvent::kHandshakeDone:  // it does not say whose
     case ConnectionEvent::kDialFailed:
       break;
   }

@@ -74,7 +74,6 @@ class ConnectionGuard {
 
   runtime::EventLoop& loop_;
   ConnectionLedger ledger_;
-  const bool handshake_greets_;
   absl::AnyInvocable<void(int)> on_closed_;
   std::unique_ptr<SocketMonitor> monitor_;
   absl::btree_map<int, uint64_t> cookies_;  // by descriptor

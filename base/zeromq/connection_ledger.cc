@@ -46,6 +46,7 @@ void ConnectionLedger::OnAccepted(int descriptor, absl::Time now) {
   Connection& connection = connections_[descriptor];
   connection.accepted = now;
   connection.last_delivered = now;
+  connection.last_byte = now;
   if (too_many) {
     MarkCut(descriptor, connection, CutCause::kTooManyConnections, asked_);
   }
@@ -108,9 +109,17 @@ std::vector<ConnectionLedger::Cut> ConnectionLedger::TakeCuts(absl::Time now) {
   std::vector<Cut> cuts = std::move(asked_);
   asked_.clear();
   for (auto& [descriptor, connection] : connections_) {
+    if (connection.seen_bytes != connection.received_bytes) {
+      connection.seen_bytes = connection.received_bytes;
+      connection.last_byte = now;
+    }
+    const bool stranger = !connection.greeted && now - connection.accepted >= limits_.greet_within;
+    // What a local connection has received is not known.
+    const bool quiet =
+        connection.received_bytes > 0 && now - connection.last_byte >= limits_.quiet_longest;
     if (connection.undelivered() > limits_.undelivered_bytes) {
       MarkCut(descriptor, connection, CutCause::kUndelivered, cuts);
-    } else if (!connection.greeted && now - connection.accepted >= limits_.greet_within) {
+    } else if (stranger || quiet) {
       MarkCut(descriptor, connection, CutCause::kSilent, cuts);
     }
   }

@@ -44,8 +44,8 @@ class ConnectionLedger {
     // messages is.
     uint64_t message_bytes = UINT64_MAX;
     absl::Duration greet_within = absl::Seconds(10);
-    // Of a socket that delivers nothing: who has shaken hands is no stranger any more.
-    bool handshake_greets = false;
+    // Who has said something, and then not a byte for so long, not even a heartbeat, is cut.
+    absl::Duration quiet_longest = absl::InfiniteDuration();
   };
   struct Cut {
     int descriptor = -1;
@@ -86,6 +86,8 @@ class ConnectionLedger {
     uint64_t received_bytes = 0;
     uint64_t unread_bytes = 0;    // of those received
     uint64_t consumed_bytes = 0;  // delivered, or forgiven
+    uint64_t seen_bytes = 0;      // received when last judged
+    absl::Time last_byte;         // when they were other than at the judgement before
     bool too_long = false;        // so it seemed when last sampled, and nothing was delivered since
     bool greeted = false;
     bool cut = false;

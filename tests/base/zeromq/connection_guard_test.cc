@@ -311,6 +311,30 @@ TEST_F(ConnectionGuardTest, WhoSaysNothingUsefulIsCutAndWhoDoesStays) {
   EXPECT_EQ(guard_->connection_count(), 1u);
 }
 
+TEST_F(ConnectionGuardTest, WhoFallsQuietIsCutAndWhoGoesOnStays) {
+  ConnectionLedger::Limits limits;
+  limits.greet_within = absl::InfiniteDuration();
+  limits.quiet_longest = absl::Seconds(1);
+  Open(limits);
+  RawPeer lively(endpoint_);
+  RawPeer ancient(endpoint_);  // ZMTP/1.0: it shakes no hands and knows no heartbeats
+  std::atomic<bool> over{false};
+  std::thread sender([&] {
+    ASSERT_TRUE(ancient.Send(absl::string_view("\x01\0", 2)));
+    ASSERT_TRUE(lively.ShakeHands("DEALER"));
+    while (!over) {
+      ASSERT_TRUE(lively.SendFrame("still here", /*more=*/false));
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+  });
+  EXPECT_TRUE(RunUntil(loop_, [&] { return CountOf("silent") == 1; }));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return closed_ == 1; }));
+  EXPECT_EQ(guard_->connection_count(), 1u);
+  over = true;
+  sender.join();
+  EXPECT_TRUE(RunUntil(loop_, [&] { return CountOf("silent") == 2; })) << "its turn";
+}
+
 TEST_F(ConnectionGuardTest, TheOwnerCanCutAConnection) {
   Open(ConnectionLedger::Limits{});
   RawPeer peer(endpoint_);

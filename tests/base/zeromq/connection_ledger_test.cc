@@ -202,6 +202,19 @@ TEST(ConnectionsFor, KeepsDescriptorsForFiles) {
   EXPECT_EQ(ConnectionsFor(0), 1u);
 }
 
+TEST(ConnectionLedger, WhoHasSpokenAndFallsQuietIsCut) {
+  ConnectionLedger::Limits limits = SmallLimits();
+  limits.quiet_longest = absl::Seconds(12);
+  ConnectionLedger ledger = Greeted(2, limits);  // of the second nothing is known
+  for (int second = 0; second <= 30; second += 10) {
+    ledger.OnReceived(1, 100 + static_cast<uint64_t>(second));
+    EXPECT_TRUE(ledger.TakeCuts(At(second)).empty()) << second;
+  }
+  ledger.OnReceived(1, 130);
+  EXPECT_TRUE(ledger.TakeCuts(At(41.9)).empty());
+  EXPECT_EQ(ledger.TakeCuts(At(42)), (std::vector<Cut>{{1, CutCause::kSilent}}));
+}
+
 // A message under way that is longer than any may be; what is whole is delivered when its turn
 // comes.
 class EndlessMessage : public ::testing::Test {
