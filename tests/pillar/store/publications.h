@@ -123,7 +123,8 @@ class Publications {
   // All that is recorded, each with its trouble.
   std::vector<std::pair<std::string, std::string>> Troubles() {
     std::vector<std::pair<std::string, std::string>> all;
-    for (const store::FileRecord& record : store().List(Query(""), 100, "").value().records) {
+    const store::RecordPage page = store().List(Query(""), 100, "").value();
+    for (const store::FileRecord& record : page.records) {
       all.emplace_back(record.file_id.text(), record.trouble);
     }
     return all;

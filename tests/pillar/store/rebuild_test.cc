@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using testing_support::IsOk;
 using testing_support::StatusIs;
@@ -118,7 +119,7 @@ TEST_P(RebuildTest, AFileWithoutItsRecordIsNeverServedAndNeverBlessed) {
   for (int start = 0; start < 2; ++start) {
     EXPECT_THAT(Find("f"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("unproven")));
     EXPECT_THAT(Open("f"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("unproven")));
-    EXPECT_THAT(Ids("", 10), ElementsAre("g"));
+    EXPECT_THAT(Troubles(), ElementsAre(Pair("f", "unproven"), Pair("g", "")));
     EXPECT_EQ(CountOf(store().Check().value(), "books").damaged_files, 1u);
     Reopen();
   }

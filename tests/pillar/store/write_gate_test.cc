@@ -57,12 +57,12 @@ INSTANTIATE_TEST_SUITE_P(Ways, FailedSyncTest, ::testing::Bool());
 TEST_P(FailedSyncTest, IsNeverRetriedAndTheStoreStaysReadable) {
   for (int n = 1;; ++n) {
     SCOPED_TRACE(absl::StrCat("sync ", n));
-    testing_support::StoreMachine machine;
+    int syncs = 0;
+    std::string failed;
+    testing_support::StoreMachine machine;  // whose disk syncs to its very end
     if (GetParam()) machine.options().sync_policy = {.files = 1000, .others_bytes = 0};
     ASSERT_OK(machine.Open());
     ASSERT_OK(machine.Put("before", "some bytes"));
-    int syncs = 0;
-    std::string failed;
     machine.disk().SetTrouble([&](const testing_support::DiskOperation& operation) -> absl::Status {
       if (!absl::StartsWith(operation.name, "Sync")) return absl::OkStatus();
       if (!failed.empty()) {
