@@ -34,6 +34,8 @@ using zeromq::RawPeer;
 
 #if defined(__SANITIZE_THREAD__)
 constexpr uint64_t kMemoryMax = UINT64_MAX;  // the sanitizer takes several times as much itself
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr uint64_t kMemoryMax = 640 * 1024 * 1024;  // walls around pieces of 64 bytes, and a shadow
 #else
 constexpr uint64_t kMemoryMax = 256 * 1024 * 1024;
 #endif
