@@ -17,8 +17,6 @@
 #     TIMEOUT 300                    seconds; 120 unless told
 #     SHARDS 2                       so many ctest entries, each with its part of the tests
 #     ARGS ... ENVIRONMENT N=v ... DEFINES N=v ...)
-#   fuzz_target(NAME envelope_fuzz SOURCES envelope_fuzz.cc DEPS bus/protocol LIBS ...)
-#                                    a libFuzzer program, in the preset fuzz only
 #
 # Every room_test is one program, build/<preset>/tests/NAME, one ctest entry of the same name, and
 # carries its folder as label: `ctest -L bus/protocol`, `ninja page_test`.
@@ -184,19 +182,4 @@ function(room_test)
       RUN_SERIAL "${arg_SERIAL}"
       ENVIRONMENT "${BITREPO_TEST_ENVIRONMENT};${part};${arg_ENVIRONMENT}")
   endforeach()
-endfunction()
-
-function(fuzz_target)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;HEADERS;DEPS;LIBS;DEFINES")
-  bitrepo_no_leftovers()
-  if(NOT "fuzzer-no-link" IN_LIST BITREPO_SANITIZE)
-    return()
-  endif()
-  bitrepo_targets(targets "${arg_DEPS}" "${arg_LIBS}")
-  add_executable("${arg_NAME}" ${arg_SOURCES} ${arg_HEADERS})
-  set_target_properties("${arg_NAME}" PROPERTIES
-    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
-  target_link_libraries("${arg_NAME}" PRIVATE ${targets} bitrepo_flags)
-  target_link_options("${arg_NAME}" PRIVATE -fsanitize=fuzzer)
-  target_compile_definitions("${arg_NAME}" PRIVATE ${arg_DEFINES})
 endfunction()

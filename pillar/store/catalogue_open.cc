@@ -14,6 +14,35 @@ namespace {
 constexpr uint32_t kRecordsAtOnce = 1000;
 constexpr uint32_t kRefillRecordsAtOnce = 50'000;
 
+// Follows the chain of the audit table from its beginning.
+class ChainWalk {
+ public:
+  explicit ChainWalk(AuditTable& table) : table_(table) {}
+  const ChainEnd& end() const { return end_; }  // where it stands
+
+  // To the next record, which must follow from the one before.
+  absl::Status Step() {
+    const uint64_t sequence = end_.sequence + 1;
+    if (next_ == records_.size()) {
+      BITREPO_ASSIGN_OR_RETURN(records_, table_.Records(sequence, kRecordsAtOnce));
+      next_ = 0;
+    }
+    if (next_ == records_.size() || records_[next_].sequence != sequence ||
+        records_[next_].hash != ChainHash(end_.hash, RecordLine(records_[next_]))) {
+      return absl::DataLossError(
+          absl::StrCat("audit record ", sequence, " does not follow from the one before"));
+    }
+    end_ = ChainEnd{sequence, records_[next_++].hash};
+    return absl::OkStatus();
+  }
+
+ private:
+  AuditTable& table_;
+  ChainEnd end_;
+  std::vector<AuditRecord> records_;  // read ahead
+  size_t next_ = 0;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Catalogue>> Catalogue::Open(
@@ -192,38 +221,22 @@ absl::Status Catalogue::MatchLedger() {
 
 absl::Status Catalogue::VerifyAudit() {
   base::MutexLock lock(mutex_);
-  ChainEnd end;
-  std::vector<AuditRecord> records;
-  size_t next = 0;
-  // Reads the record that comes next, which must follow from the one before.
-  const auto follow = [&]() -> absl::Status {
-    const uint64_t sequence = end.sequence + 1;
-    if (next == records.size()) {
-      BITREPO_ASSIGN_OR_RETURN(records, audit_.Records(sequence, kRecordsAtOnce));
-      next = 0;
-    }
-    if (next == records.size() || records[next].sequence != sequence ||
-        records[next].hash != ChainHash(end.hash, RecordLine(records[next]))) {
-      return absl::DataLossError(
-          absl::StrCat("audit record ", sequence, " does not follow from the one before"));
-    }
-    end = ChainEnd{sequence, records[next++].hash};
-    return absl::OkStatus();
-  };
+  ChainWalk walk(audit_);
   const absl::Status agreed = ledger_->ForEach([&](const LedgerEntry& entry) -> absl::Status {
-    if (entry.record.sequence != end.sequence + 1) {
-      return absl::DataLossError(absl::StrCat("the ledger lacks audit record ", end.sequence + 1));
-    }
-    BITREPO_RETURN_IF_ERROR(follow());
-    if (entry.record.hash != end.hash) {
+    if (entry.record.sequence != walk.end().sequence + 1) {
       return absl::DataLossError(
-          absl::StrCat("audit record ", end.sequence, " is not the one of the ledger"));
+          absl::StrCat("the ledger lacks audit record ", walk.end().sequence + 1));
+    }
+    BITREPO_RETURN_IF_ERROR(walk.Step());
+    if (entry.record.hash != walk.end().hash) {
+      return absl::DataLossError(
+          absl::StrCat("audit record ", walk.end().sequence, " is not the one of the ledger"));
     }
     return absl::OkStatus();
   });
   BITREPO_RETURN_IF_ERROR(agreed);
-  while (end.sequence < audit_.end().sequence) {
-    BITREPO_RETURN_IF_ERROR(follow());
+  while (walk.end().sequence < audit_.end().sequence) {
+    BITREPO_RETURN_IF_ERROR(walk.Step());
   }
   return absl::OkStatus();
 }
