@@ -42,13 +42,23 @@ class Repository:
         subprocess.run([self.bitrepo, "local", "up", "--dir", str(self.dir), "--pillars", str(pillars)],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.env = dict(os.environ, BITREPO_CONFIG=str(self.dir / ".bitrepo.toml"))
+        self.client_mib = 0
 
     def run(self, *arguments):
-        return timed([self.bitrepo, *arguments], env=self.env, stderr=subprocess.DEVNULL)
+        """Seconds of one command; its peak memory is kept as `client_mib`."""
+        begin = time.monotonic()
+        process = subprocess.Popen([self.bitrepo, *arguments], env=self.env,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise SystemExit(f"bitrepo {' '.join(arguments)}: exit code {process.returncode}")
+        self.client_mib = max(self.client_mib, usage.ru_maxrss // 1024)
+        return time.monotonic() - begin
 
     def memory_mib(self):
-        """VmHWM of each daemon, in MiB, by program and process id."""
-        peaks = {}
+        """The most memory (VmHWM) that each daemon and the client have held, in MiB."""
+        peaks = {"client": self.client_mib}
         for pid_file in sorted(self.dir.rglob("*.pid")):
             pid = pid_file.read_text().split()[0]
             for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kSessionSuffixBytes = 4;
 constexpr int kSignalExitBase = 128;
+constexpr char kInterrupted[] = "interrupted";
 
 std::string Hex(const std::string& bytes) {
   std::string text;
@@ -70,6 +71,8 @@ absl::Status Session::Prepare() {
   options.patience = settings.PatienceOf();
   BITREPO_ASSIGN_OR_RETURN(client_,
                            client::BlockingClient::Start(std::move(options), std::move(machinery)));
+  started_ = client_.get();
+  if (interrupted_ != 0) client_->Cancel(kInterrupted);  // the signal came while it started
   if (timeout != absl::InfiniteDuration()) {
     client_->Post([this, timeout](client::Client&) {
       client_->loop().RunAfter(timeout, [this] { End(SIGALRM, "the time of --timeout is over"); });
@@ -121,7 +124,7 @@ void Session::OnSignal(int signal) {
     return;
   }
   if (interrupted_ != 0) _exit(kSignalExitBase + signal);  // the second one means it
-  End(signal, "interrupted");
+  End(signal, kInterrupted);
 }
 
 void Session::End(int signal, const std::string& reason) {
@@ -129,7 +132,7 @@ void Session::End(int signal, const std::string& reason) {
   if (!interrupted_.compare_exchange_strong(none, signal)) return;
   console_.Note(absl::StrCat("bitrepo: ", reason, "; ending what is under way"));
   if (on_interrupt_) on_interrupt_();
-  client_->Cancel(reason);
+  if (client::BlockingClient* client = started_) client->Cancel(reason);
 }
 
 std::string Session::Again(absl::string_view rest) const {

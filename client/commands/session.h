@@ -88,6 +88,8 @@ class Session {
   wire::Welcome welcome_;
   std::atomic<int> interrupted_{0};
   std::function<void()> on_interrupt_;
+  // The client, for its own loop: a signal may come there before its start has returned.
+  std::atomic<client::BlockingClient*> started_{nullptr};
   std::unique_ptr<client::BlockingClient> client_;
 };
 
