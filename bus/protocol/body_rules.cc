@@ -45,6 +45,9 @@ void ExamineShared(const wire::Header& header, const wire::Body& body, const Kin
   if (body.page().cursor().size() > kCursorBytesMax) {
     rules.Require(false, "page", "page.cursor is too long");
   }
+  rules.Require(body.reason().empty() || header.kind() == wire::REQUEST, "field",
+                absl::StrCat("a ", kind.name, " has no reason"));
+  rules.Text("reason", body.reason(), kTextBytesMax);
   rules.Require(body.secret_sha256().empty() || kind.secret, "secret",
                 absl::StrCat("a ", kind.name, " carries no secret"));
 }

@@ -2,7 +2,9 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "bus/protocol/body_rules.h"
+#include "bus/protocol/item_rules.h"
 #include "bus/protocol/limits.h"
 
 namespace bitrepo::protocol {
@@ -59,36 +61,6 @@ void ExamineRoster(const wire::RosterReply& roster, FieldRules& rules) {
   }
 }
 
-void ExamineChecksumItems(const wire::GetChecksumsFinal& final, FieldRules& rules) {
-  rules.Count("items", final.items_size(), kPageItemsMax);
-  rules.BytesAtMost("page.next_cursor", final.page().next_cursor(), kCursorBytesMax);
-  for (const wire::ChecksumItem& item : final.items()) {
-    rules.FileId("item.file_id", item.file_id());
-    rules.Count("item.digests", item.digests_size(), kAlgorithmsMax);
-    for (const wire::Digest& digest : item.digests()) {
-      rules.AnyDigest("item.digests", digest);
-    }
-    rules.NotNegative("item.calculated_at_us", item.calculated_at_us());
-    rules.Text("item.trouble.text", item.trouble().text(), kTextBytesMax);
-    rules.Require(item.has_trouble() == item.digests().empty(), "field",
-                  "an item has digests, or says why it has none");
-    if (!rules.ok()) {
-      return;
-    }
-  }
-}
-
-void ExamineFileItems(const wire::GetFileIdsFinal& final, FieldRules& rules) {
-  rules.Count("items", final.items_size(), kPageItemsMax);
-  rules.BytesAtMost("page.next_cursor", final.page().next_cursor(), kCursorBytesMax);
-  for (const wire::FileInfo& item : final.items()) {
-    rules.File("item", item);
-    if (!rules.ok()) {
-      return;
-    }
-  }
-}
-
 void ExamineStatus(const wire::GetStatusFinal& status, FieldRules& rules) {
   rules.Count("status.checks", status.checks_size(), kChecksMax);
   for (const wire::HealthCheck& check : status.checks()) {
@@ -116,6 +88,13 @@ void ExamineStatus(const wire::GetStatusFinal& status, FieldRules& rules) {
 void ExamineGetChecksums(const wire::GetChecksumsRequest& request, FieldRules& rules) {
   rules.Selection(request.files());
   rules.Checksums(request.checksums());
+  rules.Window("calculated", request.calculated());
+  rules.Require(request.block_bytes() == 0 || request.files().has_file_id(), "range",
+                "blocks are of one file only");
+  rules.Require(
+      request.block_bytes() == 0 ||
+          (request.block_bytes() >= kBlockBytesMin && request.block_bytes() <= kBlockBytesMax),
+      "range", absl::StrCat("a block has ", kBlockBytesMin, " to ", kBlockBytesMax, " bytes"));
   const bool ranged = request.has_offset() || request.has_length();
   rules.Require(!ranged || request.files().has_file_id(), "range", "a range is of one file only");
   rules.Range(request.offset(),
@@ -135,6 +114,80 @@ void ExaminePut(const WithDigest& put, FieldRules& rules) {
   }
 }
 
+// That the old digest is there is for the pillar to demand: its refusal has a code of its own.
+template <typename WithOldDigest>
+void ExamineOldDigest(const WithOldDigest& message, FieldRules& rules) {
+  if (message.has_old_digest()) {
+    rules.PlainDigest("old_digest", message.old_digest());
+  }
+}
+
+void ExamineReplace(const wire::ReplaceFileRequest& request, FieldRules& rules) {
+  ExaminePut(request, rules);
+  ExamineOldDigest(request, rules);
+  rules.Checksums(request.checksums());
+  rules.Checksums(request.old_checksums());
+}
+
+void ExamineDelete(const wire::DeleteFileRequest& request, FieldRules& rules) {
+  ExaminePut(request, rules);
+  rules.Checksums(request.checksums());
+  rules.Count("copies", request.copies_size(), kCopyProofsMax);
+  for (const wire::CopyProof& copy : request.copies()) {
+    rules.Name("copies.pillar_id", copy.pillar_id());
+    rules.PlainDigest("copies.digest", copy.digest());
+    rules.NotNegative("copies.calculated_at_us", copy.calculated_at_us());
+  }
+  if (!request.delete_everywhere().empty()) {
+    rules.Require(request.delete_everywhere() == request.file_id(), "field",
+                  "delete_everywhere is not the file id");
+  }
+}
+
+void ExamineFileInfosRequest(const wire::GetFileInfosRequest& request, FieldRules& rules) {
+  rules.Selection(request.files());
+  rules.Checksums(request.checksums());
+  rules.Window("stored", request.stored());
+  rules.Window("calculated", request.calculated());
+}
+
+void ExamineAuditRequest(const wire::GetAuditTrailsRequest& request, FieldRules& rules) {
+  if (!request.file_id().empty()) {
+    rules.FileId("file_id", request.file_id());
+  }
+  rules.Window("at", request.at());
+  rules.Text("action", request.action(), kWordBytesMax);
+  rules.OptionalUuid("conversation_id", request.conversation_id());
+  rules.OptionalName("principal", request.principal());
+  rules.Require(request.last_sequence() == 0 || request.first_sequence() <= request.last_sequence(),
+                "field", "first_sequence is beyond last_sequence");
+}
+
+// What a request asks for, where there is more than a word of it.
+void ExamineListShape(const wire::Body& body, const wire::FileSelection& files, FieldRules& rules) {
+  const wire::PageSpec& page = body.page();
+  rules.Require(!files.has_parameters() || page.by_token(), "page",
+                "the answer to a parameter set travels by token: page.by_token");
+  rules.Require(!page.by_token() ||
+                    (page.cursor().empty() && page.limit_items() == 0 && page.limit_bytes() == 0),
+                "page", "a list by token is whole: no cursor, no limit");
+}
+
+template <typename WithFile>
+void ExamineFile(const WithFile& message, FieldRules& rules) {
+  if (message.has_file()) {
+    rules.File("file", message.file());
+  }
+}
+
+template <typename WithReplaced>
+void ExamineReplaced(const WithReplaced& message, FieldRules& rules) {
+  ExamineFile(message, rules);
+  if (message.has_replaced()) {
+    rules.File("replaced", message.replaced());
+  }
+}
+
 }  // namespace
 
 void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRules& rules) {
@@ -151,12 +204,7 @@ void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRul
     case Body::kRosterReply:
       return ExamineRoster(body.roster_reply(), rules);
     case Body::kAlarm:
-      rules.Text("alarm.code", body.alarm().code(), kWordBytesMax);
-      rules.Text("alarm.text", body.alarm().text(), kTextBytesMax);
-      if (!body.alarm().file_id().empty()) {
-        rules.FileId("alarm.file_id", body.alarm().file_id());
-      }
-      return;
+      return ExamineAlarm(body.alarm(), rules);
     case Body::kCancel:
       rules.Uuid("cancel.request_id", body.cancel().request_id());
       return rules.Text("cancel.reason", body.cancel().reason(), kTextBytesMax);
@@ -168,45 +216,89 @@ void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRul
       }
       return;
     case Body::kPutFileRequest:
-      return ExaminePut(body.put_file_request(), rules);
+      ExaminePut(body.put_file_request(), rules);
+      return rules.Checksums(body.put_file_request().checksums());
     case Body::kPutFileFinal:
-      if (body.put_file_final().has_file()) {
-        rules.File("file", body.put_file_final().file());
+      ExamineFile(body.put_file_final(), rules);
+      return rules.Digests("digests", body.put_file_final().digests());
+    case Body::kReplaceFileIdentify:
+      ExaminePut(body.replace_file_identify(), rules);
+      return ExamineOldDigest(body.replace_file_identify(), rules);
+    case Body::kReplaceFileIdentifyReply:
+      if (body.replace_file_identify_reply().has_existing()) {
+        rules.File("existing", body.replace_file_identify_reply().existing());
       }
       return;
+    case Body::kReplaceFileRequest:
+      return ExamineReplace(body.replace_file_request(), rules);
+    case Body::kReplaceFileFinal:
+      ExamineReplaced(body.replace_file_final(), rules);
+      rules.Digests("digests", body.replace_file_final().digests());
+      return rules.Digests("old_digests", body.replace_file_final().old_digests());
+    case Body::kDeleteFileIdentify:
+      return rules.FileId("file_id", body.delete_file_identify().file_id());
+    case Body::kDeleteFileIdentifyReply:
+      return ExamineFile(body.delete_file_identify_reply(), rules);
+    case Body::kDeleteFileRequest:
+      return ExamineDelete(body.delete_file_request(), rules);
+    case Body::kDeleteFileFinal:
+      ExamineFile(body.delete_file_final(), rules);
+      return rules.Digests("digests", body.delete_file_final().digests());
+    case Body::kUndeleteFileIdentify:
+      return rules.FileId("file_id", body.undelete_file_identify().file_id());
+    case Body::kUndeleteFileIdentifyReply:
+      return ExamineFile(body.undelete_file_identify_reply(), rules);
+    case Body::kUndeleteFileRequest:
+      rules.FileId("file_id", body.undelete_file_request().file_id());
+      rules.OptionalUuid("generation_id", body.undelete_file_request().generation_id());
+      return ExamineOldDigest(body.undelete_file_request(), rules);
+    case Body::kUndeleteFileFinal:
+      return ExamineReplaced(body.undelete_file_final(), rules);
     case Body::kGetFileIdentify:
       return ExamineRange(body.get_file_identify().range(), rules);
     case Body::kGetFileIdentifyReply:
-      if (body.get_file_identify_reply().has_file()) {
-        rules.File("file", body.get_file_identify_reply().file());
-      }
-      return;
+      return ExamineFile(body.get_file_identify_reply(), rules);
     case Body::kGetFileRequest:
       ExamineRange(body.get_file_request().range(), rules);
       return rules.OptionalUuid("generation_id", body.get_file_request().generation_id());
     case Body::kGetFileProgress:
-      if (body.get_file_progress().has_file()) {
-        rules.File("file", body.get_file_progress().file());
-      }
-      return;
+      return ExamineFile(body.get_file_progress(), rules);
     case Body::kGetFileFinal:
-      if (body.get_file_final().has_file()) {
-        rules.File("file", body.get_file_final().file());
-      }
-      return;
+      return ExamineFile(body.get_file_final(), rules);
     case Body::kGetChecksumsIdentify:
       rules.Selection(body.get_checksums_identify().files());
       return rules.Checksums(body.get_checksums_identify().checksums());
     case Body::kGetChecksumsRequest:
+      ExamineListShape(body, body.get_checksums_request().files(), rules);
       return ExamineGetChecksums(body.get_checksums_request(), rules);
-    case Body::kGetChecksumsFinal:
-      return ExamineChecksumItems(body.get_checksums_final(), rules);
     case Body::kGetFileIdsIdentify:
       return rules.Selection(body.get_file_ids_identify().files());
     case Body::kGetFileIdsRequest:
-      return rules.Selection(body.get_file_ids_request().files());
+      ExamineListShape(body, body.get_file_ids_request().files(), rules);
+      rules.Selection(body.get_file_ids_request().files());
+      return rules.Window("stored", body.get_file_ids_request().stored());
+    case Body::kGetFileInfosIdentify:
+      rules.Selection(body.get_file_infos_identify().files());
+      return rules.Checksums(body.get_file_infos_identify().checksums());
+    case Body::kGetFileInfosRequest:
+      ExamineListShape(body, body.get_file_infos_request().files(), rules);
+      return ExamineFileInfosRequest(body.get_file_infos_request(), rules);
+    case Body::kGetAuditTrailsRequest:
+      return ExamineAuditRequest(body.get_audit_trails_request(), rules);
+    case Body::kGetConversationRequest:
+      return rules.OptionalUuid("conversation_id",
+                                body.get_conversation_request().conversation_id());
+    case Body::kGetAlarmsRequest:
+      rules.Window("at", body.get_alarms_request().at());
+      rules.Text("code", body.get_alarms_request().code(), kWordBytesMax);
+      return rules.OptionalName("from", body.get_alarms_request().from());
+    case Body::kGetChecksumsFinal:
     case Body::kGetFileIdsFinal:
-      return ExamineFileItems(body.get_file_ids_final(), rules);
+    case Body::kGetFileInfosFinal:
+    case Body::kGetAuditTrailsFinal:
+    case Body::kGetConversationFinal:
+    case Body::kGetAlarmsFinal:
+      return ExamineList(body, rules);
     case Body::kGetStatusFinal:
       return ExamineStatus(body.get_status_final(), rules);
     // Contents without a field that could be wrong.
@@ -215,6 +307,17 @@ void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRul
     case Body::kBye:
     case Body::kRosterRequest:
     case Body::kPutFileProgress:
+    case Body::kReplaceFileProgress:
+    case Body::kDeleteFileProgress:
+    case Body::kUndeleteFileProgress:
+    case Body::kGetFileInfosIdentifyReply:
+    case Body::kGetFileInfosProgress:
+    case Body::kGetAuditTrailsIdentify:
+    case Body::kGetAuditTrailsIdentifyReply:
+    case Body::kGetAuditTrailsProgress:
+    case Body::kGetConversationIdentify:
+    case Body::kGetConversationIdentifyReply:
+    case Body::kGetConversationProgress:
     case Body::kGetChecksumsIdentifyReply:
     case Body::kGetChecksumsProgress:
     case Body::kGetFileIdsIdentifyReply:

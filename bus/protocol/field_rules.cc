@@ -181,9 +181,39 @@ void FieldRules::Selection(const wire::FileSelection& selection) {
     case wire::FileSelection::kPrefix:
       Text("files.prefix", selection.prefix(), base::kFileIdBytesMax);
       return;
-    case wire::FileSelection::WHICH_NOT_SET:
-      Require(false, "field", "files selects nothing: one id, all or a prefix");
+    case wire::FileSelection::kList:
+      Require(selection.list().file_ids_size() > 0, "field", "files.list names none");
+      Count("files.list", selection.list().file_ids_size(), kFileListMax);
+      for (int i = 0; ok() && i < selection.list().file_ids_size(); ++i) {
+        FileId("files.list", selection.list().file_ids(i));
+      }
       return;
+    case wire::FileSelection::kParameters:
+      Require(selection.parameters().items() > 0, "field", "files.parameters names none");
+      PlainDigest("files.parameters.digest", selection.parameters().digest());
+      return;
+    case wire::FileSelection::WHICH_NOT_SET:
+      Require(false, "field", "files selects nothing: one id, a list, parameters, all or a prefix");
+      return;
+  }
+}
+
+void FieldRules::Window(absl::string_view field, const wire::TimeWindow& window) {
+  NotNegative(field, window.from_us());
+  NotNegative(field, window.until_us());
+  if (window.has_from_us() && window.has_until_us() && window.until_us() < window.from_us()) {
+    Require(false, "field", absl::StrCat(field, " ends before it begins"));
+  }
+}
+
+void FieldRules::Digests(absl::string_view field,
+                         const google::protobuf::RepeatedPtrField<wire::Digest>& digests) {
+  Count(field, digests.size(), kAlgorithmsMax);
+  for (const wire::Digest& digest : digests) {
+    if (!ok()) {
+      return;
+    }
+    AnyDigest(field, digest);
   }
 }
 

@@ -48,9 +48,13 @@ class FieldRules {
   // Of any known algorithm, as long as it says.
   void AnyDigest(absl::string_view field, const wire::Digest& digest);
   void Checksums(const wire::ChecksumSpec& spec);
+  void Digests(absl::string_view field,
+               const google::protobuf::RepeatedPtrField<wire::Digest>& digests);
   // offset + length, where both are given, passes no 2^64.
   void Range(uint64_t offset, std::optional<uint64_t> length);
   void Selection(const wire::FileSelection& selection);
+  // No end of it before the 1970s, none before its beginning.
+  void Window(absl::string_view field, const wire::TimeWindow& window);
   void File(absl::string_view field, const wire::FileInfo& file);
 
  private:

@@ -27,6 +27,12 @@ inline constexpr size_t kMembersMax = 1024;     // sent_to, away and roster, eac
 inline constexpr size_t kChecksMax = 64;        // of one status
 inline constexpr size_t kDropCausesMax = 64;    // of one status
 
+inline constexpr size_t kFileListMax = 1000;    // ids named in one message; beyond: a parameter set
+inline constexpr size_t kCopyProofsMax = 64;    // of one delete
+inline constexpr size_t kBlockBytesMin = 4096;  // of block-granular checksums
+inline constexpr size_t kBlockBytesMax = 1u << 30;
+inline constexpr size_t kRequestsOfConversationMax = 256;  // told by one GetConversation
+inline constexpr size_t kTimelineMax = 512;                // messages of one observed conversation
 inline constexpr size_t kPageItemsMax = 10000;
 inline constexpr size_t kPageBytesMax =
     192 * 1024;  // of items: a final with them fits the envelope

@@ -27,9 +27,15 @@ constexpr std::array kOperations = {
     OperationRow{wire::GET_FILE, "GetFile", "get", "read", Body::kGetFileIdentify,
                  Body::kGetFileIdentifyReply, Body::kGetFileRequest, Body::kGetFileProgress,
                  Body::kGetFileFinal, Presence::kAlways, Moves::kDown, false, false},
-    Reserved(wire::REPLACE_FILE, "ReplaceFile", "replace", "write"),
+    OperationRow{wire::REPLACE_FILE, "ReplaceFile", "replace", "write", Body::kReplaceFileIdentify,
+                 Body::kReplaceFileIdentifyReply, Body::kReplaceFileRequest,
+                 Body::kReplaceFileProgress, Body::kReplaceFileFinal, Presence::kAlways, Moves::kUp,
+                 false, false},
     Reserved(wire::UPDATE_FILE, "UpdateFile", "update", "write"),
-    Reserved(wire::DELETE_FILE, "DeleteFile", "delete", "delete"),
+    OperationRow{wire::DELETE_FILE, "DeleteFile", "delete", "delete", Body::kDeleteFileIdentify,
+                 Body::kDeleteFileIdentifyReply, Body::kDeleteFileRequest,
+                 Body::kDeleteFileProgress, Body::kDeleteFileFinal, Presence::kAlways,
+                 Moves::kNothing, false, false},
     OperationRow{wire::GET_CHECKSUMS, "GetChecksums", "checksums", "read",
                  Body::kGetChecksumsIdentify, Body::kGetChecksumsIdentifyReply,
                  Body::kGetChecksumsRequest, Body::kGetChecksumsProgress, Body::kGetChecksumsFinal,
@@ -38,15 +44,31 @@ constexpr std::array kOperations = {
                  Body::kGetFileIdsIdentifyReply, Body::kGetFileIdsRequest,
                  Body::kGetFileIdsProgress, Body::kGetFileIdsFinal, Presence::kAlways,
                  Moves::kNothing, true, false},
-    Reserved(wire::GET_FILE_INFOS, "GetFileInfos", "file-infos", "read"),
+    OperationRow{wire::GET_FILE_INFOS, "GetFileInfos", "file-infos", "read",
+                 Body::kGetFileInfosIdentify, Body::kGetFileInfosIdentifyReply,
+                 Body::kGetFileInfosRequest, Body::kGetFileInfosProgress, Body::kGetFileInfosFinal,
+                 Presence::kAlways, Moves::kNothing, true, false},
     OperationRow{wire::GET_STATUS, "GetStatus", "status", "status", Body::kGetStatusIdentify,
                  Body::kGetStatusIdentifyReply, Body::kGetStatusRequest, Body::kGetStatusProgress,
                  Body::kGetStatusFinal, Presence::kOptional, Moves::kNothing, false, true},
-    Reserved(wire::GET_AUDIT_TRAILS, "GetAuditTrails", "audit", "audit"),
-    Reserved(wire::GET_CONVERSATION, "GetConversation", "conversation", "status"),
+    OperationRow{wire::GET_AUDIT_TRAILS, "GetAuditTrails", "audit", "audit",
+                 Body::kGetAuditTrailsIdentify, Body::kGetAuditTrailsIdentifyReply,
+                 Body::kGetAuditTrailsRequest, Body::kGetAuditTrailsProgress,
+                 Body::kGetAuditTrailsFinal, Presence::kOptional, Moves::kNothing, true, true},
+    OperationRow{wire::GET_CONVERSATION, "GetConversation", "conversation", "status",
+                 Body::kGetConversationIdentify, Body::kGetConversationIdentifyReply,
+                 Body::kGetConversationRequest, Body::kGetConversationProgress,
+                 Body::kGetConversationFinal, Presence::kOptional, Moves::kNothing, true, true},
     OperationRow{wire::GET_ROSTER, "GetRoster", "pillars", "status", kNone, kNone,
                  Body::kRosterRequest, kNone, Body::kRosterReply, Presence::kNever, Moves::kNothing,
                  false, true},
+    OperationRow{wire::UNDELETE_FILE, "UndeleteFile", "undelete", "delete",
+                 Body::kUndeleteFileIdentify, Body::kUndeleteFileIdentifyReply,
+                 Body::kUndeleteFileRequest, Body::kUndeleteFileProgress, Body::kUndeleteFileFinal,
+                 Presence::kAlways, Moves::kNothing, false, false},
+    OperationRow{wire::GET_ALARMS, "GetAlarms", "alarms", "status", kNone, kNone,
+                 Body::kGetAlarmsRequest, kNone, Body::kGetAlarmsFinal, Presence::kNever,
+                 Moves::kNothing, true, true},
 };
 
 constexpr Presence kNever = Presence::kNever;
@@ -183,14 +205,55 @@ wire::TimeToDeliver TimeToDeliverOf(const wire::Body& body) {
       return body.put_file_identify_reply().time_to_deliver();
     case Body::kGetFileIdentifyReply:
       return body.get_file_identify_reply().time_to_deliver();
+    case Body::kReplaceFileIdentifyReply:
+      return body.replace_file_identify_reply().time_to_deliver();
+    case Body::kDeleteFileIdentifyReply:
+      return body.delete_file_identify_reply().time_to_deliver();
+    case Body::kUndeleteFileIdentifyReply:
+      return body.undelete_file_identify_reply().time_to_deliver();
     case Body::kGetChecksumsIdentifyReply:
       return body.get_checksums_identify_reply().time_to_deliver();
     case Body::kGetFileIdsIdentifyReply:
       return body.get_file_ids_identify_reply().time_to_deliver();
+    case Body::kGetFileInfosIdentifyReply:
+      return body.get_file_infos_identify_reply().time_to_deliver();
     case Body::kGetStatusIdentifyReply:
       return body.get_status_identify_reply().time_to_deliver();
+    case Body::kGetAuditTrailsIdentifyReply:
+      return body.get_audit_trails_identify_reply().time_to_deliver();
+    case Body::kGetConversationIdentifyReply:
+      return body.get_conversation_identify_reply().time_to_deliver();
     default:
       return {};
+  }
+}
+
+wire::TimeToDeliver* MutableTimeToDeliver(wire::Body& body) {
+  switch (body.content_case()) {
+    case Body::kPutFileIdentifyReply:
+      return body.mutable_put_file_identify_reply()->mutable_time_to_deliver();
+    case Body::kGetFileIdentifyReply:
+      return body.mutable_get_file_identify_reply()->mutable_time_to_deliver();
+    case Body::kReplaceFileIdentifyReply:
+      return body.mutable_replace_file_identify_reply()->mutable_time_to_deliver();
+    case Body::kDeleteFileIdentifyReply:
+      return body.mutable_delete_file_identify_reply()->mutable_time_to_deliver();
+    case Body::kUndeleteFileIdentifyReply:
+      return body.mutable_undelete_file_identify_reply()->mutable_time_to_deliver();
+    case Body::kGetChecksumsIdentifyReply:
+      return body.mutable_get_checksums_identify_reply()->mutable_time_to_deliver();
+    case Body::kGetFileIdsIdentifyReply:
+      return body.mutable_get_file_ids_identify_reply()->mutable_time_to_deliver();
+    case Body::kGetFileInfosIdentifyReply:
+      return body.mutable_get_file_infos_identify_reply()->mutable_time_to_deliver();
+    case Body::kGetStatusIdentifyReply:
+      return body.mutable_get_status_identify_reply()->mutable_time_to_deliver();
+    case Body::kGetAuditTrailsIdentifyReply:
+      return body.mutable_get_audit_trails_identify_reply()->mutable_time_to_deliver();
+    case Body::kGetConversationIdentifyReply:
+      return body.mutable_get_conversation_identify_reply()->mutable_time_to_deliver();
+    default:
+      return nullptr;
   }
 }
 
@@ -200,6 +263,14 @@ const wire::PageEnd* PageEndOf(const wire::Body& body) {
       return &body.get_checksums_final().page();
     case Body::kGetFileIdsFinal:
       return &body.get_file_ids_final().page();
+    case Body::kGetFileInfosFinal:
+      return &body.get_file_infos_final().page();
+    case Body::kGetAuditTrailsFinal:
+      return &body.get_audit_trails_final().page();
+    case Body::kGetConversationFinal:
+      return &body.get_conversation_final().page();
+    case Body::kGetAlarmsFinal:
+      return &body.get_alarms_final().page();
     default:
       return nullptr;
   }

@@ -75,6 +75,8 @@ std::string KindName(wire::Kind kind);
 void SetEmptyContent(wire::Body& body, Content content);
 // Of an identify reply; empty in other bodies.
 wire::TimeToDeliver TimeToDeliverOf(const wire::Body& body);
+// The place for it in an identify reply; nothing in other bodies.
+wire::TimeToDeliver* MutableTimeToDeliver(wire::Body& body);
 // The page's end of a final of a list; nothing in other bodies.
 const wire::PageEnd* PageEndOf(const wire::Body& body);
 

@@ -17,13 +17,6 @@ namespace bitrepo::store {
 inline constexpr size_t kAuditDetailBytesMax = 1024;
 inline constexpr size_t kChainHashBytes = 32;
 
-struct AuditRecord {
-  uint64_t sequence = 0;  // from 1, without gaps
-  absl::Time at;          // wall clock, whole microseconds
-  AuditEvent event;       // its detail cut to kAuditDetailBytesMax
-  std::string hash;       // 32 bytes: the chain up to and with this record
-};
-
 // The chain before the first record.
 std::string ChainStart();
 

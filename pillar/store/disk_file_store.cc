@@ -219,4 +219,29 @@ absl::StatusOr<StoreReport> DiskFileStore::Check() {
   return report;
 }
 
+std::vector<absl::StatusOr<FileRecord>> DiskFileStore::Remove(std::vector<Removal> group) {
+  return std::vector<absl::StatusOr<FileRecord>>(group.size(), absl::UnimplementedError("STUB"));
+}
+absl::StatusOr<FileRecord> DiskFileStore::Restore(Restoration) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<uint64_t> DiskFileStore::PurgeQuarantine(absl::Time, uint32_t) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> DiskFileStore::FindMany(
+    const base::CollectionId&, std::span<const base::FileId>) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<FileRecord> DiskFileStore::FindRemoved(const base::CollectionId&,
+                                                      const base::FileId&) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<std::vector<Answer>> DiskFileStore::AnswersOf(const base::ConversationId&,
+                                                             uint32_t) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<AuditPage> DiskFileStore::ReadAudit(const AuditQuery&, uint32_t) {
+  return absl::UnimplementedError("STUB");
+}
+
 }  // namespace bitrepo::store

@@ -52,8 +52,15 @@ class DiskFileStore final : public FileStore {
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) override;
   std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) override;
+  std::vector<absl::StatusOr<FileRecord>> Remove(std::vector<Removal> group) override;
+  absl::StatusOr<FileRecord> Restore(Restoration restoration) override;
+  absl::StatusOr<uint64_t> PurgeQuarantine(absl::Time removed_before, uint32_t limit) override;
   absl::StatusOr<FileRecord> Find(const base::CollectionId& collection,
                                   const base::FileId& file_id) override;
+  absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> FindMany(
+      const base::CollectionId& collection, std::span<const base::FileId> file_ids) override;
+  absl::StatusOr<FileRecord> FindRemoved(const base::CollectionId& collection,
+                                         const base::FileId& file_id) override;
   absl::StatusOr<std::unique_ptr<StoredFile>> Open(const base::CollectionId& collection,
                                                    const base::FileId& file_id,
                                                    const base::GenerationId& generation) override;
@@ -64,12 +71,12 @@ class DiskFileStore final : public FileStore {
   absl::Status CloseAnswers(std::vector<std::pair<Answer, AuditEvent>> closed) override;
   absl::StatusOr<std::vector<Answer>> InterruptedAnswers(absl::Duration age) override;
   absl::Time answers_since() const override { return catalogue_->answers_since(); }
+  absl::StatusOr<std::vector<Answer>> AnswersOf(const base::ConversationId& conversation,
+                                                uint32_t limit) override;
+  absl::StatusOr<AuditPage> ReadAudit(const AuditQuery& query, uint32_t limit) override;
+  absl::Status VerifyAudit() override { return catalogue_->VerifyAudit(); }
   absl::Status AppendAudit(std::vector<AuditEvent> events) override;
   absl::StatusOr<StoreReport> Check() override;
-
-  // Reads the whole audit trail and its ledger. kDataLoss names the first record that does not
-  // follow.
-  absl::Status VerifyAudit() { return catalogue_->VerifyAudit(); }
 
  private:
   DiskFileStore(DiskStoreOptions options, runtime::Disk& disk, base::Clock& clock);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +29,10 @@ inline constexpr uint64_t kReadBytesMax = 64ull << 20;  // of one StoredFile::Re
 inline constexpr uint64_t kFileBytesMax = 4ull
                                           << 40;  // of one file: its block digests are then 64 MiB
 inline constexpr absl::Duration kAnswersKept = absl::Hours(7 * 24);
+// How long what was deleted or replaced lies in quarantine: what is usual, and the least.
+inline constexpr absl::Duration kQuarantineTerm = absl::Hours(90 * 24);
+inline constexpr absl::Duration kQuarantineTermLeast = absl::Hours(7 * 24);
+inline constexpr size_t kFindManyMax = 1000;  // ids of one FindMany
 
 // One generation of one file as it is kept.
 struct FileRecord {
@@ -39,6 +44,7 @@ struct FileRecord {
   absl::Time stored_at;      // wall clock
   absl::Time verified_at;    // wall clock: when the bytes were last read whole and found right
   std::string trouble = {};  // empty: held. Else why the bytes cannot be had: "missing", "damaged"
+  std::optional<absl::Time> removed_at = {};  // wall clock: it lies in quarantine since
 };
 
 // The recorded answer to one request (one effect, also across crashes). Bytes are opaque here.
@@ -65,6 +71,20 @@ struct AuditEvent {
   std::string conversation = {};  // text form
   std::string result = {};        // response code name
   std::string detail = {};        // at most 1 KiB; never a secret
+};
+
+// One record as it stands in the trail: audit_record.h says how it is chained.
+struct AuditRecord {
+  uint64_t sequence = 0;  // from 1, without gaps
+  absl::Time at;          // wall clock, whole microseconds
+  AuditEvent event;       // its detail cut to kAuditDetailBytesMax
+  std::string hash;       // 32 bytes: the chain up to and with this record
+};
+struct AuditPage {
+  std::vector<AuditRecord> records;  // by rising sequence, as they stand: nothing is verified
+  uint64_t next_sequence = 0;        // where to go on; 0: complete
+  uint64_t end_sequence = 0;         // of the last record there is now, and the chain up to it
+  std::string end_hash;
 };
 
 // A file on its way in. One strand at a time. Destroyed unpublished it is removed, at once or at
@@ -108,6 +128,37 @@ struct Publication {
   std::unique_ptr<StagedFile> staged;  // sealed
   Answer answer;                       // with its final
   AuditEvent audit;
+  // The live generation must have this digest, and goes into quarantine in the same commit. Absent:
+  // there must be no live one.
+  std::optional<base::Digest> replaces = {};
+};
+
+// A live generation on its way into quarantine, with what is recorded of it, in one transaction.
+struct Removal {
+  base::CollectionId collection;
+  base::FileId file_id;
+  base::Digest sha256;  // that it must have
+  absl::Time removed_at;
+  Answer answer;  // with its final
+  AuditEvent audit;
+};
+
+// A generation on its way back from quarantine.
+struct Restoration {
+  base::CollectionId collection;
+  base::FileId file_id;
+  base::GenerationId generation;              // zero: the one removed last
+  std::optional<base::Digest> replaces = {};  // as in Publication
+  absl::Time restored_at;
+  Answer answer;  // with its final
+  AuditEvent audit;
+};
+
+// Instants of the wall clock, both in it.
+struct Window {
+  absl::Time from = absl::InfinitePast();
+  absl::Time until = absl::InfiniteFuture();
+  bool Holds(absl::Time at) const { return at >= from && at <= until; }
 };
 
 struct ListQuery {
@@ -115,6 +166,21 @@ struct ListQuery {
   std::string question = {};              // what is asked of the files: a cursor belongs to it too
   std::string prefix = {};                // of the file id, in bytes
   std::optional<base::FileId> only = {};  // this one
+  Window stored = {};
+  Window verified = {};
+  bool removed = false;  // the generations in quarantine, those of one id by rising number
+};
+
+// Those records that all of it holds for; empty words hold for all.
+struct AuditQuery {
+  std::string collection = {};
+  std::string file_id = {};
+  std::string action = {};
+  std::string principal = {};
+  std::string conversation = {};  // text form
+  uint64_t first_sequence = 0;    // both in it
+  uint64_t last_sequence = std::numeric_limits<uint64_t>::max();
+  Window at = {};
 };
 struct RecordPage {
   std::vector<FileRecord> records;  // sorted by file id, as bytes
@@ -147,6 +213,9 @@ class FileStore {
   virtual ~FileStore() = default;
   virtual base::StoreId store_id() const = 0;
   virtual uint64_t incarnation() const = 0;  // rises at each open
+  // False: digests only. Then Stage takes no Write but counts and digests what a sender vouches for
+  // (see DigestStore), and Open is kUnimplemented.
+  virtual bool keeps_bytes() const { return true; }
 
   // Space for `announced_bytes` is reserved by accounting; absent: unknown, taken as it comes.
   virtual absl::StatusOr<std::unique_ptr<StagedFile>> Stage(
@@ -156,13 +225,32 @@ class FileStore {
   // answers and audit. One result for each, in order. kAlreadyExists: the id has a live generation
   // (nothing of that publication was recorded); only one that is missing, damaged or unproven here
   // is superseded, by bytes of the same size and digest. kFailedPrecondition: not sealed, or the
-  // request has its final already. When it returns OK for one, that one survives any crash; when it
+  // request has its final already, or what it replaces has another digest than it names (kAborted)
+  // or is not there (kNotFound). When it returns OK for one, that one survives any crash; when it
   // fails, its staged file is gone; after kUnavailable the next start tells which way it went.
   virtual std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) = 0;
+
+  // As Publish, for what goes into quarantine: one commit, and the bytes stay where they are until
+  // their term is over. kNotFound: no live generation; kAborted: it has another digest. A missing
+  // or damaged one can be removed too.
+  virtual std::vector<absl::StatusOr<FileRecord>> Remove(std::vector<Removal> group) = 0;
+  // As Publish, for one that comes back; the result is its new record, with its old generation id.
+  // kNotFound: no such generation in quarantine; kAlreadyExists: there is a live one and none was
+  // named; kAborted: it has another digest; kDataLoss: its bytes are missing or damaged.
+  virtual absl::StatusOr<FileRecord> Restore(Restoration restoration) = 0;
+  // Removes for good what was put into quarantine before; returns how many generations. Each is
+  // audited. At most `limit`; call again while it returns that many.
+  virtual absl::StatusOr<uint64_t> PurgeQuarantine(absl::Time removed_before, uint32_t limit) = 0;
 
   // kNotFound: never had it, or it was removed. kDataLoss: it is recorded, but missing or damaged.
   virtual absl::StatusOr<FileRecord> Find(const base::CollectionId& collection,
                                           const base::FileId& file_id) = 0;
+  // Of several, in their order; at most kFindManyMax. What is lost is found, with its trouble.
+  virtual absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> FindMany(
+      const base::CollectionId& collection, std::span<const base::FileId> file_ids) = 0;
+  // The newest generation in quarantine; kNotFound where there is none.
+  virtual absl::StatusOr<FileRecord> FindRemoved(const base::CollectionId& collection,
+                                                 const base::FileId& file_id) = 0;
   // `generation` zero: the live one. Errors as Find; only that a damaged one opens: what is right
   // of it can be read.
   virtual absl::StatusOr<std::unique_ptr<StoredFile>> Open(
@@ -191,6 +279,18 @@ class FileStore {
   // request issued before it and without a recorded answer is refused as EXPIRED. InfinitePast when
   // none were.
   virtual absl::Time answers_since() const { return absl::InfinitePast(); }
+
+  // Every answer to this conversation that is on record, open ones too, in order of message id; at
+  // most `limit`.
+  virtual absl::StatusOr<std::vector<Answer>> AnswersOf(const base::ConversationId& conversation,
+                                                        uint32_t limit) = 0;
+
+  // At most `limit` records from `query.first_sequence` on, and no more than a limited look at the
+  // trail: a page may be empty and not the last. Go on with next_sequence.
+  virtual absl::StatusOr<AuditPage> ReadAudit(const AuditQuery& query, uint32_t limit) = 0;
+  // Reads the whole trail and what it is held against. kDataLoss names the first record that does
+  // not follow.
+  virtual absl::Status VerifyAudit() = 0;
 
   // Survives the death of the process; durable with the next commit of a change. Use it for what
   // changed nothing.

@@ -443,4 +443,30 @@ std::vector<AuditRecord> MemoryFileStore::audit() const {
   return audit_;
 }
 
+std::vector<absl::StatusOr<FileRecord>> MemoryFileStore::Remove(std::vector<Removal> group) {
+  return std::vector<absl::StatusOr<FileRecord>>(group.size(), absl::UnimplementedError("STUB"));
+}
+absl::StatusOr<FileRecord> MemoryFileStore::Restore(Restoration) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<uint64_t> MemoryFileStore::PurgeQuarantine(absl::Time, uint32_t) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> MemoryFileStore::FindMany(
+    const base::CollectionId&, std::span<const base::FileId>) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<FileRecord> MemoryFileStore::FindRemoved(const base::CollectionId&,
+                                                        const base::FileId&) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<std::vector<Answer>> MemoryFileStore::AnswersOf(const base::ConversationId&,
+                                                               uint32_t) {
+  return absl::UnimplementedError("STUB");
+}
+absl::StatusOr<AuditPage> MemoryFileStore::ReadAudit(const AuditQuery&, uint32_t) {
+  return absl::UnimplementedError("STUB");
+}
+absl::Status MemoryFileStore::VerifyAudit() { return absl::UnimplementedError("STUB"); }
+
 }  // namespace bitrepo::store

@@ -35,8 +35,15 @@ class MemoryFileStore final : public FileStore {
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) override;
   std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) override;
+  std::vector<absl::StatusOr<FileRecord>> Remove(std::vector<Removal> group) override;
+  absl::StatusOr<FileRecord> Restore(Restoration restoration) override;
+  absl::StatusOr<uint64_t> PurgeQuarantine(absl::Time removed_before, uint32_t limit) override;
   absl::StatusOr<FileRecord> Find(const base::CollectionId& collection,
                                   const base::FileId& file_id) override;
+  absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> FindMany(
+      const base::CollectionId& collection, std::span<const base::FileId> file_ids) override;
+  absl::StatusOr<FileRecord> FindRemoved(const base::CollectionId& collection,
+                                         const base::FileId& file_id) override;
   absl::StatusOr<std::unique_ptr<StoredFile>> Open(const base::CollectionId& collection,
                                                    const base::FileId& file_id,
                                                    const base::GenerationId& generation) override;
@@ -46,6 +53,10 @@ class MemoryFileStore final : public FileStore {
   absl::Status OpenAnswer(const Answer& answer) override;
   absl::Status CloseAnswers(std::vector<std::pair<Answer, AuditEvent>> closed) override;
   absl::StatusOr<std::vector<Answer>> InterruptedAnswers(absl::Duration age) override;
+  absl::StatusOr<std::vector<Answer>> AnswersOf(const base::ConversationId& conversation,
+                                                uint32_t limit) override;
+  absl::StatusOr<AuditPage> ReadAudit(const AuditQuery& query, uint32_t limit) override;
+  absl::Status VerifyAudit() override;
   absl::Status AppendAudit(std::vector<AuditEvent> events) override;
   absl::StatusOr<StoreReport> Check() override;
 

@@ -34,6 +34,33 @@ class StoreSpy final : public store::FileStore {
     }
     return memory.Publish(std::move(group));
   }
+  std::vector<absl::StatusOr<store::FileRecord>> Remove(
+      std::vector<store::Removal> group) override {
+    return memory.Remove(std::move(group));
+  }
+  absl::StatusOr<store::FileRecord> Restore(store::Restoration restoration) override {
+    return memory.Restore(std::move(restoration));
+  }
+  absl::StatusOr<uint64_t> PurgeQuarantine(absl::Time removed_before, uint32_t limit) override {
+    return memory.PurgeQuarantine(removed_before, limit);
+  }
+  absl::StatusOr<std::vector<absl::StatusOr<store::FileRecord>>> FindMany(
+      const base::CollectionId& collection, std::span<const base::FileId> file_ids) override {
+    return memory.FindMany(collection, file_ids);
+  }
+  absl::StatusOr<store::FileRecord> FindRemoved(const base::CollectionId& collection,
+                                                const base::FileId& file_id) override {
+    return memory.FindRemoved(collection, file_id);
+  }
+  absl::StatusOr<std::vector<store::Answer>> AnswersOf(const base::ConversationId& conversation,
+                                                       uint32_t limit) override {
+    return memory.AnswersOf(conversation, limit);
+  }
+  absl::StatusOr<store::AuditPage> ReadAudit(const store::AuditQuery& query,
+                                             uint32_t limit) override {
+    return memory.ReadAudit(query, limit);
+  }
+  absl::Status VerifyAudit() override { return memory.VerifyAudit(); }
   absl::StatusOr<store::FileRecord> Find(const base::CollectionId& collection,
                                          const base::FileId& file_id) override {
     return memory.Find(collection, file_id);
