@@ -6,6 +6,7 @@ import time
 
 from wire_client import vocabulary as wire
 from wire_client.bus_member import Message
+from wire_client.data_session import TransferEnded
 
 IDENTIFY_SECONDS = 3
 PATIENCE_SECONDS = 30
@@ -25,6 +26,7 @@ class Exchange:
         self.progress = []
         self.final = None
         self.transfer = None
+        self.ended = None  # why, where the data channel ended it
 
     @property
     def code(self):
@@ -128,7 +130,10 @@ class Conversation:
             result.progress.append(answer)
             if transfer and answer.secret and answer.secret != token:
                 token = answer.secret
-                result.transfer = transfer(token.decode())
+                try:
+                    result.transfer = transfer(token.decode())
+                except TransferEnded as ended:
+                    result.ended = ended.response  # the final says what became of it
             now = time.monotonic()
             patience = now + PATIENCE_SECONDS
             resends = _resends(now, first=2)

@@ -15,6 +15,8 @@ SEGMENT_BYTES = 1 << 20
 FETCH_WINDOW_BYTES = 4 << 20
 SILENCE_SECONDS = 15
 PING_SECONDS = 5
+STALL_SECONDS = 60  # the peer lives, and what is due does not come
+BUSY_PAUSE_SECONDS = 0.05
 
 
 class TransferEnded(Exception):
@@ -57,6 +59,7 @@ class DataSession:
         self._socket.setsockopt(zmq.LINGER, 500)
         self._socket.setsockopt(zmq.RECONNECT_IVL, -1)
         self._socket.connect(endpoint)
+        self.sent_bytes = 0  # of DATA payload
         hello = wire.channel.SessionHello(node=node, version=1, segment_bytes_max=SEGMENT_BYTES)
         self._say(frames.Frame(frames.HELLO, payload=hello.SerializeToString()))
         welcome = self._hear(frames.WELCOME)
@@ -70,8 +73,14 @@ class DataSession:
         self.close()
 
     def close(self):
-        self._say(frames.Frame(frames.BYE))
-        self._socket.close()
+        if not self._socket.closed:
+            self._say(frames.Frame(frames.BYE))
+            self._socket.close()
+            self._context.term()
+
+    def abandon(self):
+        """Ends the connection without a word, as a process that dies does."""
+        self._socket.close(linger=0)
         self._context.term()
 
     def store(self, token, data, claimed=None):
@@ -135,6 +144,29 @@ class DataSession:
         self._say(frames.Frame(frames.DONE, stream, _end(done)))
         return b"".join(pieces[key] for key in sorted(pieces))
 
+    def open_only(self, token, verb):
+        """OPEN and its answer; TransferEnded where it is refused."""
+        stream = self._open(token, verb)
+        answer = self._hear(frames.OPEN_OK, stream=stream)
+        return wire.channel.OpenOk.FromString(answer.payload)
+
+    def store_part(self, token, data, end):
+        """Sends the first `end` bytes, in segments, and waits until they have come. No COMMIT."""
+        stream = self._open(token, wire.channel.STORE)
+        self._hear(frames.OPEN_OK, stream=stream)
+        for number, begin in enumerate(range(0, end, self._segment)):
+            payload = data[begin:min(begin + self._segment, end)]
+            self._say(frames.Frame(frames.DATA, stream, payload, number, begin))
+        self._say(frames.Frame(frames.PING))
+        self._hear(frames.PONG)
+
+    def fetch_part(self, token):
+        """Hears the first segment of a fetch, and no more."""
+        stream = self._open(token, wire.channel.FETCH)
+        self._say(frames.Frame(frames.CREDIT, stream, offset=self._segment))
+        for kind in (frames.OPEN_OK, frames.ACK, frames.DATA):
+            self._hear(kind, stream=stream)
+
     # ---- frames
 
     def _open(self, token, verb, ranges=()):
@@ -166,6 +198,7 @@ class DataSession:
     def _send_segment(self, stream, sending, number):
         offset, payload = sending.segments[number]
         sending.spent += len(payload)
+        self.sent_bytes += len(payload)
         self._say(frames.Frame(frames.DATA, stream, payload, number, offset))
 
     def _say(self, frame):
@@ -174,7 +207,8 @@ class DataSession:
 
     def _hear(self, *kinds, stream=0):
         """The next frame of one of these kinds; answers PING, raises at the end of the stream."""
-        while True:
+        end = time.monotonic() + STALL_SECONDS
+        while time.monotonic() < end:
             frame = frames.Frame.parse(self._receive(), self._received)
             self._received += 1
             if frame.kind == frames.PING:
@@ -186,6 +220,7 @@ class DataSession:
                 raise TransferEnded(wire.channel.StreamEnd.FromString(frame.payload).response)
             elif frame.stream == stream and frame.kind <= frames.BYE and frame.kind != frames.PONG:
                 raise frames.FrameFault(f"type {frame.kind} is not due")
+        raise frames.FrameFault(f"nothing that was waited for has come in {STALL_SECONDS} s")
 
     def _receive(self):
         end = time.monotonic() + SILENCE_SECONDS
@@ -194,6 +229,18 @@ class DataSession:
                 return self._socket.recv_multipart()
             self._say(frames.Frame(frames.PING))
         raise frames.FrameFault(f"the peer is silent for {SILENCE_SECONDS} s")
+
+
+def when_free(action, seconds=10):
+    """Does it again after a pause while it is refused as BUSY. [D-31]"""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except TransferEnded as ended:
+            if ended.response.code != wire.types.BUSY or time.monotonic() > end:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
 
 
 def _end(code):
