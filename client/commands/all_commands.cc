@@ -18,6 +18,8 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeStatusCommand());
   commands.push_back(MakePillarsCommand());
   commands.push_back(MakeWatchCommand());
+  commands.push_back(MakeReplayCommand());
+  commands.push_back(MakeTopCommand());
   commands.push_back(MakeVersionCommand());
   commands.push_back(MakeCompletionCommand());
   commands.push_back(MakeHelpCommand());

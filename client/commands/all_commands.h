@@ -19,6 +19,8 @@ std::unique_ptr<Command> MakeWhereisCommand();
 std::unique_ptr<Command> MakeStatusCommand();
 std::unique_ptr<Command> MakePillarsCommand();
 std::unique_ptr<Command> MakeWatchCommand();
+std::unique_ptr<Command> MakeReplayCommand();
+std::unique_ptr<Command> MakeTopCommand();
 std::unique_ptr<Command> MakeVersionCommand();
 std::unique_ptr<Command> MakeCompletionCommand();
 std::unique_ptr<Command> MakeHelpCommand();

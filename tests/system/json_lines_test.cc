@@ -162,7 +162,30 @@ TEST_F(JsonLines, WatchTellsMessages) {
   // Asked until the watcher, who begins at a moment of its own, has heard enough.
   while (!watch->Wait(absl::ZeroDuration()).has_value()) rig_->Run({"file-ids", "-q"});
   const std::vector<Json> records = Judge({*watch->Wait(), watch->Log()}, {"watch", "--json"}, 0);
-  EXPECT_THAT(Results(records), ElementsAre("message", "message", "message"));
+  EXPECT_THAT(Results(records), ElementsAre("message", "message", "message", "watched"));
+}
+
+TEST_F(JsonLines, WatchByConversationIsRecordedAndReplayed) {
+  const std::string recording = rig_->Path("bus.rec");
+  const auto watch = rig_->StartBy(
+      Line(), {"watch", "--tree", "--count", "2", "--record", recording, "--for", "60s", "--json"});
+  while (!watch->Wait(absl::ZeroDuration()).has_value()) rig_->Run({"file-ids", "-q"});
+  const std::vector<Json> records = Judge({*watch->Wait(), watch->Log()}, {"watch", "--tree"}, 0);
+  EXPECT_THAT(Results(records), Contains("verdict"));
+  EXPECT_THAT(Results(Run({"replay", recording, "--tree"}, 0)), Contains("verdict"));
+  EXPECT_THAT(Results(Run({"replay", recording, "--phase", "final"}, 0)), Contains("message"));
+  Run({"replay", rig_->Path("one")}, 2);
+  Run({"replay", rig_->Path("absent")}, 10);
+  Run({"replay", recording, "--speed", "fast"}, 2);
+  Run({"watch", "--record", recording, "--for", "1s"}, 10);
+  Run({"watch", "--type", "fly"}, 2);
+}
+
+TEST_F(JsonLines, TopTellsOfTheBusAndItsPillars) {
+  const std::vector<Json> records = Run({"top", "--once", "--interval", "300ms"}, 0);
+  EXPECT_THAT(Results(records), Contains("bus"));
+  EXPECT_THAT(Results(records), Contains("ready"));
+  Run({"top", "--interval", "1ms"}, 2);
 }
 
 TEST_F(JsonLines, TheProgramTellsOfItself) {
