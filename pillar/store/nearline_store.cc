@@ -64,17 +64,13 @@ NearlineStore::NearlineStore(RecordStoreOptions records, NearlineOptions options
       loop_(parts.loop),
       workers_(parts.workers),
       medium_(parts.medium),
-      home_(base::CollectionId::Parse(kCacheDirectory).value(), disk, kCacheDirectory, space_),
       cache_(std::make_shared<StageCache>(options.cache_bytes)),
       self_(std::make_shared<NearlineStore*>(this)) {}
 
 NearlineStore::~NearlineStore() = default;
 
 absl::Status NearlineStore::PrepareCache() {
-  staging_ = std::make_unique<StagingArea>(home_, gate_, incarnation());
-  BITREPO_RETURN_IF_ERROR(disk_.MakeDirectories(home_.Path(kStagingDirectory)));
   BITREPO_RETURN_IF_ERROR(disk_.MakeDirectories(home_.Path(kFailedCopies)));
-  BITREPO_RETURN_IF_ERROR(staging_->Clear().status());
   return ForgetFailedCopies();
 }
 

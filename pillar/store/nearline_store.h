@@ -18,12 +18,10 @@
 #include "pillar/store/record_store.h"
 #include "pillar/store/slow_store.h"
 #include "pillar/store/stage_cache.h"
-#include "pillar/store/staging_area.h"
 
 namespace bitrepo::store {
 
-inline constexpr char kCacheDirectory[] = "cache";
-inline constexpr char kFailedCopies[] = "kept";  // below the cache
+inline constexpr char kFailedCopies[] = "kept";
 
 struct NearlineOptions {
   uint64_t cache_bytes = 10ull << 30;  // copies that stay after use
@@ -37,8 +35,8 @@ struct NearlineParts {
   Medium& medium;
 };
 
-// Beside the records: cache/staging/ with what comes and the copies, empty after each start;
-// cache/kept/ with what came and could not be read back from the medium.
+// Beside the records: in staging/ what comes, and the copies of the cache; in kept/ what came and
+// could not be read back from the medium.
 // A file is held once it was read back from the medium and recorded. Publish and Open wait for the
 // medium where Archive and Recall did not come first: call them from workers, not of the lane
 // kHash. Threads: FileStore's calls thread-safe, SlowStore's on the loop.
@@ -119,8 +117,6 @@ class NearlineStore final : public RecordStore, public SlowStore {
   runtime::EventLoop& loop_;
   runtime::WorkerPool& workers_;
   Medium& medium_;
-  CollectionHome home_;  // of the cache
-  std::unique_ptr<StagingArea> staging_;
   const std::shared_ptr<StageCache> cache_;
   absl::btree_map<std::string, std::shared_ptr<Recalling>> recalls_;  // on the loop
   std::atomic<bool> closed_{false};

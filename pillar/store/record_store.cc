@@ -45,6 +45,7 @@ RecordStore::RecordStore(RecordStoreOptions options, std::string kind, runtime::
       disk_(disk),
       clock_(clock),
       space_(disk, options_.keep_free_bytes),
+      home_(base::CollectionId::Parse(kStagingDirectory).value(), disk, "", space_),
       kind_(std::move(kind)) {}
 
 RecordStore::~RecordStore() = default;
@@ -56,7 +57,10 @@ absl::Status RecordStore::Prepare(base::Random& random) {
   for (const base::CollectionId& id : options_.collections) collections.push_back({id, false});
   BITREPO_ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(disk_, options_.sqlite_vfs, store_id_,
                                                        collections, clock_, gate_));
+  staging_ = std::make_unique<StagingArea>(home_, gate_, incarnation());
   if (!gate_.Check().ok()) return absl::OkStatus();  // readable, and nothing is touched
+  BITREPO_RETURN_IF_ERROR(disk_.MakeDirectories(home_.Path(kStagingDirectory)));
+  BITREPO_RETURN_IF_ERROR(staging_->Clear().status());
   BITREPO_RETURN_IF_ERROR(catalogue_->MarkOpenAnswersInterrupted());
   BITREPO_RETURN_IF_ERROR(catalogue_->ForgetAnswers(clock_.WallNow() - kAnswersKept));
   Change opened;
@@ -112,6 +116,13 @@ absl::Status RecordStore::CheckKept(const base::CollectionId& collection) const 
   }
   return absl::FailedPreconditionError(
       absl::StrCat("the collection ", collection.text(), " is not kept here"));
+}
+
+absl::StatusOr<std::unique_ptr<StagedFile>> RecordStore::StageScratch(
+    const base::CollectionId& collection, std::optional<uint64_t> announced_bytes) {
+  BITREPO_RETURN_IF_ERROR(CheckKept(collection));
+  BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<IncomingFile> staged, staging_->Stage(announced_bytes));
+  return std::unique_ptr<StagedFile>(std::move(staged));
 }
 
 absl::StatusOr<GenerationRow> RecordStore::FindLive(const base::CollectionId& collection,

@@ -16,8 +16,10 @@
 #include "base/random.h"
 #include "base/runtime/disk.h"
 #include "pillar/store/catalogue.h"
+#include "pillar/store/collection_home.h"
 #include "pillar/store/file_store.h"
 #include "pillar/store/space_account.h"
+#include "pillar/store/staging_area.h"
 #include "pillar/store/write_gate.h"
 
 namespace bitrepo::store {
@@ -29,7 +31,7 @@ struct RecordStoreOptions {
 };
 
 // On the disk: FORMAT, KIND, LOCK, catalogue.sqlite and ledger/, as DiskFileStore has them but for
-// KIND, which says what store this is.
+// KIND, which says what store this is; and staging/, empty after each start.
 // Threads: thread-safe; every call blocks. Lifetime: disk and clock outlive it. Errors: see
 // FileStore.
 class RecordStore : public FileStore {
@@ -38,6 +40,8 @@ class RecordStore : public FileStore {
 
   base::StoreId store_id() const override { return store_id_; }
   uint64_t incarnation() const override { return catalogue_->incarnation(); }
+  absl::StatusOr<std::unique_ptr<StagedFile>> StageScratch(
+      const base::CollectionId& collection, std::optional<uint64_t> announced_bytes) override;
   std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) override;
   std::vector<absl::StatusOr<FileRecord>> Remove(std::vector<Removal> group) override;
   absl::StatusOr<FileRecord> Restore(Restoration restoration) override;
@@ -95,7 +99,9 @@ class RecordStore : public FileStore {
   const base::Clock& clock_;
   WriteGate gate_;
   SpaceAccount space_;
+  CollectionHome home_;  // of what is no collection's: the staging of all
   std::unique_ptr<Catalogue> catalogue_;
+  std::unique_ptr<StagingArea> staging_;
 
  private:
   struct Item;

@@ -162,7 +162,7 @@ TEST(NearlinePillar, B15WhatIsReadBackOtherwiseIsAFailureThatNamesThePhase) {
   EXPECT_THAT(nearline->Final(put)->body.response().text(), HasSubstr("READING_BACK"));
   EXPECT_THAT(nearline->Alarms(), ElementsAre("medium-failing"));
   EXPECT_THAT(nearline.FilesBelow("media"), IsEmpty());
-  EXPECT_THAT(nearline.FilesBelow("store/cache/kept"), SizeIs(1)) << "what came is kept";
+  EXPECT_THAT(nearline.FilesBelow("store/kept"), SizeIs(1)) << "what came is kept";
   EXPECT_THAT(nearline.store().Find(Photos(), File("a")),
               testing_support::StatusIs(absl::StatusCode::kNotFound));
   EXPECT_EQ(nearline.Put("a", kBytes), wire::OPERATION_COMPLETED);
@@ -209,7 +209,7 @@ TEST(NearlinePillar, ACancelledPutLeavesNothingOnTheMedium) {
   EXPECT_EQ(nearline->Code(put), wire::CANCELLED);
   nearline->Run(absl::Minutes(1));
   EXPECT_THAT(nearline.FilesBelow("media"), IsEmpty());
-  EXPECT_THAT(nearline.FilesBelow("store/cache"), IsEmpty());
+  EXPECT_THAT(nearline.FilesBelow("store/staging"), IsEmpty());
   EXPECT_EQ(nearline.medium().queue(), 0u);
 }
 
@@ -220,7 +220,7 @@ TEST(NearlinePillar, ADeathWhileItIsWrittenLosesNothing) {
   nearline->Run(absl::Seconds(15));
   nearline->Restart();
   EXPECT_THAT(nearline.FilesBelow("media"), SizeIs(1)) << "the part is gone";
-  EXPECT_THAT(nearline.FilesBelow("store/cache"), IsEmpty());
+  EXPECT_THAT(nearline.FilesBelow("store/staging"), IsEmpty());
   nearline->Send(put);  // the same request again: it is taken up
   nearline->Run();
   nearline->Push(nearline->Token(put), kBytes);
@@ -237,7 +237,7 @@ TEST(NearlinePillar, ADeathWhileItIsStagedLosesNothing) {
   nearline.BeginGet("a");
   nearline->Run(absl::Seconds(35));
   nearline->Restart();
-  EXPECT_THAT(nearline.FilesBelow("store/cache"), IsEmpty());
+  EXPECT_THAT(nearline.FilesBelow("store/staging"), IsEmpty());
   const auto get = nearline.BeginGet("a");
   nearline->Run(absl::Minutes(1));
   EXPECT_NE(nearline->Token(get), "");

@@ -75,7 +75,7 @@ class NearlineRig {
     }
     return phases;
   }
-  // Files below a directory of the store ("store/cache") or of the media ("media").
+  // Files below a directory of the store ("store/staging") or of the media ("media").
   std::vector<std::string> FilesBelow(absl::string_view directory) const {
     std::vector<std::string> files;
     for (const auto& entry :
