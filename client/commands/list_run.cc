@@ -67,6 +67,14 @@ void ReportList(Session& session, absl::string_view what, const client::ListResu
   }
 }
 
+void ReportNotFound(Session& session, const std::string& file_id) {
+  session.report().Count("not-found");
+  session.report().Error({.code = ExitCode::kNotFound,
+                          .message = absl::StrCat("no pillar has ", Shown(file_id)),
+                          .file_id = file_id,
+                          .hint = session.Again("file-ids")});
+}
+
 std::optional<std::vector<base::FileId>> ParseFileIds(Session& session,
                                                       const std::vector<std::string>& words) {
   std::vector<base::FileId> ids;

@@ -14,7 +14,7 @@
 
 namespace bitrepo::commands {
 
-// Which files a list command is about, and how much of them.
+// How much of a list a command tells.
 struct ListBounds {
   std::string after;   // rows up to and with this id are left out
   uint64_t limit = 0;  // rows; 0: all
@@ -71,6 +71,17 @@ void TellMore(Session& session, absl::string_view words, const ListEnd& end);
 // The selection that a command's words mean. Exactly one of them is given.
 wire::FileSelection SelectOne(const base::FileId& file_id);
 wire::FileSelection SelectPrefix(const std::string& prefix);
+
+// Whose word on presence a row holds: those that list the file, and those that lack it.
+template <typename Item>
+std::vector<base::ComponentId> AnsweredOf(const client::ListRow<Item>& row) {
+  std::vector<base::ComponentId> answered = row.lacking;
+  for (const auto& [pillar, item] : row.pillars) answered.push_back(pillar);
+  return answered;
+}
+
+// Reports that no pillar has the file.
+void ReportNotFound(Session& session, const std::string& file_id);
 
 // The pillars that took part in a list, as far as one that said that it has no such file took part
 // too.

@@ -122,6 +122,9 @@ wire::Body OnList(const Question& question, const Found* found, absl::Time now) 
     case wire::GET_FILE_IDS:
       *body.mutable_get_file_ids_identify_reply()->mutable_time_to_deliver() = time;
       break;
+    case wire::GET_FILE_INFOS:
+      *body.mutable_get_file_infos_identify_reply()->mutable_time_to_deliver() = time;
+      break;
     default:
       *body.mutable_get_status_identify_reply()->mutable_time_to_deliver() = time;
       break;
@@ -163,6 +166,8 @@ bool IsAboutOneFile(const wire::Body& body) {
       return body.get_checksums_identify().files().has_file_id();
     case wire::Body::kGetFileIdsIdentify:
       return body.get_file_ids_identify().files().has_file_id();
+    case wire::Body::kGetFileInfosIdentify:
+      return false;  // what is not held may lie in quarantine: the request tells
     case wire::Body::kGetStatusIdentify:
       return false;
     default:

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/requests/request_handler.h"
 
-#include "pillar/requests/get_checksums.h"
 #include "pillar/requests/get_file.h"
-#include "pillar/requests/get_file_ids.h"
 #include "pillar/requests/get_status.h"
+#include "pillar/requests/list_request.h"
 #include "pillar/requests/put_file.h"
 
 namespace bitrepo::requests {
@@ -16,9 +15,9 @@ std::shared_ptr<RequestHandler> MakeHandler(RequestParts& parts, RequestContext&
     case wire::GET_FILE:
       return std::make_shared<GetFile>(parts, context);
     case wire::GET_CHECKSUMS:
-      return std::make_shared<GetChecksums>(parts, context);
     case wire::GET_FILE_IDS:
-      return std::make_shared<GetFileIds>(parts, context);
+    case wire::GET_FILE_INFOS:
+      return std::make_shared<ListRequest>(parts, context);
     case wire::GET_STATUS:
       return std::make_shared<GetStatus>(parts, context);
     default:

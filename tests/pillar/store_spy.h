@@ -20,6 +20,7 @@ class StoreSpy final : public store::FileStore {
 
   base::StoreId store_id() const override { return memory.store_id(); }
   uint64_t incarnation() const override { return memory.incarnation(); }
+  bool keeps_bytes() const override { return keeps; }
   absl::StatusOr<std::unique_ptr<store::StagedFile>> Stage(
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) override {
@@ -108,6 +109,7 @@ class StoreSpy final : public store::FileStore {
   }
 
   store::MemoryFileStore memory;
+  bool keeps = true;  // what it says of itself
   absl::Status fail_publish;
   absl::Time answers_from = absl::InfinitePast();
   std::vector<size_t> group_sizes;  // of each Publish
