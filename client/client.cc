@@ -162,7 +162,11 @@ void Client::Stop() {
 
 bool Client::up() const { return state_->bus.up(); }
 
-void Client::CancelAll(absl::string_view reason) { state_->desk.CancelAll(reason); }
+void Client::CancelAll(absl::string_view reason) {
+  state_->desk.CancelAll(reason);
+  const Lingering lingering = state_->lingering;
+  for (const auto& [id, operation] : lingering) operation->Cancel(reason);
+}
 
 absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileResult> end) {
   auto conversation = state_->Spec(wire::PUT_FILE, spec.collection, spec.patience);

@@ -90,7 +90,7 @@ class LongListOperation final : public TransferredLists {
   void OnLists(protocol::Outcome outcome, Lists lists) override {
     result_.conversation = id_;
     result_.outcome = std::move(outcome);
-    if (lists.empty()) {
+    if (lists.empty() || result_.outcome.verdict == protocol::Verdict::kCancelled) {
       Finish();
       return;
     }

@@ -63,7 +63,7 @@ class ChecksumsCommand final : public Command {
     client::BlockingClient* client = session.Connect();
     if (client == nullptr) return ExitCode::kDone;
     client_ = client;
-    if (list_.one()) {
+    if (list_.one() && block_bytes_ == 0) {
       ListOne(*list_.one());
     } else if (!list_.names_files() || list_.named() > 0) {
       ListMany();
@@ -200,7 +200,11 @@ class ChecksumsCommand final : public Command {
         Tell(row, AnsweredOf(row), {});
       }
     });
-    if (Ended(end, "") && end.cut) session_->report().Add(ExitCode::kLimit);
+    const std::string one = list_.one() ? list_.one()->text() : "";
+    if (Ended(end, one)) {
+      if (end.cut) session_->report().Add(ExitCode::kLimit);
+      if (!one.empty() && NobodyHasIt(end.result->outcome)) ReportNotFound(*session_, one);
+    }
     if (!list_.names_files()) TellMore(*session_, Words(), end);
   }
 
@@ -220,17 +224,14 @@ class ChecksumsCommand final : public Command {
     return words + list_.Words();
   }
 
-  // Of one file it is known at the end who has said nothing: its rows (one, or its blocks) wait.
+  // Of one file it is known at the end who has said nothing: its row waits.
   void ListOne(const base::FileId& file_id) {
-    std::vector<Row> found;
-    const ListEnd end = Ask([&found](const Row& row) { found.push_back(row); });
+    std::optional<Row> found;
+    const ListEnd end = Ask([&found](const Row& row) { found = row; });
     if (!Ended(end, file_id.text())) return;
+    if (NobodyHasIt(end.result->outcome)) ReportNotFound(*session_, file_id.text());
     const ListPillars pillars = PillarsOf(end.result->outcome);
-    if (found.empty()) {
-      if (!pillars.answered.empty()) ReportNotFound(*session_, file_id.text());
-      return;  // told: nobody answered
-    }
-    for (const Row& row : found) Tell(row, pillars.answered, pillars.silent);
+    if (found) Tell(*found, pillars.answered, pillars.silent);
   }
 
   bool Ended(const ListEnd& end, const std::string& file_id) {

@@ -60,9 +60,7 @@ class FileIdsCommand final : public Command {
     }
     const std::string one = list_.one() ? list_.one()->text() : "";
     ReportList(session, "list its files", *end.result, one, session.Again("pillars"));
-    if (list_.one() && end.rows == 0 && !PillarsOf(end.result->outcome).answered.empty()) {
-      ReportNotFound(session, one);
-    }
+    if (list_.one() && NobodyHasIt(end.result->outcome)) ReportNotFound(session, one);
     if (uneven_ > 0) {
       session.report().Error(
           {.code = ExitCode::kIntegrity,

@@ -79,9 +79,7 @@ class FileInfosCommand final : public Command {
     }
     const std::string one = list_.one() ? list_.one()->text() : "";
     ReportList(session, "list its files", *end.result, one, session.Again("pillars"));
-    if (list_.one() && end.rows == 0 && !PillarsOf(end.result->outcome).answered.empty()) {
-      ReportNotFound(session, one);
-    }
+    if (list_.one() && NobodyHasIt(end.result->outcome)) ReportNotFound(session, one);
     if (end.cut) session.report().Add(ExitCode::kLimit);
     return session.report().PartlyFound();
   }

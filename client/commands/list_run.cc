@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/commands/list_run.h"
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/words.h"
@@ -44,6 +46,14 @@ ListPillars PillarsOf(const protocol::Outcome& outcome) {
     (answered ? pillars.answered : pillars.silent).push_back(pillar);
   }
   return pillars;
+}
+
+bool NobodyHasIt(const protocol::Outcome& outcome) {
+  const std::vector<base::ComponentId> answered = PillarsOf(outcome).answered;
+  return !answered.empty() &&
+         std::all_of(answered.begin(), answered.end(), [&](const base::ComponentId& pillar) {
+           return outcome.contributors.at(pillar).code == wire::FILE_NOT_FOUND_FAILURE;
+         });
 }
 
 void ReportList(Session& session, absl::string_view what, const client::ListResult& result,

@@ -90,6 +90,8 @@ struct ListPillars {
   std::vector<base::ComponentId> silent;
 };
 ListPillars PillarsOf(const protocol::Outcome& outcome);
+// Of the one file asked for: somebody answered, and all who did have no such file.
+bool NobodyHasIt(const protocol::Outcome& outcome);
 
 // Reports the pillars that failed, unless all they said is that there is no such file.
 void ReportList(Session& session, absl::string_view what, const client::ListResult& result,
