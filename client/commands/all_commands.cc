@@ -13,6 +13,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeCatCommand());
   commands.push_back(MakeChecksumsCommand());
   commands.push_back(MakeFileIdsCommand());
+  commands.push_back(MakeFileInfosCommand());
   commands.push_back(MakeStatCommand());
   commands.push_back(MakeWhereisCommand());
   commands.push_back(MakeStatusCommand());

@@ -14,6 +14,7 @@ std::unique_ptr<Command> MakeGetCommand();
 std::unique_ptr<Command> MakeCatCommand();
 std::unique_ptr<Command> MakeChecksumsCommand();
 std::unique_ptr<Command> MakeFileIdsCommand();
+std::unique_ptr<Command> MakeFileInfosCommand();
 std::unique_ptr<Command> MakeStatCommand();
 std::unique_ptr<Command> MakeWhereisCommand();
 std::unique_ptr<Command> MakeStatusCommand();

@@ -218,9 +218,7 @@ std::optional<std::string> FileAskedFor(const wire::Body& body) {
       return of_list(body.get_checksums_identify().files());
     case wire::Body::kGetFileIdsIdentify:
       return of_list(body.get_file_ids_identify().files());
-    case wire::Body::kGetFileInfosIdentify:
-      return of_list(body.get_file_infos_identify().files());
-    default:
+    default:  // GetFileInfos too: what is not held may lie in quarantine, which the request tells
       return std::nullopt;
   }
 }

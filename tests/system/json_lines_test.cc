@@ -147,6 +147,13 @@ TEST_F(JsonLines, ListsHaveAnItemForEachRowOrCopy) {
   EXPECT_THAT(cut.back()["resume"], ::testing::Ne(nullptr));
   EXPECT_THAT(Results(Run({"file-ids", "-l", "--prefix", "o"}, 0)), ElementsAre("ok"));
   EXPECT_THAT(Results(Run({"stat", "one"}, 0)), ElementsAre("ok", "ok"));
+  EXPECT_EQ(Of(Run({"checksums", "one", "--block-size", "4KiB"}, 0), "item")[0]["block"], 0);
+  EXPECT_THAT(Results(Run({"checksums", "one", "--algorithm", "md5", "--algorithm", "sha1"}, 0)),
+              ElementsAre("ok", "ok", "ok", "ok"));
+  const std::vector<Json> infos = Run({"file-infos", "one"}, 0);
+  EXPECT_THAT(Results(infos), ElementsAre("ok", "ok"));
+  EXPECT_TRUE(Of(infos, "item")[0].contains("generation"));
+  EXPECT_THAT(Results(Run({"file-infos", "--removed"}, 0)), ::testing::IsEmpty());
   const std::vector<Json> where = Run({"whereis", "one", "no/such"}, 3);
   EXPECT_THAT(Results(where), ElementsAre("ok", "missing"));
   EXPECT_EQ(Of(where, "item")[0]["pillars"]["p2"], "ok");
