@@ -52,10 +52,16 @@ class BlockingClient {
   absl::StatusOr<wire::Welcome> WaitUntilUp(absl::Duration patience);
 
   absl::StatusOr<PutFileResult> PutFile(PutFileSpec spec);
+  absl::StatusOr<PutFileResult> ReplaceFile(ReplaceFileSpec spec);
+  absl::StatusOr<DeleteFileResult> DeleteFile(DeleteFileSpec spec);
+  absl::StatusOr<UndeleteFileResult> UndeleteFile(UndeleteFileSpec spec);
   absl::StatusOr<GetFileResult> GetFile(GetFileSpec spec);
   absl::StatusOr<ListResult> GetChecksums(GetChecksumsSpec spec);
   absl::StatusOr<ListResult> GetFileIds(GetFileIdsSpec spec);
   absl::StatusOr<GetStatusResult> GetStatus(GetStatusSpec spec);
+  absl::StatusOr<PagesResult> GetAuditTrails(GetAuditTrailsSpec spec);
+  absl::StatusOr<PagesResult> GetConversation(GetConversationSpec spec);
+  absl::StatusOr<PagesResult> GetAlarms(GetAlarmsSpec spec);
   absl::StatusOr<GetRosterResult> GetRoster(GetRosterSpec spec);
 
   // Withdraws all that is under way, now and from now on; calls return soon.
