@@ -61,6 +61,13 @@ JsonRecord& JsonRecord::Set(absl::string_view key, const JsonRecord& inner) {
   return *this;
 }
 
+JsonRecord& JsonRecord::Set(absl::string_view key, const std::vector<JsonRecord>& inners) {
+  nlohmann::ordered_json& list = state_->object[std::string(key)];
+  list = nlohmann::ordered_json::array();
+  for (const JsonRecord& inner : inners) list.push_back(inner.state_->object);
+  return *this;
+}
+
 std::string JsonRecord::ToString() const {
   return state_->object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

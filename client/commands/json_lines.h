@@ -39,6 +39,7 @@ class JsonRecord {
   JsonRecord& SetTime(absl::string_view key, absl::Time time);  // RFC 3339, UTC
   // An object of its own, as the value of `key`.
   JsonRecord& Set(absl::string_view key, const JsonRecord& inner);
+  JsonRecord& Set(absl::string_view key, const std::vector<JsonRecord>& inners);
   // Without type: for use as an inner object.
   static JsonRecord Inner();
 

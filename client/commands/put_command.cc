@@ -47,6 +47,8 @@ class PutCommand final : public Command {
                    &checksum_},
                   {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
                   {"--quorum", "N", "so many copies are enough", &quorum_},
+                  {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
+                  ReceiptFlag(&receipt_),
                   {"--jobs", "N", "files under way at once (32)", &jobs_},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
@@ -54,9 +56,8 @@ class PutCommand final : public Command {
   }
 
   ExitCode Run(Session& session) override {
-    PutRunSpec run;
     PutPlan plan;
-    if (!Prepare(session, run, plan)) return ExitCode::kDone;  // told already
+    if (!Prepare(session, run_, plan)) return ExitCode::kDone;  // told already
     Report& report = session.report();
     for (const std::string& path : plan.left_out) {
       session.console().Warning(absl::StrCat(Shown(path), " is no regular file: left out"));
@@ -70,7 +71,7 @@ class PutCommand final : public Command {
     if (dry_run_) {
       TellPlan(session, plan);
     } else if (!plan.items.empty()) {
-      Carry(session, std::move(run), plan, bytes);
+      Carry(session, plan, bytes);
     }
     const bool some_failed = report.result() != ExitCode::kDone;
     const bool some_done = report.CountOf("stored") + report.CountOf("already-held") > 0;
@@ -144,15 +145,27 @@ class PutCommand final : public Command {
     }
   }
 
-  void Carry(Session& session, PutRunSpec run, const PutPlan& plan, uint64_t bytes) {
-    run.again = Again(session);
-    const std::string again = run.again;
+  void Carry(Session& session, const PutPlan& plan, uint64_t bytes) {
+    const std::string again = Again(session);
+    run_.again = again;
+    std::unique_ptr<ReceiptFile> receipts;
+    if (!receipt_.empty()) {
+      auto opened = ReceiptFile::Open(receipt_);
+      if (!opened.ok()) {
+        session.report().Error(
+            {.code = ExitCode::kLocal, .message = std::string(opened.status().message())});
+        return;
+      }
+      receipts = *std::move(opened);
+      run_.receipts = receipts.get();
+    }
     const absl::Time begun = absl::Now();
     client::BlockingClient* client = session.Connect();
     if (client != nullptr) {
       session.progress().Plan("put", plan.items.size(), bytes);
-      PutRun(session, *client, std::move(run)).Run(plan.items);
+      PutRun(session, *client, run_).Run(plan.items);
       session.progress().Close();
+      if (receipts != nullptr) receipts->Finish(session);
     }
     Report& report = session.report();
     if (session.interrupted() != 0) {
@@ -177,6 +190,8 @@ class PutCommand final : public Command {
     if (!checksum_.empty()) absl::StrAppend(&rest, " --checksum ", checksum_);
     for (const std::string& pillar : pillars_) absl::StrAppend(&rest, " --pillar ", pillar);
     if (!quorum_.empty()) absl::StrAppend(&rest, " --quorum ", quorum_);
+    if (!run_.reason.empty()) absl::StrAppend(&rest, FlagWords("--reason", run_.reason));
+    if (!receipt_.empty()) absl::StrAppend(&rest, FlagWords("--receipt", receipt_));
     if (!files_from_.empty()) {
       absl::StrAppend(&rest, FlagWords("--files-from", files_from_));
     } else {
@@ -192,6 +207,8 @@ class PutCommand final : public Command {
   std::string checksum_;
   std::string quorum_;
   std::string jobs_;
+  std::string receipt_;
+  PutRunSpec run_;
   bool recursive_ = false;
   bool dry_run_ = false;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Carries out a put plan: several conversations at once, bounded in number and in bytes.
+// Carries out a put plan, or the one item of a replace: several conversations at once, bounded in number and in bytes.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "base/checksum.h"
 #include "base/mutex.h"
 #include "client/commands/put_plan.h"
+#include "client/commands/receipt.h"
 #include "client/commands/session.h"
 #include "client/shared_source.h"
 
@@ -28,6 +29,9 @@ struct PutRunSpec {
   uint32_t quorum = 0;
   int at_once = kPutsAtOnce;
   std::string again;  // the command that goes on after an interruption
+  std::optional<base::Digest> old_digest = {};  // a replace: what the file must have now
+  std::string reason = {};                      // for the audit trails
+  ReceiptFile* receipts = nullptr;              // outlives the run; none are kept without it
 };
 
 // Threads:  Run on the command's thread. Lifetime: used once; the session and its client outlive
@@ -53,6 +57,7 @@ class PutRun {
   void End(Ended ended);
   std::optional<Ended> NextEnded(bool wait);
   void Tell(const Ended& ended);
+  void TellReplaced(const client::PutFileResult& result);
   void TellSource(const PutItem& item, const absl::Status& why);
   absl::StatusOr<std::unique_ptr<client::LocalFile>> Open(const PutItem& item);
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "bus/watch_stream.h"
 #include "client/blocking_client.h"
 #include "client/client_settings.h"
@@ -70,6 +71,8 @@ class Session {
   int interrupted() const { return interrupted_; }
   // Called once, on the client's loop, when the command is asked to end. Requires: before Connect.
   void OnInterrupt(std::function<void()> then) { on_interrupt_ = std::move(then); }
+  // Waits; false as soon as the command was asked to end. Requires: Connect gave a client.
+  bool Rest(absl::Duration time);
   // "bitrepo get" with the global flags that choose the repository, for commands to go on with.
   std::string Again(absl::string_view rest) const;
 
@@ -88,6 +91,9 @@ class Session {
   wire::Welcome welcome_;
   std::atomic<int> interrupted_{0};
   std::function<void()> on_interrupt_;
+  base::Mutex rest_mutex_;
+  base::Condition rest_changed_;
+  uint64_t rests_over_ ABSL_GUARDED_BY(rest_mutex_) = 0;
   // The client, for its own loop: a signal may come there before its start has returned.
   std::atomic<client::BlockingClient*> started_{nullptr};
   std::unique_ptr<client::BlockingClient> client_;
