@@ -326,7 +326,7 @@ absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
   conversation.request.mutable_page()->set_limit_items(spec.page_items);
   conversation.reach = protocol::Reach::kAll;
   conversation.named = spec.pillars;
-  conversation.to_coordinator = !spec.collection;
+  conversation.to_coordinator = !spec.collection && spec.pillars.empty();
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
@@ -337,7 +337,7 @@ absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
 
 absl::StatusOr<Operation> Client::GetConversation(GetConversationSpec spec,
                                                   EndHandler<PagesResult> end) {
-  if (spec.collection && !spec.conversation) {
+  if ((spec.collection || !spec.pillars.empty()) && !spec.conversation) {
     return absl::InvalidArgumentError("pillars tell of one conversation: name it");
   }
   auto conversation = state_->Spec(wire::GET_CONVERSATION, spec.collection, spec.patience);
@@ -346,7 +346,7 @@ absl::StatusOr<Operation> Client::GetConversation(GetConversationSpec spec,
   if (spec.conversation) request.set_conversation_id(spec.conversation->ToBytes());
   conversation.reach = protocol::Reach::kAll;
   conversation.named = spec.pillars;
-  conversation.to_coordinator = !spec.collection;
+  conversation.to_coordinator = !spec.collection && spec.pillars.empty();
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),

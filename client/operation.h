@@ -183,8 +183,9 @@ struct PagesResult {
 
 // ---- GetAuditTrails: what was changed and what was refused, each trail by rising sequence.
 struct GetAuditTrailsSpec {
-  std::optional<base::CollectionId> collection = {};  // absent: the coordinator itself is asked
-  std::vector<base::ComponentId> pillars = {};        // empty: all of the collection
+  std::optional<base::CollectionId> collection = {};  // absent: records of any collection and none
+  std::vector<base::ComponentId> pillars = {};  // empty: all of the collection, without one the
+                                                // coordinator itself
   wire::GetAuditTrailsRequest query = {};
   uint32_t page_items = 0;  // 0: as the contributors like
   PageHandler<wire::GetAuditTrailsFinal> on_page = {};
@@ -194,8 +195,9 @@ struct GetAuditTrailsSpec {
 
 // ---- GetConversation: what became of one, by the records of pillars or as the coordinator saw it.
 struct GetConversationSpec {
-  std::optional<base::CollectionId> collection = {};  // absent: the coordinator itself is asked
-  std::vector<base::ComponentId> pillars = {};        // empty: all of the collection
+  std::optional<base::CollectionId> collection = {};
+  std::vector<base::ComponentId> pillars = {};  // empty: all of the collection, without one the
+                                                // coordinator itself
   std::optional<base::ConversationId> conversation =
       {};  // absent, of the coordinator: those lately
   PageHandler<wire::GetConversationFinal> on_page = {};

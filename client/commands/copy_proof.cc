@@ -71,9 +71,9 @@ std::optional<CopyProofs> ProveCopies(Session& session, client::BlockingClient& 
     return std::nullopt;
   }
   for (const auto& [pillar, contributor] : end.result->outcome.contributors) {
-    const bool proved = std::any_of(
-        proofs.copies.begin(), proofs.copies.end(),
-        [&name = pillar.text()](const auto& copy) { return copy.pillar_id() == name; });
+    const bool proved =
+        std::any_of(proofs.copies.begin(), proofs.copies.end(),
+                    [&name = pillar.text()](const auto& copy) { return copy.pillar_id() == name; });
     if (proved || proofs.otherwise.count(pillar.text()) > 0) continue;
     proofs.otherwise[pillar.text()] =
         contributor.away ? "away"

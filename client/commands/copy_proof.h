@@ -15,7 +15,7 @@
 namespace bitrepo::commands {
 
 struct CopyProofs {
-  std::vector<wire::CopyProof> copies;          // that have the digest, by pillar
+  std::vector<wire::CopyProof> copies;           // that have the digest, by pillar
   std::map<std::string, std::string> otherwise;  // pillar -> what it said instead
 };
 

@@ -39,9 +39,9 @@ class DeleteCommand final : public Command {
   }
 
   Shape shape() override {
-    Shape shape{.flags = {{"--checksum", "ALGO:HEX", "what the file has; must be given",
-                           &checksum_}},
-                .arguments = ArgumentsRow{"FILE_ID", "file id", &ids_, 1, 1}};
+    Shape shape{
+        .flags = {{"--checksum", "ALGO:HEX", "what the file has; must be given", &checksum_}},
+        .arguments = ArgumentsRow{"FILE_ID", "file id", &ids_, 1, 1}};
     for (FlagRow& flag : choice_.Flags()) shape.flags.push_back(std::move(flag));
     const std::vector<FlagRow> more = {
         {"--confirm", "FILE_ID", "the id once more; with --all-pillars", &confirm_},
@@ -154,11 +154,11 @@ class DeleteCommand final : public Command {
     }
     session.report().Error(
         {.code = ExitCode::kRefused,
-         .message = absl::StrCat("nothing was deleted: ", spec.copies.size(),
-                                 spec.copies.size() == 1 ? " other pillar is" : " other pillars are",
-                                 " proved to hold ", Shown(file_id_->text()), ", and ",
-                                 copies_to_stay_, copies_to_stay_ == 1 ? " is" : " are",
-                                 " needed", others),
+         .message =
+             absl::StrCat("nothing was deleted: ", spec.copies.size(),
+                          spec.copies.size() == 1 ? " other pillar is" : " other pillars are",
+                          " proved to hold ", Shown(file_id_->text()), ", and ", copies_to_stay_,
+                          copies_to_stay_ == 1 ? " is" : " are", " needed", others),
          .pillar = pillars_.front().text(),
          .file_id = file_id_->text(),
          .hint = session.Again(absl::StrCat("stat", ArgumentWords(ids_)))});
@@ -176,9 +176,9 @@ class DeleteCommand final : public Command {
     session.report().Item(
         record, absl::StrCat("would delete  ", Shown(file_id_->text()), "  from",
                              choice_.all() ? " all pillars" : choice_.Names(), "; ",
-                             spec.everywhere ? "no copy stays"
-                                             : absl::StrCat(CountedOf(copies.size(), "proved holder"),
-                                                            " stay"),
+                             spec.everywhere
+                                 ? "no copy stays"
+                                 : absl::StrCat(CountedOf(copies.size(), "proved holder"), " stay"),
                              "\n"));
   }
 

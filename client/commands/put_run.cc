@@ -100,9 +100,9 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
         const auto end = [this, &item, weight, size_bytes](client::PutFileResult result) {
           End({&item, weight, size_bytes, std::move(result)});
         };
-        const auto begun =
-            spec_.old_digest ? client.ReplaceFile({std::move(put), *spec_.old_digest}, end)
-                             : client.PutFile(std::move(put), end);
+        const auto begun = spec_.old_digest
+                               ? client.ReplaceFile({std::move(put), *spec_.old_digest}, end)
+                               : client.PutFile(std::move(put), end);
         if (!begun.ok()) End({&item, weight, size_bytes, begun.status()});
       });
 }
@@ -128,13 +128,12 @@ void PutRun::TellSource(const PutItem& item, const absl::Status& why) {
   Report& report = session_.report();
   report.Count("failed");
   const bool mismatch = absl::IsDataLoss(why) && spec_.digest;
-  report.Error(
-      {.code = mismatch ? ExitCode::kIntegrity : ExitCode::kLocal,
-       .message = absl::StrCat(Shown(item.file_id.text()),
-                               spec_.old_digest ? " was not replaced: " : " was not stored: ",
-                               why.message()),
-       .file_id = item.file_id.text(),
-       .retryable = absl::IsAborted(why)});
+  report.Error({.code = mismatch ? ExitCode::kIntegrity : ExitCode::kLocal,
+                .message = absl::StrCat(
+                    Shown(item.file_id.text()),
+                    spec_.old_digest ? " was not replaced: " : " was not stored: ", why.message()),
+                .file_id = item.file_id.text(),
+                .retryable = absl::IsAborted(why)});
 }
 
 void PutRun::Tell(const Ended& ended) {
@@ -174,8 +173,8 @@ void PutRun::Tell(const Ended& ended) {
     report.Count(holders.empty() ? "failed" : "partial");
   }
   if (spec_.receipts != nullptr) {
-    spec_.receipts->Add(session_, client_,
-                        {file_id, result.conversation, ended.size_bytes, digest}, result.outcome);
+    spec_.receipts->Add(session_, client_, {file_id, result.conversation, ended.size_bytes, digest},
+                        result.outcome);
   }
   if (spec_.old_digest && !done) TellReplaced(result);
   if (holders.empty()) return;
@@ -211,8 +210,8 @@ void PutRun::TellReplaced(const client::PutFileResult& result) {
   if (!old.empty()) session_.console().Note(absl::StrCat("left as it was: ", old));
   if (!unknown.empty()) {
     session_.console().Note(absl::StrCat(
-        "has old or new: ", unknown, "; to see: ",
-        session_.Again(absl::StrCat("conv show ", result.conversation.ToString()))));
+        "has old or new: ", unknown,
+        "; to see: ", session_.Again(absl::StrCat("conv show ", result.conversation.ToString()))));
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Carries out a put plan, or the one item of a replace: several conversations at once, bounded in number and in bytes.
+// Carries out a put plan, or the one item of a replace: several conversations at once, bounded in
+// number and in bytes.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ struct PutRunSpec {
   std::vector<base::ComponentId> pillars;
   uint32_t quorum = 0;
   int at_once = kPutsAtOnce;
-  std::string again;  // the command that goes on after an interruption
+  std::string again;                            // the command that goes on after an interruption
   std::optional<base::Digest> old_digest = {};  // a replace: what the file must have now
   std::string reason = {};                      // for the audit trails
   ReceiptFile* receipts = nullptr;              // outlives the run; none are kept without it

@@ -97,7 +97,8 @@ class UndeleteCommand final : public Command {
       record.Set("file_id", id).Set("result", "undeleted").Set("pillar", pillar.text());
       record.Set("conversation", result.conversation.ToString());
       record.Set("size_bytes", static_cast<uint64_t>(file.size_bytes()));
-      record.Set("algorithm", "sha256").Set("digest", absl::BytesToHexString(file.digest().value()));
+      record.Set("algorithm", "sha256")
+          .Set("digest", absl::BytesToHexString(file.digest().value()));
       if (const auto generation = base::GenerationId::FromBytes(file.generation_id());
           generation.ok()) {
         record.Set("generation", generation->ToString());
