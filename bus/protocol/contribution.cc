@@ -136,12 +136,14 @@ void Contribution::OnRepeat(const Envelope& repeat, absl::Time now, Contribution
 
 void Contribution::OnAccepted(wire::Body body, std::string secret, absl::Time now,
                               ContributionOutbox& out) {
+  const bool first = state_->state == ContributionState::kNew;
   if (state_->Step(ContributionEvent::kAccepted) != ContributionAction::kTell) {
     return;
   }
-  body.mutable_response()->set_code(wire::OPERATION_ACCEPTED_PROGRESS);
+  body.mutable_response()->set_code(first ? wire::OPERATION_ACCEPTED_PROGRESS
+                                          : wire::OPERATION_PROGRESS);
   if (body.progress().phase() == wire::PHASE_UNSPECIFIED) {
-    body.mutable_progress()->set_phase(wire::ACCEPTED);
+    body.mutable_progress()->set_phase(first ? wire::ACCEPTED : wire::SENDING);
   }
   if (body.content_case() == Content::CONTENT_NOT_SET) {
     SetEmptyContent(body, ContentOf(wire::PROGRESS, state_->request.header.operation()));

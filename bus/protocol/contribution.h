@@ -59,7 +59,9 @@ class Contribution {
   void OnRepeat(const Envelope& request, absl::Time now, ContributionOutbox& out);
   // The work is accepted; `body` is the content of a PROGRESS, `secret` the token where there is
   // one. Both go with every PROGRESS from now on, so that no single loss can keep the token from
-  // the asker.
+  // the asker. Called again it hands out a further token of the same work (a list by token: the way
+  // up for its parameters, then, in phase SENDING, the way down for its items), which takes the
+  // place of the one before.
   void OnAccepted(wire::Body body, std::string secret, absl::Time now, ContributionOutbox& out);
   void OnProgress(wire::Progress progress, absl::Time now,
                   ContributionOutbox& out);  // at most one message a second leaves

@@ -90,13 +90,14 @@ void BusBroker::OnFault(const Member& member, const EnvelopeFault& fault, absl::
   }
 }
 
-// Replies are not refused: their senders wait for nothing.
+// Of replies only that is told which nobody may say: else their senders wait for nothing.
 void BusBroker::Refuse(const Member& from, const wire::Header& asked, absl::string_view cause,
                        wire::ResponseCode code, absl::string_view text, absl::Time now,
                        BrokerOutbox& out) {
   Count(cause);
   const bool is_known = protocol::FindKind(asked.kind()) != nullptr;
-  if (!is_known || IsSpokenBy(asked.kind(), Speaker::kAsker) || asked.kind() == wire::ALARM) {
+  if (!is_known || IsSpokenBy(asked.kind(), Speaker::kAsker) || asked.kind() == wire::ALARM ||
+      code == wire::DENIED) {
     DeliverNotice(from.peer, notices_.Refused(asked, AddressOf(from.hello), code, text, now), true,
                   now, out);
   }
@@ -184,7 +185,15 @@ void BusBroker::AnswerAsked(Member& from, const Envelope& envelope, absl::Time n
   }
   const wire::Header& header = request->header;
   if (header.kind() == wire::CANCEL) {
-    Count("late-cancel");  // what is asked of the coordinator has been answered at once
+    // What is asked of the coordinator has been answered at once, if it has come.
+    Count("late-cancel");
+    wire::Header withdrawn = header;
+    withdrawn.set_message_id(request->body.cancel().request_id());
+    wire::Body body;
+    body.mutable_response()->set_code(wire::CANCELLED);
+    body.mutable_response()->set_text("the request was withdrawn");
+    DeliverNotice(from.peer, notices_.Final(withdrawn, SessionOf(from.hello), std::move(body), now),
+                  true, now, out);
   } else if (header.operation() == wire::GET_ROSTER) {
     wire::Body body;
     body.mutable_response()->set_code(wire::OPERATION_COMPLETED);

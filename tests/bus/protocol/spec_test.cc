@@ -5,10 +5,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
 
+#include "bus/protocol/response_code.h"
 #include "tests/bus/protocol/spec_tables.h"
 
 namespace bitrepo::protocol {
@@ -69,6 +72,32 @@ TEST(Specification, ItsTablesAreThoseOfTheCode) {
     EXPECT_EQ(page.substr(begin, end - begin), printed)
         << "print it anew: BITREPO_WRITE_SPEC=1 protocol_spec_test";
   }
+}
+
+// Each code is said by something, and a test has seen it; but for those that are kept for what is
+// not there yet.
+TEST(Specification, TheTestsOfItsCodesAreThere) {
+  std::string tests;
+  for (const auto& entry : fs::recursive_directory_iterator(Root() / "tests")) {
+    if (entry.path().extension() == ".cc") {
+      tests += Load(entry.path());
+    }
+  }
+  std::set<wire::ResponseCode> reserved;
+  for (const ResponseCodeRow& row : ResponseCodes()) {
+    const std::string test = samples::TestOf(row.code);
+    if (test.empty()) {
+      reserved.insert(row.code);
+      continue;
+    }
+    const size_t dot = test.find('.');
+    const std::regex wanted("TEST(_[FP])?\\(" + test.substr(0, dot) + ",\\s*" +
+                            test.substr(dot + 1) + "\\)");
+    EXPECT_TRUE(std::regex_search(tests, wanted)) << row.name << ": there is no test " << test;
+  }
+  EXPECT_EQ(reserved,
+            (std::set<wire::ResponseCode>{wire::RESPONSE_CODE_UNSPECIFIED, wire::NOT_AUTHORISED,
+                                          wire::BASE_MISMATCH, wire::BLOCK_SIZE_MISMATCH}));
 }
 
 }  // namespace
