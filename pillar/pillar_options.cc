@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "pillar/requests/request_handler.h"
 
 namespace bitrepo::pillar {
 namespace {
@@ -52,6 +53,8 @@ absl::Duration GetTime(runtime::Settings& settings, absl::string_view key, absl:
   return otherwise;
 }
 
+int64_t DaysOf(absl::Duration time) { return time / absl::Hours(24); }
+
 size_t GetCount(runtime::Settings& settings, absl::string_view key, size_t otherwise) {
   return static_cast<size_t>(
       settings.GetInt(key, static_cast<int64_t>(otherwise), 1, static_cast<int64_t>(otherwise)));
@@ -75,6 +78,9 @@ void ReadCollections(runtime::Settings& settings, PillarSettings& result) {
   for (const std::string& name : settings.KeysUnder("collections")) {
     const std::string key = absl::StrCat("collections.", name);
     result.host.collections.push_back(NameOf<base::CollectionId>(settings, key, name));
+    const std::string copies_key = absl::StrCat(key, ".min_copies");
+    result.host.min_copies[result.host.collections.back()] =
+        static_cast<uint32_t>(settings.GetInt(copies_key, requests::kMinCopies, 0, kMinCopiesMax));
     const std::string directory_key = absl::StrCat(key, ".directory");
     const std::string directory = settings.GetString(directory_key, "");
     if (directory.empty()) continue;
@@ -134,6 +140,9 @@ absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
   result.runtime_file = settings.GetString("pillar.runtime_file", "");
   result.store_directory = Chosen(settings, "store.directory");
   result.host.keep_free_bytes = settings.GetBytes("store.keep_free", 1ull << 30);
+  result.host.quarantine_term =
+      absl::Hours(24) * settings.GetInt("store.quarantine_days", DaysOf(store::kQuarantineTerm),
+                                        DaysOf(store::kQuarantineTermLeast), kQuarantineDaysMax);
   ReadCollections(settings, result);
   ReadLimits(settings, result);
   ReadTimes(settings, result.host);

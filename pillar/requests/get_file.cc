@@ -136,9 +136,7 @@ void GetFile::End(wire::ResponseCode code, absl::string_view text) {
   if (grant_ != nullptr) {
     final.mutable_get_file_final()->set_bytes_sent(grant_->bytes_done());
   }
-  parts_.commits.Audit(AuditOf(request(), "GET_FILE",
-                               request().body.get_file_request().range().file_id(),
-                               final.response()));
+  parts_.commits.Audit(AuditOf(request(), final.response()));
   context_.Finished(std::move(final));
 }
 

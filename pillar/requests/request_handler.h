@@ -21,12 +21,17 @@
 #include "bus/protocol/envelope.h"
 #include "channel/channel.h"
 #include "channel/transfer/token.h"
+#include "pillar/requests/checksum_intake.h"
 #include "pillar/requests/file_line.h"
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/group_commit.h"
 #include "pillar/store/file_store.h"
 
 namespace bitrepo::requests {
+
+// Other pillars that must be shown to keep a file before it is deleted here, unless the collection
+// says otherwise: the last good copy is never deleted by a plain delete.
+inline constexpr uint32_t kMinCopies = 1;
 
 // What a request may want to know of the pillar around it, or to tell it. Loop-confined.
 class Host {
@@ -43,6 +48,9 @@ class Host {
   // To the operators and the log: `code` is a stable word ("data-loss", "disk-failing").
   virtual void RaiseAlarm(absl::string_view code, absl::string_view text,
                           absl::string_view file_id) = 0;
+  // What is under way, or lately finished, of one conversation; in no order.
+  virtual std::vector<wire::RequestRecord> RequestsOf(
+      const base::ConversationId& conversation) const = 0;
   // A fresh self-check.
   virtual void OnReport(const store::StoreReport& report) = 0;
 };
@@ -67,6 +75,9 @@ struct RequestParts {
   std::vector<std::string> data_endpoints;  // empty: where the channel listens
   uint64_t keep_free_bytes = 0;
   absl::Duration transfer_idle;  // a transfer without a byte for so long has failed
+  wire::PillarKind kind = wire::FULL_PILLAR;
+  ChecksumIntake intake = ChecksumIntake::kWhenMissing;
+  std::map<base::CollectionId, uint32_t> min_copies = {};  // where it is not kMinCopies
 };
 
 // Where a handler reports. Loop-confined; after Finished nothing may be reported.

@@ -99,6 +99,11 @@ class StagedFile {
     uint64_t size_bytes = 0;
     base::Digest sha256;
   };
+  // Where digests only are kept, instead of all writes: the facts are those that the sender vouches
+  // for, and Seal gives them. kUnimplemented where bytes are kept.
+  virtual absl::Status Vouch(const Facts& /*facts*/) {
+    return absl::UnimplementedError("this store keeps bytes: write them");
+  }
   // No more comes: the facts of what is there. One pass over the bytes is needed only when they did
   // not come in order. kFailedPrecondition when there are holes before `size_bytes`.
   virtual absl::StatusOr<Facts> Seal(uint64_t size_bytes) = 0;

@@ -66,6 +66,11 @@ void PillarRig::Begin() {
   pillar_options.requests_per_principal_max = options_.requests_per_principal_max;
   pillar_options.finished_kept_max = options_.finished_kept_max;
   pillar_options.interrupted_term = options_.interrupted_term;
+  pillar_options.keep_free_bytes = options_.keep_free_bytes;
+  pillar_options.kind = options_.kind;
+  pillar_options.intake = options_.intake;
+  pillar_options.min_copies = options_.min_copies;
+  pillar_options.quarantine_term = options_.quarantine_term;
   pillar.emplace(pillar_options, PillarParts{loop, address.NewSpoke("p1"), life_->channel,
                                              life_->mint, store, workers, random});
   PillarEvents events;

@@ -32,6 +32,11 @@ struct RigOptions {
   size_t requests_per_principal_max = kRequestsPerPrincipalMax;
   size_t finished_kept_max = kFinishedKeptMax;
   absl::Duration interrupted_term = absl::Hours(24);
+  uint64_t keep_free_bytes = 0;
+  wire::PillarKind kind = wire::FULL_PILLAR;
+  requests::ChecksumIntake intake = requests::ChecksumIntake::kWhenMissing;
+  std::map<base::CollectionId, uint32_t> min_copies = {};
+  absl::Duration quarantine_term = store::kQuarantineTerm;
 };
 
 // How one transfer of the client ended.
