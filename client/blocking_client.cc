@@ -181,20 +181,26 @@ absl::StatusOr<GetStatusResult> BlockingClient::GetStatus(GetStatusSpec spec) {
   });
 }
 
-absl::StatusOr<PagesResult> BlockingClient::GetAuditTrails(GetAuditTrailsSpec spec) {
-  return Wait<PagesResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+absl::StatusOr<OutcomeResult> BlockingClient::GetAuditTrails(GetAuditTrailsSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
     return client.GetAuditTrails(std::move(spec), std::move(end));
   });
 }
 
-absl::StatusOr<PagesResult> BlockingClient::GetConversation(GetConversationSpec spec) {
-  return Wait<PagesResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+absl::StatusOr<OutcomeResult> BlockingClient::GetConversation(GetConversationSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
     return client.GetConversation(std::move(spec), std::move(end));
   });
 }
 
-absl::StatusOr<PagesResult> BlockingClient::GetAlarms(GetAlarmsSpec spec) {
-  return Wait<PagesResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+absl::StatusOr<OutcomeResult> BlockingClient::Withdraw(WithdrawSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.Withdraw(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<OutcomeResult> BlockingClient::GetAlarms(GetAlarmsSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
     return client.GetAlarms(std::move(spec), std::move(end));
   });
 }

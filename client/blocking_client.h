@@ -59,13 +59,15 @@ class BlockingClient {
   absl::StatusOr<ListResult> GetChecksums(GetChecksumsSpec spec);
   absl::StatusOr<ListResult> GetFileIds(GetFileIdsSpec spec);
   absl::StatusOr<GetStatusResult> GetStatus(GetStatusSpec spec);
-  absl::StatusOr<PagesResult> GetAuditTrails(GetAuditTrailsSpec spec);
-  absl::StatusOr<PagesResult> GetConversation(GetConversationSpec spec);
-  absl::StatusOr<PagesResult> GetAlarms(GetAlarmsSpec spec);
+  absl::StatusOr<OutcomeResult> GetAuditTrails(GetAuditTrailsSpec spec);
+  absl::StatusOr<OutcomeResult> GetConversation(GetConversationSpec spec);
+  absl::StatusOr<OutcomeResult> Withdraw(WithdrawSpec spec);
+  absl::StatusOr<OutcomeResult> GetAlarms(GetAlarmsSpec spec);
   absl::StatusOr<GetRosterResult> GetRoster(GetRosterSpec spec);
 
   // Withdraws all that is under way, now and from now on; calls return soon.
   void Cancel(const std::string& reason);
+  bool cancelled() const { return cancelled_; }
   // Runs `work` on the loop, with the client: for several operations at once.
   void Post(absl::AnyInvocable<void(Client&)> work);
 

@@ -117,6 +117,12 @@ struct Client::State final : public bus::Bus::Handler {
     return spec;
   }
 
+  static void TakeUp(std::optional<TakenUp>& taken_up, protocol::ConversationSpec& spec) {
+    if (!taken_up) return;
+    spec.id = taken_up->id;
+    spec.resumed = std::move(taken_up->remains);
+  }
+
   absl::StatusOr<Operation> Open(protocol::ConversationSpec spec,
                                  std::shared_ptr<OngoingOperation> operation) {
     if (!started) return absl::FailedPreconditionError("the client is not started");
@@ -167,6 +173,7 @@ absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileRe
   conversation.reach = protocol::Reach::kFirstThenRest;
   conversation.named = spec.pillars;
   conversation.quorum = spec.quorum;
+  State::TakeUp(spec.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
@@ -180,6 +187,7 @@ absl::StatusOr<Operation> Client::ReplaceFile(ReplaceFileSpec spec, EndHandler<P
   conversation.reach = protocol::Reach::kFirstThenRest;
   conversation.named = spec.file.pillars;
   conversation.quorum = spec.file.quorum;
+  State::TakeUp(spec.file.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(std::move(conversation),
                       std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec.file),
@@ -244,6 +252,9 @@ absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileRe
   conversation.reach = protocol::Reach::kOne;
   conversation.prefer = spec.prefer;
   conversation.fail_over = spec.fail_over;
+  // What others could do does not matter where none of them is to deliver.
+  if (spec.prefer && !spec.fail_over) conversation.named = {*spec.prefer};
+  State::TakeUp(spec.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
@@ -311,7 +322,7 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
 }
 
 absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
-                                                 EndHandler<PagesResult> end) {
+                                                 EndHandler<OutcomeResult> end) {
   const uint64_t last = spec.query.last_sequence();
   const wire::TimeWindow& at = spec.query.at();
   if ((last > 0 && last < spec.query.first_sequence()) ||
@@ -336,7 +347,7 @@ absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
 }
 
 absl::StatusOr<Operation> Client::GetConversation(GetConversationSpec spec,
-                                                  EndHandler<PagesResult> end) {
+                                                  EndHandler<OutcomeResult> end) {
   if ((spec.collection || !spec.pillars.empty()) && !spec.conversation) {
     return absl::InvalidArgumentError("pillars tell of one conversation: name it");
   }
@@ -355,7 +366,25 @@ absl::StatusOr<Operation> Client::GetConversation(GetConversationSpec spec,
           PagesTo(std::move(spec.on_page), &wire::Body::get_conversation_final), std::move(end)));
 }
 
-absl::StatusOr<Operation> Client::GetAlarms(GetAlarmsSpec spec, EndHandler<PagesResult> end) {
+absl::StatusOr<Operation> Client::Withdraw(WithdrawSpec spec, EndHandler<OutcomeResult> end) {
+  auto conversation = state_->Spec(spec.operation, spec.collection, spec.patience);
+  conversation.id = spec.taken_up.id;
+  conversation.resumed = std::move(spec.taken_up.remains);
+  conversation.resumed->unasked.clear();
+  conversation.reach = protocol::Reach::kAll;
+  const base::ConversationId id = conversation.id;
+  auto begun = state_->Open(std::move(conversation),
+                            std::make_shared<AskOperation>(
+                                state_->surroundings, id, std::move(spec.events),
+                                [end = std::move(end)](const base::ConversationId& conversation_id,
+                                                       const protocol::Outcome& outcome) mutable {
+                                  end(OutcomeResult{conversation_id, outcome});
+                                }));
+  if (begun.ok()) begun->Cancel(spec.reason);
+  return begun;
+}
+
+absl::StatusOr<Operation> Client::GetAlarms(GetAlarmsSpec spec, EndHandler<OutcomeResult> end) {
   auto conversation = state_->Spec(wire::GET_ALARMS, std::nullopt, spec.patience);
   *conversation.request.mutable_get_alarms_request() = spec.query;
   conversation.request.mutable_page()->set_limit_items(spec.page_items);

@@ -75,10 +75,12 @@ class Client {
   absl::StatusOr<Operation> GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end);
   // kInvalidArgument: the query ends before it begins.
-  absl::StatusOr<Operation> GetAuditTrails(GetAuditTrailsSpec spec, EndHandler<PagesResult> end);
+  absl::StatusOr<Operation> GetAuditTrails(GetAuditTrailsSpec spec, EndHandler<OutcomeResult> end);
   // kInvalidArgument: pillars are asked of no conversation.
-  absl::StatusOr<Operation> GetConversation(GetConversationSpec spec, EndHandler<PagesResult> end);
-  absl::StatusOr<Operation> GetAlarms(GetAlarmsSpec spec, EndHandler<PagesResult> end);
+  absl::StatusOr<Operation> GetConversation(GetConversationSpec spec,
+                                            EndHandler<OutcomeResult> end);
+  absl::StatusOr<Operation> Withdraw(WithdrawSpec spec, EndHandler<OutcomeResult> end);
+  absl::StatusOr<Operation> GetAlarms(GetAlarmsSpec spec, EndHandler<OutcomeResult> end);
   absl::StatusOr<Operation> GetRoster(GetRosterSpec spec, EndHandler<GetRosterResult> end);
 
  private:

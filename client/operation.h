@@ -31,6 +31,19 @@ struct OperationEvents {
       on_transfer;
 };
 
+// What came of an operation whose answers were told on the way, or say all there is.
+struct OutcomeResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+};
+
+// A conversation that an earlier process of the same principal left to the pillars: it is gone on
+// with, in place of a new one.
+struct TakenUp {
+  base::ConversationId id;
+  protocol::ConversationRemains remains;
+};
+
 // ---- PutFile: one file to all pillars of the collection, or to those named.
 struct PutFileSpec {
   base::CollectionId collection;
@@ -45,6 +58,7 @@ struct PutFileSpec {
   uint32_t quorum = 0;                          // copies that make success; 0: every pillar asked
   std::optional<wire::ChecksumSpec> checksums = {};  // that the finals are to carry
   std::string reason = {};                           // for the audit trails
+  std::optional<TakenUp> taken_up = {};
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
@@ -114,6 +128,7 @@ struct GetFileSpec {
   std::optional<base::ComponentId> prefer = {};
   bool fail_over = true;
   SinkFactory sink;
+  std::optional<TakenUp> taken_up = {};
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
@@ -176,11 +191,6 @@ struct GetFileIdsSpec {
 template <typename Final>
 using PageHandler = std::function<void(const base::ComponentId& component, const Final& page,
                                        absl::AnyInvocable<void()> more)>;
-struct PagesResult {
-  base::ConversationId conversation;
-  protocol::Outcome outcome;
-};
-
 // ---- GetAuditTrails: what was changed and what was refused, each trail by rising sequence.
 struct GetAuditTrailsSpec {
   std::optional<base::CollectionId> collection = {};  // absent: records of any collection and none
@@ -201,6 +211,17 @@ struct GetConversationSpec {
   std::optional<base::ConversationId> conversation =
       {};  // absent, of the coordinator: those lately
   PageHandler<wire::GetConversationFinal> on_page = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+
+// ---- Withdraws a conversation that was left to the pillars: what they still owe is cancelled, and
+// the end tells what each had done by then.
+struct WithdrawSpec {
+  base::CollectionId collection;
+  wire::Operation operation = wire::OPERATION_UNSPECIFIED;
+  TakenUp taken_up;
+  std::string reason;
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
@@ -247,6 +268,7 @@ class OperationControl {
  public:
   virtual ~OperationControl() = default;
   virtual void Cancel(absl::string_view reason) = 0;
+  virtual std::optional<protocol::ConversationRemains> Leave() = 0;
 };
 
 // A hold on an operation under way; it goes on without it. A value; may outlive operation and
@@ -262,6 +284,12 @@ class Operation {
   // end.
   void Cancel(absl::string_view reason) {
     if (std::shared_ptr<OperationControl> control = control_.lock()) control->Cancel(reason);
+  }
+  // Leaves it to the pillars, untold: it does not end here any more. Gives what another process
+  // needs to take it up; nothing when it has ended. Not from inside one of its events.
+  std::optional<protocol::ConversationRemains> Leave() {
+    std::shared_ptr<OperationControl> control = control_.lock();
+    return control == nullptr ? std::nullopt : control->Leave();
   }
 
  private:

@@ -18,7 +18,7 @@ class PagesOperation final : public OngoingOperation {
   using OnPage = std::function<void(const base::ComponentId& component, const wire::Body& body,
                                     absl::AnyInvocable<void()> more)>;
   PagesOperation(Surroundings surroundings, base::ConversationId id, OperationEvents events,
-                 OnPage on_page, EndHandler<PagesResult> end)
+                 OnPage on_page, EndHandler<OutcomeResult> end)
       : OngoingOperation(surroundings, id, std::move(events)),
         on_page_(std::move(on_page)),
         end_(std::move(end)) {}
@@ -51,11 +51,11 @@ class PagesOperation final : public OngoingOperation {
     if (!outcome_ || handed_ > 0) return;
     const auto keep = shared_from_this();
     here_.lingering.erase(id_);
-    end_(PagesResult{id_, *std::exchange(outcome_, std::nullopt)});
+    end_(OutcomeResult{id_, *std::exchange(outcome_, std::nullopt)});
   }
 
   const OnPage on_page_;
-  EndHandler<PagesResult> end_;
+  EndHandler<OutcomeResult> end_;
   std::optional<protocol::Outcome> outcome_;
   size_t handed_ = 0;  // pages that nobody has taken yet
 };

@@ -240,7 +240,7 @@ class AuditCommand final : public Command {
     return absl::StrCat(text, "\n");
   }
 
-  void TellEnd(const std::string& contributor, const absl::StatusOr<client::PagesResult>& end) {
+  void TellEnd(const std::string& contributor, const absl::StatusOr<client::OutcomeResult>& end) {
     if (session_->interrupted() != 0) return;
     if (!end.ok()) {
       Refuse(absl::StrCat(contributor, ": ", end.status().message()), ExitCodeFor(end.status()));

@@ -11,7 +11,9 @@
 #include "bus/protocol/response_code.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/conversation_ask.h"
+#include "client/commands/detached.h"
 #include "client/commands/list_run.h"
+#include "client/commands/take_up.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -29,10 +31,13 @@ class ConvCommand final : public Command {
         .aliases = {"getConversation"},
         .summary = "conversations: list, show, wait, cancel",
         .description =
-            "list: those that passed the bus lately. show: what the pillars have on record of "
-            "one, what the coordinator saw of it, and the verdict; so an outcome that was unknown "
-            "is resolved. The first characters of an id are enough.",
-        .examples = {"conv list --limit 20", "conv show 01980f2e"}};
+            "list: those that passed the bus lately, and those you left to the pillars. show: what "
+            "the pillars have on record of one, what the coordinator saw of it, and the verdict; "
+            "so an outcome that was unknown is resolved. wait: goes on with one that was left "
+            "(--detach, --wait), as if it had not been; keep the source of a put until then. "
+            "cancel: withdraws it. The first characters of an id are enough.",
+        .examples = {"conv list --limit 20", "conv show 01980f2e", "conv wait 01980f2e --wait 5m",
+                     "conv cancel 01980f2e"}};
   }
 
   Shape shape() override {
@@ -59,6 +64,12 @@ class ConvCommand final : public Command {
            .hint = session.Again("conv list")});
       return ExitCode::kDone;
     }
+    if (action == "wait" || action == "cancel") {
+      const auto id = FindConversation(
+          session, words_[1], [&session] { return DetachedFiles(session.parts().places).List(); });
+      if (!id) return ExitCode::kDone;
+      return action == "wait" ? WaitFor(session, *id, wait_) : Withdraw(session, *id);
+    }
     client_ = session.Connect();
     if (client_ == nullptr) return ExitCode::kDone;
     if (action == "list") {
@@ -71,7 +82,7 @@ class ConvCommand final : public Command {
 
  private:
   std::vector<base::ConversationId> KnownIds() {
-    std::vector<base::ConversationId> ids;
+    std::vector<base::ConversationId> ids = DetachedFiles(session_->parts().places).List();
     const auto seen = AskCoordinator(*session_, *client_, std::nullopt);
     if (!seen) return ids;
     for (const wire::ObservedConversation& each : *seen) {
@@ -90,6 +101,25 @@ class ConvCommand final : public Command {
       TellSeen(each);
     }
     if (seen->empty()) session_->console().Note("no conversation was seen lately");
+    const DetachedFiles files(session_->parts().places);
+    for (const base::ConversationId& id : files.List()) {
+      const auto left = files.Read(id);
+      if (left.ok()) TellLeft(*left);
+    }
+  }
+
+  void TellLeft(const Detached& left) {
+    const std::string id = left.taken_up.id.ToString();
+    session_->report().Count("detached");
+    JsonRecord record = session_->report().Record("item");
+    record.Set("result", "detached").Set("conversation", id).Set("file_id", left.file_id);
+    record.Set("operation", protocol::OperationWord(left.operation));
+    record.Set("principal", left.principal).SetTime("at", left.left_at);
+    session_->report().Item(
+        record, absl::StrCat(Cut(absl::StrCat(ShortId(left.taken_up.id), "  left to the pillars: ",
+                                              protocol::OperationWord(left.operation), " ",
+                                              Shown(left.file_id), "; conv wait ", id)),
+                             "\n"));
   }
 
   void TellSeen(const wire::ObservedConversation& seen) {
@@ -223,6 +253,7 @@ class ConvCommand final : public Command {
   client::BlockingClient* client_ = nullptr;
   std::vector<std::string> words_;
   std::string limit_;
+  std::string wait_;
 };
 
 }  // namespace

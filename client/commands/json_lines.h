@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -48,6 +49,27 @@ class JsonRecord {
  private:
   struct State;
   JsonRecord();
+  std::unique_ptr<State> state_;
+};
+
+// One object read back. Fields that are not there, or of another kind, are empty. Loop-confined.
+class JsonObject {
+ public:
+  // kInvalidArgument: not an object.
+  static absl::StatusOr<JsonObject> Parse(absl::string_view text);
+  ~JsonObject();
+  JsonObject(JsonObject&&) noexcept;
+  JsonObject& operator=(JsonObject&&) noexcept;
+
+  std::string Text(const std::string& key) const;
+  uint64_t Number(const std::string& key) const;
+  bool Truth(const std::string& key) const;
+  std::vector<std::string> Texts(const std::string& key) const;
+  std::vector<JsonObject> Objects(const std::string& key) const;
+
+ private:
+  struct State;
+  JsonObject();
   std::unique_ptr<State> state_;
 };
 

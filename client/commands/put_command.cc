@@ -37,7 +37,7 @@ class PutCommand final : public Command {
   }
 
   Shape shape() override {
-    return {
+    Shape shape{
         .flags = {{"-r,--recursive", "", "directories: all files in them, by relative path",
                    &recursive_},
                   {"--id", "ID", "file id of the one source; else its name", &id_},
@@ -53,6 +53,8 @@ class PutCommand final : public Command {
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
+    for (FlagRow& flag : departure_.Flags()) shape.flags.push_back(std::move(flag));
+    return shape;
   }
 
   ExitCode Run(Session& session) override {
@@ -109,6 +111,15 @@ class PutCommand final : public Command {
     }
     if (!quorum_.empty() && (!absl::SimpleAtoi(quorum_, &run.quorum) || run.quorum == 0)) {
       well = Refuse(session, "--quorum is a number of copies, at least 1");
+    }
+    well = departure_.Parse(session) && well;
+    if (departure_.given() && (plan.items.size() > 1 || recursive_ || sources_.front() == "-")) {
+      well =
+          Refuse(session, "--detach and --wait are for one file: give one SRC, not -, with them");
+    }
+    if (departure_.given() && well && !plan.items.empty()) {
+      run.departure = &departure_;
+      run.words = WordsOf(session, plan.items.front());
     }
     if (!jobs_.empty() && (!absl::SimpleAtoi(jobs_, &run.at_once) || run.at_once < 1 ||
                            run.at_once > kPutsAtOnceMax)) {
@@ -173,6 +184,7 @@ class PutCommand final : public Command {
       session.console().Note(absl::StrCat("what is stored stays; to go on: ", again));
     }
     if (client == nullptr) return;
+    if (report.CountOf("detached") > 0) return;
     const uint64_t stored = report.CountOf("stored");
     const uint64_t held = report.CountOf("already-held");
     const uint64_t left = plan.items.size() + plan.problems.local.size() - stored - held;
@@ -181,6 +193,19 @@ class PutCommand final : public Command {
                      held > 0 ? absl::StrCat(", ", Counted(held), " held already") : "",
                      left > 0 ? absl::StrCat(", ", Counted(left), " NOT done") : "", ", in ",
                      ShortDuration(absl::Now() - begun)));
+  }
+
+  // Of the command that goes on with what is left to the pillars.
+  std::vector<std::string> WordsOf(const Session& session, const PutItem& item) const {
+    std::vector<std::string> words = {"put", absl::StrCat("--id=", item.file_id.text())};
+    if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    for (const std::string& pillar : pillars_) words.push_back(absl::StrCat("--pillar=", pillar));
+    if (!quorum_.empty()) words.push_back(absl::StrCat("--quorum=", quorum_));
+    if (!receipt_.empty()) {
+      words.push_back(absl::StrCat("--receipt=", WholePath(session, receipt_)));
+    }
+    words.insert(words.end(), {"--", WholePath(session, item.path)});
+    return words;
   }
 
   std::string Again(const Session& session) const {
@@ -208,6 +233,7 @@ class PutCommand final : public Command {
   std::string quorum_;
   std::string jobs_;
   std::string receipt_;
+  DepartureFlags departure_;
   PutRunSpec run_;
   bool recursive_ = false;
   bool dry_run_ = false;

@@ -80,31 +80,43 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
                           .source = [source](const base::ComponentId&) { return source->View(); },
                           .pillars = spec_.pillars,
                           .quorum = spec_.quorum,
-                          .reason = spec_.reason};
+                          .reason = spec_.reason,
+                          .taken_up = session_.taken_up()};
   ProgressBoard& progress = session_.progress();
   const std::string file_id = item.file_id.text();
-  put.events.on_event = [&progress, file_id](const protocol::ConversationEvent& event) {
+  const uint64_t size_bytes = source->size_bytes();
+  std::shared_ptr<Departure> departure;
+  if (spec_.departure != nullptr && spec_.departure->given()) {
+    departure = std::make_shared<Departure>(
+        client_, *spec_.departure, GoesWhen::kHandedOver,
+        [this, &item, weight, size_bytes](client::TakenUp left, bool waited) {
+          End({&item, weight, size_bytes, absl::CancelledError("left to the pillars"),
+               std::move(left), waited});
+        });
+  }
+  put.events.on_event = [&progress, file_id, departure](const protocol::ConversationEvent& event) {
+    if (departure != nullptr) departure->OnEvent(event);
     progress.OnEvent(file_id, event);
   };
   put.events.on_transfer = [&progress, file_id](const base::ComponentId& pillar, uint64_t done,
                                                 uint64_t total) {
     progress.OnTransfer(file_id, pillar.text(), done, total);
   };
-  const uint64_t size_bytes = source->size_bytes();
-  client_.Post(
-      [this, &item, weight, size_bytes, put = std::move(put)](client::Client& client) mutable {
-        if (session_.interrupted() != 0) {
-          End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
-          return;
-        }
-        const auto end = [this, &item, weight, size_bytes](client::PutFileResult result) {
-          End({&item, weight, size_bytes, std::move(result)});
-        };
-        const auto begun = spec_.old_digest
-                               ? client.ReplaceFile({std::move(put), *spec_.old_digest}, end)
-                               : client.PutFile(std::move(put), end);
-        if (!begun.ok()) End({&item, weight, size_bytes, begun.status()});
-      });
+  client_.Post([this, &item, weight, size_bytes, departure,
+                put = std::move(put)](client::Client& client) mutable {
+    if (session_.interrupted() != 0) {
+      End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
+      return;
+    }
+    const auto end = [this, &item, weight, size_bytes](client::PutFileResult result) {
+      End({&item, weight, size_bytes, std::move(result)});
+    };
+    const auto begun = spec_.old_digest
+                           ? client.ReplaceFile({std::move(put), *spec_.old_digest}, end)
+                           : client.PutFile(std::move(put), end);
+    if (!begun.ok()) End({&item, weight, size_bytes, begun.status()});
+    if (begun.ok() && departure != nullptr) departure->Begin(*begun);
+  });
 }
 
 void PutRun::End(Ended ended) {
@@ -139,6 +151,15 @@ void PutRun::TellSource(const PutItem& item, const absl::Status& why) {
 void PutRun::Tell(const Ended& ended) {
   Report& report = session_.report();
   const std::string& file_id = ended.item->file_id.text();
+  if (ended.left) {
+    report.Add(TellDeparture(session_,
+                             {.taken_up = *ended.left,
+                              .operation = spec_.old_digest ? wire::REPLACE_FILE : wire::PUT_FILE,
+                              .file_id = file_id,
+                              .words = spec_.words},
+                             ended.waited));
+    return;
+  }
   if (!ended.result.ok()) {
     session_.progress().FileDone(file_id, 0, {});
     if (!absl::IsCancelled(ended.result.status())) TellSource(*ended.item, ended.result.status());

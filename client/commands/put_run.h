@@ -12,6 +12,7 @@
 
 #include "base/checksum.h"
 #include "base/mutex.h"
+#include "client/commands/departure.h"
 #include "client/commands/put_plan.h"
 #include "client/commands/receipt.h"
 #include "client/commands/session.h"
@@ -33,6 +34,8 @@ struct PutRunSpec {
   std::optional<base::Digest> old_digest = {};  // a replace: what the file must have now
   std::string reason = {};                      // for the audit trails
   ReceiptFile* receipts = nullptr;              // outlives the run; none are kept without it
+  DepartureFlags* departure = nullptr;          // of the one item; outlives the run
+  std::vector<std::string> words = {};          // of the command that finishes what is left
 };
 
 // Threads:  Run on the command's thread. Lifetime: used once; the session and its client outlive
@@ -50,6 +53,8 @@ class PutRun {
     uint64_t weight;
     uint64_t size_bytes;
     absl::StatusOr<client::PutFileResult> result;
+    std::optional<client::TakenUp> left = {};  // in place of a result
+    bool waited = false;
   };
 
   void Begin(const PutItem& item);

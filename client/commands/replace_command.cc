@@ -46,6 +46,7 @@ class ReplaceCommand final : public Command {
         ReceiptFlag(&receipt_),
         {"-n,--dry-run", "", "tell what would be replaced; send nothing", &dry_run_}};
     shape.flags.insert(shape.flags.end(), more.begin(), more.end());
+    for (FlagRow& flag : departure_.Flags()) shape.flags.push_back(std::move(flag));
     return shape;
   }
 
@@ -122,7 +123,32 @@ class ReplaceCommand final : public Command {
     for (const std::string& problem : plan.problems.local) {
       well = Refuse(session, problem, ExitCode::kLocal);
     }
-    return well && !plan.items.empty();
+    well = departure_.Parse(session) && well;
+    if (departure_.given() && arguments_[1] == "-") {
+      well = Refuse(session, "--detach and --wait need a file that stays: SRC cannot be -");
+    }
+    if (!well || plan.items.empty()) return false;
+    if (departure_.given()) {
+      run_.departure = &departure_;
+      run_.words = WordsOf(session, plan.items.front());
+    }
+    return true;
+  }
+
+  // Of the command that goes on with what is left to the pillars.
+  std::vector<std::string> WordsOf(const Session& session, const PutItem& item) const {
+    std::vector<std::string> words = {"replace", absl::StrCat("--old-checksum=", old_checksum_)};
+    if (choice_.all()) words.push_back("--all-pillars");
+    for (const base::ComponentId& pillar : run_.pillars) {
+      words.push_back(absl::StrCat("--pillar=", pillar.text()));
+    }
+    if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    if (!quorum_.empty()) words.push_back(absl::StrCat("--quorum=", quorum_));
+    if (!receipt_.empty()) {
+      words.push_back(absl::StrCat("--receipt=", WholePath(session, receipt_)));
+    }
+    words.insert(words.end(), {"--", item.file_id.text(), WholePath(session, item.path)});
+    return words;
   }
 
   std::string Again(const Session& session) const {
@@ -141,6 +167,7 @@ class ReplaceCommand final : public Command {
   std::string quorum_;
   std::string receipt_;
   PillarChoice choice_;
+  DepartureFlags departure_;
   PutRunSpec run_;
   bool dry_run_ = false;
 };

@@ -20,7 +20,7 @@ void TrailReader::Begin(const std::string& contributor, const wire::GetAuditTrai
   ++under_way_;
   client_.Post([this, contributor, spec = std::move(spec)](client::Client& client) mutable {
     const auto begun =
-        client.GetAuditTrails(std::move(spec), [this, contributor](client::PagesResult result) {
+        client.GetAuditTrails(std::move(spec), [this, contributor](client::OutcomeResult result) {
           Bring({.contributor = contributor, .end = std::move(result)}, nullptr);
         });
     if (!begun.ok()) Bring({.contributor = contributor, .end = begun.status()}, nullptr);

@@ -31,7 +31,7 @@ class TrailReader {
   struct News {
     std::string contributor;
     std::optional<wire::GetAuditTrailsFinal> page = {};
-    absl::StatusOr<client::PagesResult> end = absl::UnknownError("");  // where there is no page
+    absl::StatusOr<client::OutcomeResult> end = absl::UnknownError("");  // where there is no page
   };
   // Waits; nothing when all trails have ended.
   std::optional<News> Next();

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "absl/strings/escaping.h"
 #include "base/audit_chain.h"
 #include "client/commands/anchor_file.h"
 #include "tests/support/status_matchers.h"
@@ -91,8 +92,38 @@ TEST(TrailCheck, AWholeTrailIsWholeAndTellsHowFarItGoes) {
   EXPECT_EQ(check.first_bad(), 0u);
 }
 
+// [S-41] The two records of docs/spec/60-audit-trail.md.
+TEST(TrailCheck, MakesTheHashesOfTheSpecificationsExample) {
+  wire::AuditItem first;
+  first.set_sequence(1);
+  first.set_at_us(1'767'225'600'000'000);
+  first.set_action("PUT_FILE");
+  first.set_collection_id("photos");
+  first.set_file_id("a.txt");
+  first.set_principal("alice");
+  first.set_result("OPERATION_COMPLETED");
+  first.set_hash(absl::HexStringToBytes(
+      "7e67ca4c6987e3bf53282d0c075ef4742f5553796e419f6d5a847feecb0fe3ab"));
+  wire::AuditItem second = first;
+  second.set_sequence(2);
+  second.set_at_us(1'767'225'601'000'000);
+  second.set_action("DELETE_FILE");
+  second.set_principal("bob");
+  second.set_result("DENIED");
+  second.set_detail("it said \"no\"");
+  second.set_hash(absl::HexStringToBytes(
+      "e2c3277ca73f72abb4eed3b9ff1641db873bcf2445a9a14680ed3eb23845cf19"));
+  wire::GetAuditTrailsFinal trail;
+  *trail.add_items() = first;
+  *trail.add_items() = second;
+  trail.set_end_sequence(2);
+  trail.set_end_hash(second.hash());
+  EXPECT_OK(Checked(trail).status());
+}
+
 TEST(TrailCheck, AnEmptyTrailIsWhole) { EXPECT_OK(Checked(Trail(0)).status()); }
 
+// [S-43]
 TEST(TrailCheck, AChangedRecordIsNamed) {
   wire::GetAuditTrailsFinal trail = Trail(5);
   trail.mutable_items(2)->set_principal("mallory");
@@ -108,6 +139,7 @@ TEST(TrailCheck, ARecordThatWasTakenOutIsNamed) {
   EXPECT_EQ(Checked(trail).first_bad(), 2u);
 }
 
+// [S-44]
 TEST(TrailCheck, ATrailThatEndsBeforeItSaysIsCut) {
   wire::GetAuditTrailsFinal trail = Trail(5);
   trail.mutable_items()->RemoveLast();
@@ -116,6 +148,7 @@ TEST(TrailCheck, ATrailThatEndsBeforeItSaysIsCut) {
   EXPECT_THAT(check.status(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("goes to 5")));
 }
 
+// [S-45]
 TEST(TrailCheck, AForgedChainIsFoundByWhatWasSeenBefore) {
   const wire::GetAuditTrailsFinal seen = Trail(5);
   wire::GetAuditTrailsFinal forged = seen;
