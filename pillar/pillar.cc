@@ -43,6 +43,7 @@ bus::Membership MembershipFor(const PillarOptions& options, const store::FileSto
   membership.program_version = options.program_version;
   membership.store_id = store.store_id().ToBytes();
   membership.incarnation = store.incarnation();
+  membership.pillar_kind = store.keeps_bytes() ? wire::FULL_PILLAR : wire::CHECKSUM_PILLAR;
   return membership;
 }
 
