@@ -54,10 +54,13 @@ class AlarmsCommand final : public Command {
     if (client == nullptr) return ExitCode::kDone;
     do {
       std::deque<wire::AlarmItem> alarms;
-      if (!Ask(session, *client, follow_ ? 0 : *limit, alarms)) return ExitCode::kDone;
+      // One more than is shown: is there more?
+      if (!Ask(session, *client, follow_ || *limit == 0 ? 0 : *limit + 1, alarms)) {
+        return ExitCode::kDone;
+      }
       if (follow_) std::reverse(alarms.begin(), alarms.end());
       for (const wire::AlarmItem& alarm : alarms) {
-        if (*limit > 0 && shown_ == *limit) return ExitCode::kDone;
+        if (*limit > 0 && shown_ == *limit) return ExitCode::kLimit;
         if (IsNews(alarm)) Tell(session, alarm);
       }
       session.console().Flush();

@@ -76,7 +76,7 @@ class AuditCommand final : public Command {
     } else {
       Verify();
     }
-    return ExitCode::kDone;
+    return cut_ ? ExitCode::kLimit : ExitCode::kDone;
   }
 
  private:

@@ -176,7 +176,13 @@ class ConvCommand final : public Command {
     record.Set("result", fate.word).Set("conversation", id.ToString());
     if (observed != nullptr) FillSeen(*observed, record);
     session_->report().Item(record, absl::StrCat("verdict: ", fate.word, Advice(fate.word), "\n"));
-    return fate.code;
+    if (fate.code != ExitCode::kDone) {
+      session_->report().ErrorRecord({.code = fate.code,
+                                      .message = absl::StrCat("verdict: ", fate.word),
+                                      .conversation = id.ToString(),
+                                      .retryable = fate.code == ExitCode::kUnreachable});
+    }
+    return ExitCode::kDone;
   }
 
   static std::string Heading(const wire::ObservedConversation* observed) {

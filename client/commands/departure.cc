@@ -140,7 +140,13 @@ ExitCode TellDeparture(Session& session, Detached detached, bool waited) {
   report.Item(record, absl::StrCat(id, "\n"));
   session.console().Note(
       absl::StrCat(Shown(detached.file_id), " goes on at the pillars; to finish it: ", next));
-  return waited ? ExitCode::kStillRunning : ExitCode::kDone;
+  if (!waited) return ExitCode::kDone;
+  report.ErrorRecord({.code = ExitCode::kStillRunning,
+                      .message = "the wait is over, and the pillars are not done",
+                      .file_id = detached.file_id,
+                      .conversation = id,
+                      .hint = next});
+  return ExitCode::kStillRunning;
 }
 
 std::string WholePath(const Session& session, const std::string& path) {

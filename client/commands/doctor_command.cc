@@ -95,7 +95,12 @@ class DoctorCommand final : public Command {
         absl::StrCat(session_->console().PaintOut(ink, Fit(sign == Sign::kFail ? "FAIL" : word, 5)),
                      Fit(check, kNameColumns), Fit(Shown(subject), kSubjectColumns), Shown(text),
                      hint.empty() ? "" : absl::StrCat("; do: ", hint), "\n"));
-    if (sign == Sign::kFail) report.Add(code);
+    if (sign == Sign::kFail) {
+      report.ErrorRecord({.code = code,
+                          .message = absl::StrCat(check, ": ", text),
+                          .pillar = std::string(subject),
+                          .hint = hint});
+    }
   }
 
   void LookAtVersion(absl::string_view check, const std::string& component,
