@@ -102,8 +102,8 @@ TEST(TrailCheck, MakesTheHashesOfTheSpecificationsExample) {
   first.set_file_id("a.txt");
   first.set_principal("alice");
   first.set_result("OPERATION_COMPLETED");
-  first.set_hash(absl::HexStringToBytes(
-      "7e67ca4c6987e3bf53282d0c075ef4742f5553796e419f6d5a847feecb0fe3ab"));
+  first.set_hash(
+      absl::HexStringToBytes("7e67ca4c6987e3bf53282d0c075ef4742f5553796e419f6d5a847feecb0fe3ab"));
   wire::AuditItem second = first;
   second.set_sequence(2);
   second.set_at_us(1'767'225'601'000'000);
@@ -111,8 +111,8 @@ TEST(TrailCheck, MakesTheHashesOfTheSpecificationsExample) {
   second.set_principal("bob");
   second.set_result("DENIED");
   second.set_detail("it said \"no\"");
-  second.set_hash(absl::HexStringToBytes(
-      "e2c3277ca73f72abb4eed3b9ff1641db873bcf2445a9a14680ed3eb23845cf19"));
+  second.set_hash(
+      absl::HexStringToBytes("e2c3277ca73f72abb4eed3b9ff1641db873bcf2445a9a14680ed3eb23845cf19"));
   wire::GetAuditTrailsFinal trail;
   *trail.add_items() = first;
   *trail.add_items() = second;
