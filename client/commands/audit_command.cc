@@ -38,9 +38,10 @@ class AuditCommand final : public Command {
         .aliases = {"getAuditTrails"},
         .summary = "what was changed and refused, and by whom; verify checks it",
         .description =
-            "The trails of the pillars and the coordinator, merged by time. audit verify reads "
-            "every record, makes each hash chain again and holds it against what was seen of it "
-            "before (kept in ~/.local/state/bitrepo/audit-anchors): a record that was changed, "
+            "The trails of the pillars and the coordinator (of its last start), merged by time. "
+            "audit verify reads every record of the pillars, makes each hash chain again and holds "
+            "it against what was seen of it before (kept in ~/.local/state/bitrepo/audit-anchors): "
+            "a record that was changed, "
             "taken out or cut off is exit code 6.",
         .examples = {"audit --file report.pdf", "audit --actor alice --action delete --since 7d",
                      "audit --follow", "audit verify",
@@ -129,6 +130,12 @@ class AuditCommand final : public Command {
     if (!actions_.empty() && picks) {
       well = Refuse("audit verify reads whole trails: it takes --pillar and --anchor alone");
     }
+    if (!actions_.empty() &&
+        std::find(pillars_.begin(), pillars_.end(), kTheCoordinator) != pillars_.end()) {
+      well = Refuse(
+          "the coordinator's trail is of its last start, and is kept in memory: only "
+          "those of pillars are verified");
+    }
     if (actions_.empty() && !anchor_.empty()) well = Refuse("--anchor goes with audit verify");
     return well;
   }
@@ -142,7 +149,8 @@ class AuditCommand final : public Command {
     const auto pillars = AskForPillars(*session_, *client_);
     if (!pillars) return false;
     for (const base::ComponentId& pillar : *pillars) contributors_.insert(pillar.text());
-    contributors_.insert(std::string(kTheCoordinator));
+    // What the coordinator has is of this start of it: there is nothing to hold it against.
+    if (actions_.empty()) contributors_.insert(std::string(kTheCoordinator));
     return true;
   }
 

@@ -63,18 +63,12 @@ void TrailCheck::Add(const wire::AuditItem& record) {
   }
   sequence_ = record.sequence();
   hash_ = std::move(hash);
-  if (anchor_) {
-    HoldAgainst(anchor_->sequence, anchor_->hash,
-                absl::StrCat("seen on ", Timestamp(anchor_->seen)));
+  if (anchor_ && anchor_->sequence == sequence_ && anchor_->hash != hash_) {
+    return Fault(sequence_, absl::StrCat("the chain up to it is not the one seen on ",
+                                         Timestamp(anchor_->seen)));
   }
-  HoldAgainst(end_sequence_, end_hash_, "told at the begin");
-}
-
-// The records were made to follow one another anew when the hash at a place that is known differs.
-void TrailCheck::HoldAgainst(uint64_t sequence, const std::string& hash,
-                             absl::string_view seen_where) {
-  if (sequence_ == sequence && status_.ok() && hash_ != hash) {
-    Fault(sequence, absl::StrCat("the chain up to it is not the one ", seen_where));
+  if (end_sequence_ == sequence_ && end_hash_ != hash_) {
+    Fault(sequence_, "the chain up to it is not the one told at the begin");
   }
 }
 

@@ -48,7 +48,6 @@ class TrailCheck {
 
  private:
   void Fault(uint64_t sequence, std::string why);
-  void HoldAgainst(uint64_t sequence, const std::string& hash, absl::string_view seen_where);
 
   const std::optional<TrailAnchor> anchor_;
   uint64_t sequence_ = 0;
