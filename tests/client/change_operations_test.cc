@@ -50,7 +50,8 @@ DeleteFileSpec DeleteAt(const MemoryRepository& repository, const std::string& p
 
 // ---- replace
 
-TEST(ReplaceFile, C40_EveryPillarHasTheNewBytesAndTellsWhatWent) {
+// C-40.
+TEST(ReplaceFile, EveryPillarHasTheNewBytesAndTellsWhatWent) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "old bytes")));
   const std::string bytes = Noise(3'000'000);
@@ -106,7 +107,8 @@ TEST(ReplaceFile, TheSameAgainIsDoneAlready) {
   EXPECT_EQ(again->moved_bytes(), 0u);
 }
 
-TEST(ReplaceFile, C43_APillarThatDiesLeavesOldOrNewAndTheSameReplaceCompletes) {
+// C-43.
+TEST(ReplaceFile, APillarThatDiesLeavesOldOrNewAndTheSameReplaceCompletes) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "old")));
   const std::string bytes = Noise(8 << 20);
@@ -123,7 +125,8 @@ TEST(ReplaceFile, C43_APillarThatDiesLeavesOldOrNewAndTheSameReplaceCompletes) {
   EXPECT_TRUE(repository.HasBytes("p2", "a", bytes));
 }
 
-TEST(ReplaceFile, C41_APillarThatIsAwayIsNamed) {
+// C-41.
+TEST(ReplaceFile, APillarThatIsAwayIsNamed) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "old")));
   repository.KillPillar("p2");
@@ -136,7 +139,8 @@ TEST(ReplaceFile, C41_APillarThatIsAwayIsNamed) {
 
 // ---- delete
 
-TEST(DeleteFile, C30_TheNamedPillarAloneLosesTheFile) {
+// C-30.
+TEST(DeleteFile, TheNamedPillarAloneLosesTheFile) {
   MemoryRepository repository(3);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "bytes")));
   const ToldDelete gone = repository.Delete(DeleteAt(repository, "p2", "a", "bytes", "p1"));
@@ -149,7 +153,8 @@ TEST(DeleteFile, C30_TheNamedPillarAloneLosesTheFile) {
   EXPECT_TRUE(repository.Has("p3", "a"));
 }
 
-TEST(DeleteFile, C31_WhatIsDeletedAlreadyIsDone) {
+// C-31.
+TEST(DeleteFile, WhatIsDeletedAlreadyIsDone) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "bytes")));
   ASSERT_TRUE(
@@ -159,7 +164,8 @@ TEST(DeleteFile, C31_WhatIsDeletedAlreadyIsDone) {
   EXPECT_EQ(again->result->outcome.verdict, Verdict::kSuccess);
 }
 
-TEST(DeleteFile, C32_APillarThatIsAwayIsNotReached) {
+// C-32.
+TEST(DeleteFile, APillarThatIsAwayIsNotReached) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "bytes")));
   repository.KillPillar("p2");
@@ -170,7 +176,8 @@ TEST(DeleteFile, C32_APillarThatIsAwayIsNotReached) {
   EXPECT_EQ(gone->result->outcome.code, wire::UNREACHABLE);
 }
 
-TEST(DeleteFile, C34_AWrongDigestTakesNothingAway) {
+// C-34.
+TEST(DeleteFile, AWrongDigestTakesNothingAway) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "bytes")));
   DeleteFileSpec spec = DeleteAt(repository, "p2", "a", "other", "p1");
@@ -180,7 +187,8 @@ TEST(DeleteFile, C34_AWrongDigestTakesNothingAway) {
   EXPECT_TRUE(repository.HasBytes("p2", "a", "bytes"));
 }
 
-TEST(DeleteFile, C36_AnotherPillarsAbsenceDoesNotMatter) {
+// C-36.
+TEST(DeleteFile, AnotherPillarsAbsenceDoesNotMatter) {
   MemoryRepository repository(3);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "bytes")));
   repository.KillPillar("p3");

@@ -49,6 +49,7 @@ class GetFile : public ::testing::Test {
   MemoryRepository repository_{3};
 };
 
+// Client case C-52.
 TEST_F(GetFile, DeliversTheBytesProved) {
   const GetFileResult result = Whole(WholeFile("file", sinks_));
   EXPECT_EQ(result.outcome.verdict, protocol::Verdict::kSuccess);
@@ -63,6 +64,7 @@ TEST_F(GetFile, DeliversTheBytesProved) {
   ASSERT_TRUE(result.from.has_value());
 }
 
+// Client case C-60.
 TEST_F(GetFile, GoesOnAtTheNextPillarWhereTheFirstDied) {
   const ToldGet get = GetHalf();
   const std::string first = Server(get);
@@ -133,6 +135,7 @@ TEST_F(GetFile, WithEveryCopyDamagedDeliversNothing) {
   EXPECT_EQ(sinks_.made.back()->aborted.size(), 1u);
 }
 
+// Client case C-51.
 TEST_F(GetFile, ARangeHasItsBytesAlone) {
   GetFileSpec spec = WholeFile("file", sinks_);
   spec.offset = 3'000'001;
@@ -166,6 +169,7 @@ TEST_F(GetFile, ARangePastTheEndIsRefusedByAll) {
   EXPECT_TRUE(sinks_.made.empty()) << "no place was made for bytes that there are not";
 }
 
+// Client case C-57.
 TEST_F(GetFile, AnUnknownIdIsNotFound) {
   const GetFileResult result = Whole(WholeFile("no/such", sinks_));
   EXPECT_EQ(result.outcome.verdict, protocol::Verdict::kFailed);
@@ -174,6 +178,7 @@ TEST_F(GetFile, AnUnknownIdIsNotFound) {
   EXPECT_TRUE(sinks_.made.empty());
 }
 
+// Client case C-50.
 TEST_F(GetFile, FromOnePillarAloneDoesNotFailOver) {
   GetFileSpec spec = WholeFile("file", sinks_);
   spec.prefer = PillarId("p2");

@@ -30,8 +30,9 @@ std::vector<wire::AuditItem> RecordsOf(const TrailPages& pages, const std::strin
 
 GetAuditTrailsSpec AllTrails() { return {.collection = Photos()}; }
 
-// C-80. [S-42]
-TEST(GetAuditTrails, C80_TellsTheTrailOfEveryPillarPageByPageAndInOrder) {
+// [S-42]
+// C-80.
+TEST(GetAuditTrails, TellsTheTrailOfEveryPillarPageByPageAndInOrder) {
   MemoryRepository repository(2);
   for (const char* id : {"a", "b", "c"}) {
     ASSERT_TRUE(repository.RunToEnd(repository.Put(id, "bytes")));
@@ -62,7 +63,8 @@ TEST(GetAuditTrails, C80_TellsTheTrailOfEveryPillarPageByPageAndInOrder) {
   }
 }
 
-TEST(GetAuditTrails, C81_TellsOnlyWhatIsAskedFor) {
+// C-81.
+TEST(GetAuditTrails, TellsOnlyWhatIsAskedFor) {
   MemoryRepository repository(1);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "bytes")));
   ASSERT_TRUE(repository.RunToEnd(repository.Put("b", "bytes")));
@@ -82,7 +84,8 @@ TEST(GetAuditTrails, C81_TellsOnlyWhatIsAskedFor) {
   EXPECT_TRUE(RecordsOf(pages, "p1").empty());
 }
 
-TEST(GetAuditTrails, C84_APillarThatIsAwayIsNamedAndTheOthersTell) {
+// C-84.
+TEST(GetAuditTrails, APillarThatIsAwayIsNamedAndTheOthersTell) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("a", "bytes")));
   repository.KillPillar("p2");
@@ -95,7 +98,8 @@ TEST(GetAuditTrails, C84_APillarThatIsAwayIsNamedAndTheOthersTell) {
   EXPECT_FALSE(RecordsOf(pages, "p1").empty());
 }
 
-TEST(GetAuditTrails, C85_WithNoPillarThereItFails) {
+// C-85.
+TEST(GetAuditTrails, WithNoPillarThereItFails) {
   MemoryRepository repository(1);
   repository.KillPillar("p1");
   repository.Run(absl::Seconds(10));
@@ -105,7 +109,8 @@ TEST(GetAuditTrails, C85_WithNoPillarThereItFails) {
   EXPECT_EQ(told->result->outcome.verdict, Verdict::kFailed);
 }
 
-TEST(GetAuditTrails, C86_APartThatEndsBeforeItBeginsIsRefused) {
+// C-86.
+TEST(GetAuditTrails, APartThatEndsBeforeItBeginsIsRefused) {
   MemoryRepository repository(1);
   TrailPages pages;
   GetAuditTrailsSpec backwards = AllTrails();
