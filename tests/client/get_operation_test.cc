@@ -15,7 +15,6 @@ namespace {
 using ::testing::HasSubstr;
 using testing_support::IsOk;
 using testing_support::StatusIs;
-using State = protocol::ContributorResult::State;
 
 constexpr size_t kLongBytes = 8 << 20;
 
