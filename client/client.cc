@@ -9,8 +9,12 @@
 #include "client/ask_operation.h"
 #include "client/conversation_desk.h"
 #include "client/get_operation.h"
+#include "client/list_bodies.h"
 #include "client/list_operation.h"
+#include "client/long_list_operation.h"
+#include "client/pages_operation.h"
 #include "client/put_operation.h"
+#include "client/wire_words.h"
 
 namespace bitrepo::client {
 namespace {
@@ -39,6 +43,35 @@ ListOperation<wire::ChecksumItem>::Page ChecksumPage(const wire::Body& body) {
 ListOperation<wire::FileInfo>::Page FileIdPage(const wire::Body& body) {
   return PageOf<wire::FileInfo>(body.get_file_ids_final());
 }
+ListOperation<wire::FileInfoItem>::Page FileInfoPage(const wire::Body& body) {
+  return PageOf<wire::FileInfoItem>(body.get_file_infos_final());
+}
+
+// The finals of those that have given one of this kind.
+template <typename Final>
+FinalsResult<Final> FinalsOf(const base::ConversationId& id, const protocol::Outcome& outcome,
+                             bool (wire::Body::*has)() const,
+                             const Final& (wire::Body::*get)() const) {
+  FinalsResult<Final> result{id, outcome, {}};
+  for (const auto& [component, contributor] : outcome.contributors) {
+    if (contributor.state != protocol::ContributorResult::State::kDone) continue;
+    if (contributor.final != nullptr && (contributor.final->body.*has)()) {
+      result.finals[component] = (contributor.final->body.*get)();
+    }
+  }
+  return result;
+}
+
+// A page handler of one kind of final, for those of any.
+template <typename Final>
+PagesOperation::OnPage PagesTo(PageHandler<Final> handler,
+                               const Final& (wire::Body::*get)() const) {
+  return
+      [handler = std::move(handler), get](const base::ComponentId& component,
+                                          const wire::Body& body, absl::AnyInvocable<void()> more) {
+        handler(component, (body.*get)(), std::move(more));
+      };
+}
 
 }  // namespace
 
@@ -49,7 +82,7 @@ struct Client::State final : public bus::Bus::Handler {
         random(parts.random),
         bus(MembershipOf(options), parts.loop, std::move(parts.link), parts.random),
         desk(options.conversations_max, parts.loop, bus, parts.random),
-        surroundings{desk, parts.loop, parts.channel, lingering} {}
+        surroundings{desk, parts.loop, parts.channel, lingering, parts.workers} {}
 
   void OnBusUp(const wire::Welcome& welcome) override {
     if (events.on_up) events.on_up(welcome);
@@ -89,6 +122,12 @@ struct Client::State final : public bus::Bus::Handler {
     return spec;
   }
 
+  static void TakeUp(std::optional<TakenUp>& taken_up, protocol::ConversationSpec& spec) {
+    if (!taken_up) return;
+    spec.id = taken_up->id;
+    spec.resumed = std::move(taken_up->remains);
+  }
+
   absl::StatusOr<Operation> Open(protocol::ConversationSpec spec,
                                  std::shared_ptr<OngoingOperation> operation) {
     if (!started) return absl::FailedPreconditionError("the client is not started");
@@ -96,6 +135,33 @@ struct Client::State final : public bus::Bus::Handler {
     const base::ConversationId id = spec.id;
     BITREPO_RETURN_IF_ERROR(desk.Open(std::move(spec), operation));
     return Operation(id, operation);
+  }
+
+  // The conversation of a list, its `asked` taken over; pages, or transfers where the ids are too
+  // many for a message.
+  template <typename Item>
+  absl::StatusOr<Operation> OpenList(wire::Operation operation, AskedList asked, ListScope& scope,
+                                     typename ListOperation<Item>::ReadPage read_page,
+                                     RowHandler<Item> on_rows, EndHandler<ListResult> end) {
+    auto conversation = Spec(operation, scope.collection, scope.patience);
+    conversation.identify = std::move(asked.identify);
+    conversation.request = std::move(asked.request);
+    conversation.reach = protocol::Reach::kAll;
+    conversation.named = scope.pillars;
+    const base::ConversationId id = conversation.id;
+    if (scope.ids != nullptr && !scope.ids->fits_message()) {
+      conversation.request.mutable_page()->set_by_token(true);
+      return Open(std::move(conversation),
+                  std::make_shared<LongListOperation<Item>>(
+                      surroundings, id, std::move(scope.events), std::move(scope.ids),
+                      std::move(on_rows), std::move(end)));
+    }
+    conversation.request.mutable_page()->set_limit_items(scope.page_items);
+    return Open(std::move(conversation),
+                std::make_shared<ListOperation<Item>>(
+                    surroundings, id, std::move(scope.events), read_page,
+                    scope.ids == nullptr ? ListMerge<Item>() : ListMerge<Item>(scope.ids->named()),
+                    std::move(on_rows), std::move(end)));
   }
 
   const ClientOptions options;
@@ -130,7 +196,11 @@ void Client::Stop() {
 
 bool Client::up() const { return state_->bus.up(); }
 
-void Client::CancelAll(absl::string_view reason) { state_->desk.CancelAll(reason); }
+void Client::CancelAll(absl::string_view reason) {
+  state_->desk.CancelAll(reason);
+  const Lingering lingering = state_->lingering;
+  for (const auto& [id, operation] : lingering) operation->Cancel(reason);
+}
 
 absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileResult> end) {
   auto conversation = state_->Spec(wire::PUT_FILE, spec.collection, spec.patience);
@@ -139,10 +209,76 @@ absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileRe
   conversation.reach = protocol::Reach::kFirstThenRest;
   conversation.named = spec.pillars;
   conversation.quorum = spec.quorum;
+  State::TakeUp(spec.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
       std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::ReplaceFile(ReplaceFileSpec spec, EndHandler<PutFileResult> end) {
+  auto conversation = state_->Spec(wire::REPLACE_FILE, spec.file.collection, spec.file.patience);
+  conversation.identify = PutOperation::Identify(spec);
+  conversation.request = PutOperation::Request(spec);
+  conversation.reach = protocol::Reach::kFirstThenRest;
+  conversation.named = spec.file.pillars;
+  conversation.quorum = spec.file.quorum;
+  State::TakeUp(spec.file.taken_up, conversation);
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec.file),
+                                                     std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::DeleteFile(DeleteFileSpec spec,
+                                             EndHandler<DeleteFileResult> end) {
+  if (spec.pillars.empty() && !spec.everywhere) {
+    return absl::InvalidArgumentError("a delete names its pillar, or says that no copy is to stay");
+  }
+  auto conversation = state_->Spec(wire::DELETE_FILE, spec.collection, spec.patience);
+  conversation.identify.mutable_delete_file_identify()->set_file_id(spec.file_id.text());
+  conversation.request.set_reason(spec.reason);
+  wire::DeleteFileRequest& request = *conversation.request.mutable_delete_file_request();
+  request.set_file_id(spec.file_id.text());
+  *request.mutable_digest() = ToWire(spec.digest);
+  for (const wire::CopyProof& copy : spec.copies) *request.add_copies() = copy;
+  if (spec.everywhere) request.set_delete_everywhere(spec.file_id.text());
+  if (spec.checksums) *request.mutable_checksums() = *spec.checksums;
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<AskOperation>(
+                          state_->surroundings, id, std::move(spec.events),
+                          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                                 const protocol::Outcome& outcome) mutable {
+                            end(FinalsOf<wire::DeleteFileFinal>(conversation_id, outcome,
+                                                                &wire::Body::has_delete_file_final,
+                                                                &wire::Body::delete_file_final));
+                          }));
+}
+
+absl::StatusOr<Operation> Client::UndeleteFile(UndeleteFileSpec spec,
+                                               EndHandler<UndeleteFileResult> end) {
+  auto conversation = state_->Spec(wire::UNDELETE_FILE, spec.collection, spec.patience);
+  conversation.identify.mutable_undelete_file_identify()->set_file_id(spec.file_id.text());
+  conversation.request.set_reason(spec.reason);
+  wire::UndeleteFileRequest& request = *conversation.request.mutable_undelete_file_request();
+  request.set_file_id(spec.file_id.text());
+  if (spec.generation) request.set_generation_id(spec.generation->ToBytes());
+  if (spec.old_digest) *request.mutable_old_digest() = ToWire(*spec.old_digest);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<AskOperation>(
+                          state_->surroundings, id, std::move(spec.events),
+                          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                                 const protocol::Outcome& outcome) mutable {
+                            end(FinalsOf<wire::UndeleteFileFinal>(
+                                conversation_id, outcome, &wire::Body::has_undelete_file_final,
+                                &wire::Body::undelete_file_final));
+                          }));
 }
 
 absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileResult> end) {
@@ -152,6 +288,9 @@ absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileRe
   conversation.reach = protocol::Reach::kOne;
   conversation.prefer = spec.prefer;
   conversation.fail_over = spec.fail_over;
+  // What others could do does not matter where none of them is to deliver.
+  if (spec.prefer && !spec.fail_over) conversation.named = {*spec.prefer};
+  State::TakeUp(spec.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
@@ -159,39 +298,20 @@ absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileRe
 }
 
 absl::StatusOr<Operation> Client::GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end) {
-  ListScope& scope = spec.scope;
-  auto conversation = state_->Spec(wire::GET_CHECKSUMS, scope.collection, scope.patience);
-  wire::GetChecksumsIdentify& identify = *conversation.identify.mutable_get_checksums_identify();
-  *identify.mutable_files() = scope.files;
-  *identify.mutable_checksums() = spec.checksums;
-  wire::GetChecksumsRequest& request = *conversation.request.mutable_get_checksums_request();
-  *request.mutable_files() = scope.files;
-  *request.mutable_checksums() = spec.checksums;
-  if (spec.offset) request.set_offset(*spec.offset);
-  if (spec.length) request.set_length(*spec.length);
-  conversation.request.mutable_page()->set_limit_items(scope.page_items);
-  conversation.reach = protocol::Reach::kAll;
-  conversation.named = scope.pillars;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<ListOperation<wire::ChecksumItem>>(
-                          state_->surroundings, id, std::move(scope.events), &ChecksumPage,
-                          std::move(spec.on_rows), std::move(end)));
+  return state_->OpenList<wire::ChecksumItem>(wire::GET_CHECKSUMS, AskFor(spec), spec.scope,
+                                              &ChecksumPage, std::move(spec.on_rows),
+                                              std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end) {
-  ListScope& scope = spec.scope;
-  auto conversation = state_->Spec(wire::GET_FILE_IDS, scope.collection, scope.patience);
-  *conversation.identify.mutable_get_file_ids_identify()->mutable_files() = scope.files;
-  *conversation.request.mutable_get_file_ids_request()->mutable_files() = scope.files;
-  conversation.request.mutable_page()->set_limit_items(scope.page_items);
-  conversation.reach = protocol::Reach::kAll;
-  conversation.named = scope.pillars;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<ListOperation<wire::FileInfo>>(
-                          state_->surroundings, id, std::move(scope.events), &FileIdPage,
-                          std::move(spec.on_rows), std::move(end)));
+  return state_->OpenList<wire::FileInfo>(wire::GET_FILE_IDS, AskFor(spec), spec.scope, &FileIdPage,
+                                          std::move(spec.on_rows), std::move(end));
+}
+
+absl::StatusOr<Operation> Client::GetFileInfos(GetFileInfosSpec spec, EndHandler<ListResult> end) {
+  return state_->OpenList<wire::FileInfoItem>(wire::GET_FILE_INFOS, AskFor(spec), spec.scope,
+                                              &FileInfoPage, std::move(spec.on_rows),
+                                              std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end) {
@@ -216,6 +336,83 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
             }
             end(std::move(result));
           }));
+}
+
+absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
+                                                 EndHandler<OutcomeResult> end) {
+  const uint64_t last = spec.query.last_sequence();
+  const wire::TimeWindow& at = spec.query.at();
+  if ((last > 0 && last < spec.query.first_sequence()) ||
+      (at.has_from_us() && at.has_until_us() && at.until_us() < at.from_us())) {
+    return absl::InvalidArgumentError(
+        "the part of the audit trail that is asked for ends before it "
+        "begins");
+  }
+  auto conversation = state_->Spec(wire::GET_AUDIT_TRAILS, spec.collection, spec.patience);
+  conversation.identify.mutable_get_audit_trails_identify();
+  *conversation.request.mutable_get_audit_trails_request() = spec.query;
+  conversation.request.mutable_page()->set_limit_items(spec.page_items);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  conversation.to_coordinator = !spec.collection && spec.pillars.empty();
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<PagesOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          PagesTo(std::move(spec.on_page), &wire::Body::get_audit_trails_final), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetConversation(GetConversationSpec spec,
+                                                  EndHandler<OutcomeResult> end) {
+  if ((spec.collection || !spec.pillars.empty()) && !spec.conversation) {
+    return absl::InvalidArgumentError("pillars tell of one conversation: name it");
+  }
+  auto conversation = state_->Spec(wire::GET_CONVERSATION, spec.collection, spec.patience);
+  conversation.identify.mutable_get_conversation_identify();
+  wire::GetConversationRequest& request = *conversation.request.mutable_get_conversation_request();
+  if (spec.conversation) request.set_conversation_id(spec.conversation->ToBytes());
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  conversation.to_coordinator = !spec.collection && spec.pillars.empty();
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<PagesOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          PagesTo(std::move(spec.on_page), &wire::Body::get_conversation_final), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::Withdraw(WithdrawSpec spec, EndHandler<OutcomeResult> end) {
+  auto conversation = state_->Spec(spec.operation, spec.collection, spec.patience);
+  conversation.id = spec.taken_up.id;
+  conversation.resumed = std::move(spec.taken_up.remains);
+  conversation.resumed->unasked.clear();
+  conversation.reach = protocol::Reach::kAll;
+  const base::ConversationId id = conversation.id;
+  auto begun = state_->Open(std::move(conversation),
+                            std::make_shared<AskOperation>(
+                                state_->surroundings, id, std::move(spec.events),
+                                [end = std::move(end)](const base::ConversationId& conversation_id,
+                                                       const protocol::Outcome& outcome) mutable {
+                                  end(OutcomeResult{conversation_id, outcome});
+                                }));
+  if (begun.ok()) begun->Cancel(spec.reason);
+  return begun;
+}
+
+absl::StatusOr<Operation> Client::GetAlarms(GetAlarmsSpec spec, EndHandler<OutcomeResult> end) {
+  auto conversation = state_->Spec(wire::GET_ALARMS, std::nullopt, spec.patience);
+  *conversation.request.mutable_get_alarms_request() = spec.query;
+  conversation.request.mutable_page()->set_limit_items(spec.page_items);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.to_coordinator = true;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<PagesOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          PagesTo(std::move(spec.on_page), &wire::Body::get_alarms_final), std::move(end)));
 }
 
 absl::StatusOr<Operation> Client::GetRoster(GetRosterSpec spec, EndHandler<GetRosterResult> end) {

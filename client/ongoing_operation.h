@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "base/runtime/event_loop.h"
+#include "base/runtime/worker_pool.h"
 #include "channel/channel.h"
 #include "client/conversation_desk.h"
 #include "client/operation.h"
@@ -26,6 +28,7 @@ struct Surroundings {
   runtime::EventLoop& loop;
   channel::Channel& channel;
   Lingering& lingering;
+  runtime::WorkerPool& workers;
 };
 
 // Threads:  loop-confined. Lifetime: held by the desk until its conversation is done, then in
@@ -38,6 +41,8 @@ class OngoingOperation : public ConversationOwner,
       : here_(surroundings), id_(id), events_(std::move(events)) {}
 
   void Cancel(absl::string_view reason) override { here_.desk.Cancel(id_, reason); }
+
+  std::optional<protocol::ConversationRemains> Leave() override { return here_.desk.Leave(id_); }
 
   void OnConversationEvent(const protocol::ConversationEvent& event) final {
     OnNews(event);

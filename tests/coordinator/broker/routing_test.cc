@@ -147,7 +147,7 @@ TEST_F(RoutingTest, APillarThatAsksHearsTheReplies) {
   Say(p2_, ReplyOf(p2_, "p1"));
   EXPECT_EQ(KindsTo(p1_), "FINAL");
   Say(p1_, StatusOf(p1_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
   EXPECT_EQ(KindsTo(p1_), "FINAL");
@@ -214,8 +214,8 @@ TEST_F(RoutingTest, TheStatusSaysWhatTheBrokerAndItsHostKnow) {
   Say(bob_, {"garbage"});
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
   EXPECT_THAT(out_.sends, IsEmpty());
-  ASSERT_THAT(out_.status_requests, SizeIs(1));
-  const protocol::Envelope request = out_.status_requests[0];
+  ASSERT_THAT(out_.questions, SizeIs(1));
+  const protocol::Envelope request = out_.questions[0];
   HostFacts facts;
   facts.connections = 7;
   facts.link_drops = {{"oversize", 3}, {"frame-count", 2}};
@@ -242,7 +242,7 @@ TEST_F(RoutingTest, TheStatusSaysWhatTheBrokerAndItsHostKnow) {
 
 TEST_F(RoutingTest, TheStatusIsGoodWhenAllAreThere) {
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
   EXPECT_EQ(SentTo(alice_)[0].body.get_status_final().health(), wire::HEALTH_OK);
@@ -250,7 +250,7 @@ TEST_F(RoutingTest, TheStatusIsGoodWhenAllAreThere) {
 
 TEST_F(RoutingTest, AStatusForOneWhoHasLeftMeanwhileGoesNowhere) {
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   Lose(alice_);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
@@ -274,7 +274,7 @@ TEST_F(RoutingTest, ThousandsOfMembersDoNotBurstTheRosterAndTheStatus) {
   EXPECT_EQ(static_cast<uint32_t>(roster.members_size()) + roster.left_out(), 254u);
   EXPECT_GT(roster.left_out(), 0u);
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
   EXPECT_EQ(KindsTo(alice_), "FINAL");
