@@ -10,6 +10,7 @@ packages='
     libsqlite3-dev libssl-dev libxxhash-dev
     libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
     libgtest-dev libgmock-dev libbenchmark-dev rsync
+    python3-zmq python3-protobuf python3-xxhash
 '
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

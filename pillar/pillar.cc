@@ -43,7 +43,7 @@ bus::Membership MembershipFor(const PillarOptions& options, const store::FileSto
   membership.program_version = options.program_version;
   membership.store_id = store.store_id().ToBytes();
   membership.incarnation = store.incarnation();
-  membership.pillar_kind = store.keeps_bytes() ? wire::FULL_PILLAR : wire::CHECKSUM_PILLAR;
+  membership.pillar_kind = options.kind;
   return membership;
 }
 
@@ -79,7 +79,9 @@ struct Pillar::State final : bus::Bus::Handler,
                       options.transfer_idle,
                       options.kind,
                       options.intake,
-                      options.min_copies},
+                      options.min_copies,
+                      options.terms,
+                      parts.slow},
         spec{options.repository_id, options.id, parts.loop.clock().WallNow()},
         table({options.requests_max, options.requests_per_principal_max, options.finished_kept_max,
                options.finished_kept_for},

@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "pillar/requests/request_handler.h"
+#include "pillar/requests/replies.h"
 
 namespace bitrepo::pillar {
 namespace {
@@ -73,6 +73,26 @@ void ReadData(runtime::Settings& settings, const EndpointChecks& checks, PillarS
   }
 }
 
+requests::CollectionTerms ReadTerms(runtime::Settings& settings, const std::string& collection,
+                                    wire::PillarKind kind) {
+  requests::CollectionTerms terms;
+  const std::string max_key = absl::StrCat(collection, ".max_file");
+  terms.file_bytes_max = settings.GetBytes(max_key, terms.file_bytes_max);
+  if (terms.file_bytes_max < 1 || terms.file_bytes_max > store::kFileBytesMax) {
+    settings.Problem(max_key, "must be between 1 byte and 4TiB");
+  }
+  const std::string algorithm_key = absl::StrCat(collection, ".default_algorithm");
+  const auto algorithm = base::ParseAlgorithm(settings.GetString(algorithm_key, "sha256"));
+  if (!algorithm.ok()) {
+    settings.Problem(algorithm_key, absl::StrCat("is wrong: ", algorithm.status().message()));
+  } else if (kind == wire::CHECKSUM_PILLAR && *algorithm != base::Algorithm::kSha256) {
+    settings.Problem(algorithm_key, "must be \"sha256\": a checksum pillar has no other digests");
+  } else {
+    terms.default_algorithm = requests::ToWire(*algorithm);
+  }
+  return terms;
+}
+
 void ReadCollections(runtime::Settings& settings, PillarSettings& result) {
   std::set<std::string> directories = {result.store_directory};
   for (const std::string& name : settings.KeysUnder("collections")) {
@@ -81,9 +101,13 @@ void ReadCollections(runtime::Settings& settings, PillarSettings& result) {
     const std::string copies_key = absl::StrCat(key, ".min_copies");
     result.host.min_copies[result.host.collections.back()] =
         static_cast<uint32_t>(settings.GetInt(copies_key, requests::kMinCopies, 0, kMinCopiesMax));
+    result.host.terms[result.host.collections.back()] = ReadTerms(settings, key, result.host.kind);
     const std::string directory_key = absl::StrCat(key, ".directory");
     const std::string directory = settings.GetString(directory_key, "");
     if (directory.empty()) continue;
+    if (result.host.kind != wire::FULL_PILLAR) {
+      settings.Problem(directory_key, "is for a full pillar: others keep no files on disk");
+    }
     if (!directories.insert(directory).second) {
       settings.Problem(directory_key, absl::StrCat(directory, " is used twice"));
     }
@@ -143,6 +167,7 @@ absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
   result.host.quarantine_term =
       absl::Hours(24) * settings.GetInt("store.quarantine_days", DaysOf(store::kQuarantineTerm),
                                         DaysOf(store::kQuarantineTermLeast), kQuarantineDaysMax);
+  ReadKind(settings, result.host.kind, result.host.intake, result.nearline);
   ReadCollections(settings, result);
   ReadLimits(settings, result);
   ReadTimes(settings, result.host);

@@ -15,7 +15,9 @@
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "base/runtime/settings.h"
+#include "pillar/pillar_kind.h"
 #include "pillar/requests/checksum_intake.h"
+#include "pillar/requests/request_handler.h"
 #include "pillar/store/file_store.h"
 #include "proto/types.pb.h"
 
@@ -55,6 +57,7 @@ struct PillarOptions {
   // Other pillars that must be shown to keep a file before it is deleted here; of collections that
   // are not in it: requests::kMinCopies.
   std::map<base::CollectionId, uint32_t> min_copies = {};
+  std::map<base::CollectionId, requests::CollectionTerms> terms = {};  // of the others: the usual
   // What was deleted or replaced is then removed for good.
   absl::Duration quarantine_term = store::kQuarantineTerm;
 };
@@ -68,6 +71,7 @@ struct PillarSettings {
   std::string data_listen;      // "tcp://HOST:PORT"; port 0 is any that is free
   std::string runtime_file;     // written at the start with the real endpoint; empty: none
   std::string store_directory;  // must exist
+  NearlineSettings nearline;    // of a nearline pillar
   std::map<std::string, std::string> collection_directories;  // of those that have their own
   uint64_t transfer_memory_bytes = 64 * 1024 * 1024;          // received and not yet written
   int read_workers = 4;

@@ -35,6 +35,11 @@ struct RequestTable::Entry final : requests::RequestContext {
       machine.OnProgress(std::move(progress), table.parts_.loop.Now(), out);
     });
   }
+  void Phase(wire::Progress progress) override {
+    table.Apply(self(), [&](Contribution& machine, ContributionOutbox& out) {
+      machine.OnPhase(std::move(progress), table.parts_.loop.Now(), out);
+    });
+  }
   void Finished(wire::Body final) override {
     table.Apply(self(), [&](Contribution& machine, ContributionOutbox& out) {
       machine.OnFinished(std::move(final), table.parts_.loop.Now(), out);

@@ -66,6 +66,8 @@ class Contribution {
   void OnProgress(wire::Progress progress, absl::Time now,
                   ContributionOutbox& out);  // at most one message a second leaves
   // The one final. Later calls are ignored and counted.
+  // As OnProgress, of work whose phases themselves are news: each new one is told at once.
+  void OnPhase(wire::Progress progress, absl::Time now, ContributionOutbox& out);
   void OnFinished(wire::Body final, absl::Time now, ContributionOutbox& out);
   // The asker withdraws it: stop_work when it works; after its final: the final again.
   void OnCancel(const Envelope& cancel, absl::Time now, ContributionOutbox& out);

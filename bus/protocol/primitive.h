@@ -36,6 +36,7 @@ struct OperationRow {
   Moves moves;
   bool paged;           // its request may carry a PageSpec
   bool to_coordinator;  // the coordinator answers it too, or alone where identify is not set
+  bool by_token;        // its list may be asked for as one transfer
   bool changes;         // a store: expires_at is judged, and contents could be split between askers
 };
 

@@ -148,6 +148,7 @@ void FileChange::Cancel(wire::ResponseCode code, absl::string_view reason) {
     case Stage::kWaiting:
     case Stage::kReading:
     case Stage::kReceiving:
+    case Stage::kArchiving:
       Refuse(code, reason);
       return;
     case Stage::kLooking:

@@ -41,6 +41,7 @@ class FileChange : public RequestHandler {
     kLooking,     // a worker looks: when it is withdrawn now, it ends as the worker comes back
     kReading,     // digests of what stands there
     kReceiving,   // bytes come in
+    kArchiving,   // they go on to slow media
     kCommitting,  // too late: the final says what became of it
   };
 

@@ -26,6 +26,9 @@ struct Question {
   uint64_t keep_free_bytes = 0;
   wire::PillarKind kind = wire::FULL_PILLAR;
   bool keeps_bytes = true;
+  std::optional<base::CollectionId> collection;  // where one file is asked about
+  uint64_t file_bytes_max = store::kFileBytesMax;
+  store::SlowStore* slow = nullptr;
 };
 
 // Of an undelete: what would come back. Of a replace or a delete a damaged one too, with its
@@ -46,6 +49,14 @@ wire::TimeToDeliver Measured(const Question& question, absl::Time now, bool stor
   return time;
 }
 
+// What comes to it where the bytes lie on slow media; nothing for those that are on disk.
+void AddOutlook(const store::SlowStore::Outlook& outlook, wire::TimeToDeliver& time) {
+  const absl::Duration wait = std::max(outlook.wait, absl::ZeroDuration());
+  time.set_first_byte_us(time.first_byte_us() +
+                         static_cast<uint64_t>(absl::ToInt64Microseconds(wait)));
+  time.set_queue_place(time.queue_place() + outlook.queue);
+}
+
 wire::Body Reply(const Question& question, wire::ResponseCode code, absl::string_view text) {
   return IdentifyReplyBody(question.identify.header.operation(), code, text);
 }
@@ -60,6 +71,11 @@ wire::Body Positive(const Question& question, absl::Time now, bool storing) {
 // Could a file of this size be kept? The store decides when it comes; this spares the asker the
 // way.
 std::optional<wire::Body> Hindrance(const Question& question, std::optional<uint64_t> size_bytes) {
+  if (size_bytes.value_or(0) > question.file_bytes_max) {
+    return Reply(question, wire::NO_SPACE,
+                 absl::StrCat(*size_bytes, " bytes: a file of this collection has at most ",
+                              question.file_bytes_max));
+  }
   if (!question.vitals.report) return std::nullopt;
   const store::StoreReport& report = *question.vitals.report;
   if (!report.writable) {
@@ -148,7 +164,12 @@ wire::Body OnGetFile(const Question& question, const Found& found, absl::Time no
       asked.has_length() ? std::optional<uint64_t>(asked.length()) : std::nullopt);
   wire::Body body = range.ok() ? Positive(question, now, false)
                                : Reply(question, wire::RANGE_ERROR, range.status().message());
-  *body.mutable_get_file_identify_reply()->mutable_file() = InfoOf(*found);
+  wire::GetFileIdentifyReply& reply = *body.mutable_get_file_identify_reply();
+  *reply.mutable_file() = InfoOf(*found);
+  if (range.ok() && question.slow != nullptr) {
+    AddOutlook(question.slow->OutlookToRead(*question.collection, *found),
+               *reply.mutable_time_to_deliver());
+  }
   return body;
 }
 
@@ -197,9 +218,7 @@ std::optional<std::string> FileAskedFor(const wire::Body& body) {
       return of_list(body.get_checksums_identify().files());
     case wire::Body::kGetFileIdsIdentify:
       return of_list(body.get_file_ids_identify().files());
-    case wire::Body::kGetFileInfosIdentify:
-      return of_list(body.get_file_infos_identify().files());
-    default:
+    default:  // GetFileInfos too: what is not held may lie in quarantine, which the request tells
       return std::nullopt;
   }
 }
@@ -236,6 +255,7 @@ void AnswerIdentify(const RequestParts& parts, const protocol::Envelope& identif
   question->keep_free_bytes = parts.keep_free_bytes;
   question->kind = parts.kind;
   question->keeps_bytes = parts.store.keeps_bytes();
+  question->slow = parts.slow;
 
   // A question about no single file still waits its turn in the lane, so that the measured time is
   // true.
@@ -253,6 +273,8 @@ void AnswerIdentify(const RequestParts& parts, const protocol::Envelope& identif
     }
     collection = *named;
     file_id = *file;
+    question->collection = collection;
+    question->file_bytes_max = parts.TermsOf(*collection).file_bytes_max;
   }
   const absl::Status taken = parts.workers.Submit(
       runtime::Lane::kRead, runtime::StrandId::kNone,

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "bus/protocol/response_code.h"
 #include "pillar/requests/replies.h"
+#include "pillar/requests/slow_steps.h"
 
 namespace bitrepo::requests {
 
@@ -24,6 +25,11 @@ template absl::Status IncomingFile::ReadOrder(const wire::PutFileRequest& asked)
 template absl::Status IncomingFile::ReadOrder(const wire::ReplaceFileRequest& asked);
 
 void IncomingFile::OnTurn() {
+  if (order_.size_bytes.value_or(0) > bytes_max()) {
+    Refuse(wire::NO_SPACE, absl::StrCat(*order_.size_bytes, " bytes: a file of the collection ",
+                                        target().collection.text(), " has at most ", bytes_max()));
+    return;
+  }
   const std::optional<base::Digest>& digest = order_.wish.named();
   const bool named = digest && digest->algorithm() == base::Algorithm::kSha256;
   if (!parts_.store.keeps_bytes() && parts_.intake == ChecksumIntake::kNever) {
@@ -38,6 +44,10 @@ void IncomingFile::OnTurn() {
     }
   }
   Look();
+}
+
+uint64_t IncomingFile::bytes_max() const {
+  return parts_.TermsOf(target().collection).file_bytes_max;
 }
 
 bool IncomingFile::CanTakeDigestOnly() const {
@@ -68,7 +78,7 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
   wire::TokenBody token = TokenFor(parts_, request(), wire::STORE);
   token.set_file_id(target().file_id.text());
   if (order_.size_bytes) token.set_length(*order_.size_bytes);
-  token.set_max_bytes(order_.size_bytes.value_or(store::kFileBytesMax));
+  token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
   if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
   token.set_digest_only(digest_only);
 
@@ -89,6 +99,19 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
   parts_.channel.GrantStore(grant_->token(), std::move(sink), grant_->Events());
   parts_.gauge->AddStart(parts_.loop.Now() - context_.arrived());
   context_.Accepted(Accepted(digest_only), grant_->text());
+  if (parts_.slow != nullptr) TellPhase(wire::RESERVE);
+}
+
+void IncomingFile::TellPhase(wire::Phase phase) {
+  wire::Progress progress;
+  progress.set_phase(phase);
+  progress.set_bytes_done(facts_ ? facts_->size_bytes : 0);
+  progress.set_bytes_total(facts_ ? facts_->size_bytes : order_.size_bytes.value_or(0));
+  if (parts_.slow != nullptr) {
+    context_.Phase(std::move(progress));
+  } else {
+    context_.Progress(std::move(progress));
+  }
 }
 
 void IncomingFile::OnTransferEnded(const absl::Status& how) {
@@ -147,6 +170,40 @@ absl::Status IncomingFile::Judge(const SealedFile& sealed) const {
 }
 
 void IncomingFile::Publish(std::optional<base::Digest> replaces) {
+  if (parts_.slow != nullptr) {
+    Archive(std::move(replaces));
+  } else {
+    Commit(std::move(replaces));
+  }
+}
+
+// The medium has the bytes, and they were read from it again, before anything is recorded.
+void IncomingFile::Archive(std::optional<base::Digest> replaces) {
+  Enter(Stage::kArchiving);
+  TellPhase(wire::RECEIVING);  // a small file is here before anybody was told
+  TellPhase(wire::VERIFYING);
+  archiving_ = parts_.slow->Archive(
+      *staged_, request().conversation(),
+      [this](const store::MediumStep& step) { context_.Phase(ProgressOf(step)); },
+      [this, replaces = std::move(replaces)](const absl::Status& how) mutable {
+        OnArchived(how, std::move(replaces));
+      });
+}
+
+void IncomingFile::OnArchived(const absl::Status& how, std::optional<base::Digest> replaces) {
+  archiving_.reset();
+  if (how.ok()) {
+    Commit(std::move(replaces));
+  } else if (absl::IsDataLoss(how)) {
+    // Nothing that was kept is lost: the file did not come to be.
+    parts_.host.RaiseAlarm("medium-failing", how.message(), target().file_id.text());
+    Refuse(wire::FAILURE, how.message());
+  } else {
+    RefuseFor(how);
+  }
+}
+
+void IncomingFile::Commit(std::optional<base::Digest> replaces) {
   Enter(Stage::kCommitting);
   const absl::Time wall_now = WallNow();
   const store::FileRecord record{
@@ -156,11 +213,7 @@ void IncomingFile::Publish(std::optional<base::Digest> replaces) {
   store::Publication publication{
       target().collection, target().file_id, request().conversation(), wall_now, std::move(staged_),
       FinalAnswer(final_), Audit(final_),    std::move(replaces)};
-  wire::Progress progress;
-  progress.set_phase(wire::STORING);
-  progress.set_bytes_done(facts_->size_bytes);
-  progress.set_bytes_total(facts_->size_bytes);
-  context_.Progress(progress);
+  TellPhase(parts_.slow != nullptr ? wire::INDEXING : wire::STORING);
   parts_.commits.Publish(std::move(publication), [weak = weak_from_this()](
                                                      absl::StatusOr<store::FileRecord> published) {
     const std::shared_ptr<RequestHandler> self = weak.lock();
@@ -200,11 +253,13 @@ void IncomingFile::Tell(wire::Body final) {
 
 void IncomingFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
   if (stage() == Stage::kReceiving) grant_->Revoke(protocol::StatusWith(code, reason));
+  archiving_.reset();
   FileChange::Cancel(code, reason);
 }
 
 void IncomingFile::OnTime(absl::Time now) {
   FileChange::OnTime(now);
+  if (archiving_ != nullptr) context_.Phase(ProgressOf(archiving_->step()));
   if (stage() != Stage::kReceiving) return;
   wire::Progress progress;
   const bool all_here = order_.size_bytes && grant_->bytes_done() >= *order_.size_bytes;

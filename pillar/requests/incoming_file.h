@@ -70,16 +70,22 @@ class IncomingFile : public FileChange {
   void Tell(wire::Body final) override;
 
  private:
+  uint64_t bytes_max() const;  // of a file of this collection
   bool CanTakeDigestOnly() const;
   void OnTransferEnded(const absl::Status& how);
   void OnSealed(SealedFile sealed);
   // What is wrong with the bytes that came; OK when nothing is.
   absl::Status Judge(const SealedFile& sealed) const;
+  void TellPhase(wire::Phase phase);
+  void Archive(std::optional<base::Digest> replaces);
+  void OnArchived(const absl::Status& how, std::optional<base::Digest> replaces);
+  void Commit(std::optional<base::Digest> replaces);
   void OnPublished(absl::StatusOr<store::FileRecord> record);
 
   Order order_;
   std::unique_ptr<Grant> grant_;
   std::unique_ptr<store::StagedFile> staged_;  // sealed
+  std::unique_ptr<store::SlowStore::Work> archiving_;
   std::optional<store::StagedFile::Facts> facts_;
   std::vector<wire::Digest> computed_;
   wire::Body final_;                                          // being recorded with the bytes

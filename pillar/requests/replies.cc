@@ -85,6 +85,8 @@ wire::ResponseCode CodeOfStore(const absl::Status& status) {
       return wire::CANCELLED;
     case absl::StatusCode::kDeadlineExceeded:
       return wire::EXPIRED;
+    case absl::StatusCode::kUnimplemented:
+      return wire::REQUEST_NOT_SUPPORTED;
     default:
       return wire::FAILURE;
   }
@@ -104,25 +106,25 @@ wire::FileInfo InfoOf(const store::FileRecord& record) {
   return info;
 }
 
+wire::DigestAlgorithm ToWire(base::Algorithm algorithm) {
+  switch (algorithm) {
+    case base::Algorithm::kMd5:
+      return wire::MD5;
+    case base::Algorithm::kSha1:
+      return wire::SHA1;
+    case base::Algorithm::kSha256:
+      return wire::SHA256;
+    case base::Algorithm::kSha384:
+      return wire::SHA384;
+    case base::Algorithm::kSha512:
+      return wire::SHA512;
+  }
+  return wire::DIGEST_ALGORITHM_UNSPECIFIED;
+}
+
 wire::Digest ToWire(const base::Digest& digest) {
   wire::Digest out;
-  switch (digest.algorithm()) {
-    case base::Algorithm::kMd5:
-      out.set_algorithm(wire::MD5);
-      break;
-    case base::Algorithm::kSha1:
-      out.set_algorithm(wire::SHA1);
-      break;
-    case base::Algorithm::kSha256:
-      out.set_algorithm(wire::SHA256);
-      break;
-    case base::Algorithm::kSha384:
-      out.set_algorithm(wire::SHA384);
-      break;
-    case base::Algorithm::kSha512:
-      out.set_algorithm(wire::SHA512);
-      break;
-  }
+  out.set_algorithm(ToWire(digest.algorithm()));
   out.set_value(digest.bytes());
   return out;
 }

@@ -36,6 +36,7 @@ bool ChangesFiles(wire::Operation operation);
 wire::ResponseCode CodeOfStore(const absl::Status& status);
 
 wire::FileInfo InfoOf(const store::FileRecord& record);
+wire::DigestAlgorithm ToWire(base::Algorithm algorithm);
 wire::Digest ToWire(const base::Digest& digest);
 // kInvalidArgument for a salted or unknown algorithm, or a value of another length.
 absl::StatusOr<base::Digest> FromWire(const wire::Digest& digest);

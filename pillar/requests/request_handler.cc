@@ -3,11 +3,10 @@
 
 #include "pillar/requests/delete_file.h"
 #include "pillar/requests/get_audit_trails.h"
-#include "pillar/requests/get_checksums.h"
 #include "pillar/requests/get_conversation.h"
 #include "pillar/requests/get_file.h"
-#include "pillar/requests/get_file_ids.h"
 #include "pillar/requests/get_status.h"
+#include "pillar/requests/list_request.h"
 #include "pillar/requests/put_file.h"
 #include "pillar/requests/replace_file.h"
 #include "pillar/requests/undelete_file.h"
@@ -27,9 +26,9 @@ std::shared_ptr<RequestHandler> MakeHandler(RequestParts& parts, RequestContext&
     case wire::GET_FILE:
       return std::make_shared<GetFile>(parts, context);
     case wire::GET_CHECKSUMS:
-      return std::make_shared<GetChecksums>(parts, context);
     case wire::GET_FILE_IDS:
-      return std::make_shared<GetFileIds>(parts, context);
+    case wire::GET_FILE_INFOS:
+      return std::make_shared<ListRequest>(parts, context);
     case wire::GET_STATUS:
       return std::make_shared<GetStatus>(parts, context);
     case wire::GET_AUDIT_TRAILS:

@@ -26,6 +26,7 @@
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/group_commit.h"
 #include "pillar/store/file_store.h"
+#include "pillar/store/slow_store.h"
 
 namespace bitrepo::requests {
 
@@ -55,6 +56,12 @@ class Host {
   virtual void OnReport(const store::StoreReport& report) = 0;
 };
 
+// What one collection asks of its files.
+struct CollectionTerms {
+  uint64_t file_bytes_max = store::kFileBytesMax;
+  wire::DigestAlgorithm default_algorithm = wire::SHA256;  // where a request names none
+};
+
 // What all requests of one pillar stand on.
 // Lifetime: outlives the handlers; loop, channel, store and workers outlive the work handlers have
 //           given away.
@@ -77,7 +84,15 @@ struct RequestParts {
   absl::Duration transfer_idle;  // a transfer without a byte for so long has failed
   wire::PillarKind kind = wire::FULL_PILLAR;
   ChecksumIntake intake = ChecksumIntake::kWhenMissing;
-  std::map<base::CollectionId, uint32_t> min_copies = {};  // where it is not kMinCopies
+  std::map<base::CollectionId, uint32_t> min_copies = {};    // where it is not kMinCopies
+  std::map<base::CollectionId, CollectionTerms> terms = {};  // where they are not the usual ones
+  store::SlowStore* slow = nullptr;  // of `store`, where it stands on slow media
+
+  const CollectionTerms& TermsOf(const base::CollectionId& collection) const {
+    static constexpr CollectionTerms kUsual;
+    const auto found = terms.find(collection);
+    return found == terms.end() ? kUsual : found->second;
+  }
 };
 
 // Where a handler reports. Loop-confined; after Finished nothing may be reported.
@@ -89,6 +104,8 @@ class RequestContext {
   // The work is accepted; `token` where bytes are to move.
   virtual void Accepted(wire::Body body, std::string token) = 0;
   virtual void Progress(wire::Progress progress) = 0;
+  // As Progress, of work whose phases are news to a person who waits: a new one is told at once.
+  virtual void Phase(wire::Progress progress) = 0;
   // The one final, durable where it must be.
   virtual void Finished(wire::Body final) = 0;
 };

@@ -226,6 +226,12 @@ class FileStore {
   virtual absl::StatusOr<std::unique_ptr<StagedFile>> Stage(
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) = 0;
+  // Room for what is never published and goes when it is dropped: a list on its way. As Stage, and
+  // written to and read back also where no bytes of files are kept.
+  virtual absl::StatusOr<std::unique_ptr<StagedFile>> StageScratch(
+      const base::CollectionId& collection, std::optional<uint64_t> announced_bytes) {
+    return Stage(collection, base::FileId::Parse("list").value(), announced_bytes);
+  }
   // Makes a group durable and visible with shared syncs: data, names, then one commit of records,
   // answers and audit. One result for each, in order. kAlreadyExists: the id has a live generation
   // (nothing of that publication was recorded); only one that is missing, damaged or unproven here

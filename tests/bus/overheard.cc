@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bus/protocol/primitive.h"
+#include "bus/protocol/subject.h"
 
 namespace bitrepo::bus_test {
 namespace {
@@ -120,7 +121,7 @@ Envelope Overheard::Final(const Envelope& request, wire::ResponseCode code,
     wire::FileInfo& file = request.header.operation() == wire::GET_FILE
                                ? *body.mutable_get_file_final()->mutable_file()
                                : *body.mutable_put_file_final()->mutable_file();
-    file.set_file_id("f");
+    file.set_file_id(protocol::FileIdOf(request.body));
     file.mutable_digest()->set_algorithm(wire::SHA256);
     file.mutable_digest()->set_value(std::string(32, 'd'));
     file.set_generation_id(request.header.conversation_id());

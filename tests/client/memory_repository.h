@@ -74,6 +74,7 @@ class MemoryRepository {
   ToldPut Put(absl::string_view file_id, const std::string& bytes);
   ToldGet Get(GetFileSpec spec);
   ToldList GetFileIds(GetFileIdsSpec spec);
+  ToldList GetChecksums(GetChecksumsSpec spec);
   ToldPut Replace(ReplaceFileSpec spec);
   // By these bytes, at all pillars.
   ToldPut Replace(absl::string_view file_id, const std::string& old_bytes,

@@ -71,8 +71,10 @@ void PillarRig::Begin() {
   pillar_options.intake = options_.intake;
   pillar_options.min_copies = options_.min_copies;
   pillar_options.quarantine_term = options_.quarantine_term;
+  const RigStore kept =
+      options_.open_store ? options_.open_store(*this) : RigStore{&store, nullptr};
   pillar.emplace(pillar_options, PillarParts{loop, address.NewSpoke("p1"), life_->channel,
-                                             life_->mint, store, workers, random});
+                                             life_->mint, *kept.store, workers, random, kept.slow});
   PillarEvents events;
   events.on_refused = [this](absl::Status why) {
     ++refusals;
@@ -89,6 +91,7 @@ void PillarRig::Kill() {
   life_.reset();
   workers.Drop();
   loop.RunReady();
+  if (options_.close_store) options_.close_store();
 }
 
 void PillarRig::Restart() {

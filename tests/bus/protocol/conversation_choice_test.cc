@@ -180,6 +180,21 @@ TEST(ConversationChoice, OneThatIsAskedForByNameSaysThatItDoesNotServe) {
   EXPECT_EQ(bench.Count(EventKind::kComponentFailed, "p-1"), 1u);
 }
 
+// [B-5] [B-6] A component of another version fails alone, and says why.
+TEST(ConversationChoice, AnOlderPillarIsToldByItsCodeAndTheOthersGoOn) {
+  for (const auto code : {wire::VERSION_NOT_SUPPORTED, wire::REQUEST_NOT_SUPPORTED}) {
+    AskingBench bench(SpecFor(wire::PUT_FILE, Reach::kAll));
+    bench.Hear(Routed(bench.identify(), {"p-1", "p-2"}));
+    bench.Hear(IdentifyReply(bench.identify(), "p-1", code));
+    bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE));
+    Complete(bench, "p-2");
+    EXPECT_EQ(bench.outcome().verdict, Verdict::kPartial);
+    EXPECT_EQ(bench.outcome().code, code);
+    EXPECT_EQ(ExitCodeOf(bench.outcome().code), 7);
+    EXPECT_EQ(bench.Count(EventKind::kComponentFailed, "p-1"), 1u);
+  }
+}
+
 // ---- operations that change a store
 
 // [C-37]

@@ -149,11 +149,11 @@ std::string OperationsTable() {
     if (row.to_coordinator && asked_of == "pillars") {
       asked_of = "pillars, coordinator";
     }
-    rows.push_back({absl::StrCat(static_cast<int>(row.operation), " ", row.name),
-                    std::string(row.word), std::string(row.permission),
-                    reserved ? "" : PresenceWord(row.in_collection), moves, YesOrNothing(row.paged),
-                    YesOrNothing(row.changes), reserved ? "" : asked_of,
-                    reserved ? "reserved" : absl::StrJoin(contents, ", ")});
+    rows.push_back(
+        {absl::StrCat(static_cast<int>(row.operation), " ", row.name), std::string(row.word),
+         std::string(row.permission), reserved ? "" : PresenceWord(row.in_collection), moves,
+         row.by_token ? "yes, by token too" : YesOrNothing(row.paged), YesOrNothing(row.changes),
+         reserved ? "" : asked_of, reserved ? "reserved" : absl::StrJoin(contents, ", ")});
   }
   return Markdown({"operation", "word", "permission", "collection", "moves", "list", "changes",
                    "asked of", "contents: identify, its reply, request, progress, final"},

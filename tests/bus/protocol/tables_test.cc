@@ -121,6 +121,7 @@ TEST(OperationTable, WhatChangesAStoreNeedsMoreThanToRead) {
   for (const OperationRow& row : Operations()) {
     EXPECT_EQ(row.changes, row.permission == "write" || row.permission == "delete") << row.name;
     EXPECT_TRUE(row.moves != Moves::kUp || row.changes) << row.name;
+    EXPECT_TRUE(!row.by_token || row.paged) << row.name;
   }
 }
 
