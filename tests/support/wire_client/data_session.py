@@ -108,8 +108,11 @@ class DataSession:
             while sending.refused and sending.credit - sending.spent >= sending.due_bytes():
                 self._send_segment(stream, sending, sending.refused.pop(0))
 
-    def fetch(self, token, ranges=(), response=None):
-        """The bytes of the ranges wanted (none: all), in that order. Says DONE with `response`."""
+    def fetch(self, token, ranges=(), response=None, end=None):
+        """The bytes of the ranges wanted (none: all), in that order.
+
+        Says DONE with the code `response`, and calls `end` before that.
+        """
         stream = self._open(token, wire.channel.FETCH, ranges)
         credit = FETCH_WINDOW_BYTES
         self._say(frames.Frame(frames.CREDIT, stream, offset=credit))
@@ -140,6 +143,8 @@ class DataSession:
             credit += len(part.payload)
             self._say(frames.Frame(frames.STORED, stream, offset=came))
             self._say(frames.Frame(frames.CREDIT, stream, offset=credit))
+        if end:
+            end()
         done = response or wire.types.OPERATION_COMPLETED
         self._say(frames.Frame(frames.DONE, stream, _end(done)))
         return b"".join(pieces[key] for key in sorted(pieces))
@@ -166,6 +171,10 @@ class DataSession:
         self._say(frames.Frame(frames.CREDIT, stream, offset=self._segment))
         for kind in (frames.OPEN_OK, frames.ACK, frames.DATA):
             self._hear(kind, stream=stream)
+
+    def abort(self, code):
+        """Ends the stream that was opened last, and its transfer."""
+        self._say(frames.Frame(frames.ABORT, self._stream, _end(code)))
 
     # ---- frames
 
