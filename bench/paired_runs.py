@@ -44,11 +44,11 @@ class Repository:
         self.env = dict(os.environ, BITREPO_CONFIG=str(self.dir / ".bitrepo.toml"))
         self.client_mib = 0
 
-    def run(self, *arguments):
+    def run(self, *arguments, out=subprocess.DEVNULL):
         """Seconds of one command; its peak memory is kept as `client_mib`."""
         begin = time.monotonic()
         process = subprocess.Popen([self.bitrepo, *arguments], env=self.env,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                   stdout=out, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
@@ -179,9 +179,69 @@ def large_file(bin_dir, work, pairs, size=GIB):
               f"VmHWM {', '.join(f'{n} {p} MiB' for n, p in sorted(peaks.items()))}", flush=True)
 
 
+def fill(bin_dir, repository, count):
+    """`count` tiny files in the one pillar of a repository, written while it is down."""
+    local = [repository.bitrepo, "local"]
+    subprocess.run([*local, "down", "--dir", str(repository.dir)], check=True, stdout=subprocess.DEVNULL)
+    tool = next(p for p in (bin_dir / "fill_store", bin_dir.parent / "bench" / "fill_store") if p.exists())
+    store = next(p.parent for p in repository.dir.rglob("catalogue.sqlite"))
+    collection = next(p.parent.name for p in store.glob("*/files"))
+    subprocess.run([str(tool), str(store), collection, str(count)], check=True)
+    begin = time.monotonic()
+    subprocess.run([*local, "up", "--dir", str(repository.dir)], check=True, stdout=subprocess.DEVNULL)
+    print(f"  start of the pillar with {count} files: {time.monotonic() - begin:.1f} s", flush=True)
+    return store / "catalogue.sqlite"
+
+
+def checksum_list(bin_dir, work, pairs, count=1_000_000):
+    """S5: checksums of all files of one pillar to a file, against sqlite3 selecting the same rows."""
+    repository = Repository(bin_dir, work, pillars=1)
+    catalogue = fill(bin_dir, repository, count)
+    copy = work / "catalogue.sqlite"  # the pillar has its own locked
+    shutil.copyfile(catalogue, copy)
+    wal = catalogue.with_name("catalogue.sqlite-wal")
+    if wal.exists():
+        shutil.copyfile(wal, copy.with_name("catalogue.sqlite-wal"))
+    query = ("SELECT lower(hex(sha256)) || '  ' || file_id FROM generation "
+             "ORDER BY collection, file_id;")
+    ours, theirs = [], []
+    for _ in range(pairs):
+        with open(work / "ours.txt", "wb") as out:
+            ours.append(repository.run("checksums", "-q", "--format", "sha256sum", out=out))
+        with open(work / "theirs.txt", "wb") as out:
+            begin = time.monotonic()
+            subprocess.run(["sqlite3", str(copy), query], check=True, stdout=out)
+            theirs.append(time.monotonic() - begin)
+    subprocess.run(["cmp", str(work / "ours.txt"), str(work / "theirs.txt")], check=True)
+    report(f"S5 checksums of {count} files of one pillar to a file / sqlite3 selecting the same rows", ours, theirs)
+    print(f"  VmHWM {', '.join(f'{n} {p} MiB' for n, p in sorted(repository.memory_mib().items()))}", flush=True)
+    repository.close()
+
+
+def named_list(bin_dir, work, pairs, files=2_000, count=1_000_000):
+    """Checksums of a million ids by standard input from three pillars: answered once each, in order."""
+    tree = work / "tree"
+    make_tree(tree, files, 64)
+    repository = Repository(bin_dir, work, pillars=3)
+    repository.run("put", "-q", "-r", str(tree))
+    names = sorted(str(p.relative_to(tree)) for p in tree.rglob("*") if p.is_file())
+    with open(work / "ids", "w") as ids:
+        ids.writelines(f"{names[i * 7919 % files]}\n" for i in range(count))
+    times = []
+    for _ in range(pairs):
+        with open(work / "sums", "wb") as out:
+            times.append(repository.run("checksums", "-q", "--format", "sha256sum", "--ids-from", str(work / "ids"),
+                                        out=out))
+    subprocess.run(f"cut -d' ' -f3- {work}/sums | cmp - {work}/ids", shell=True, check=True)
+    print(f"checksums of {count} ids by --ids-from, three pillars: {statistics.median(times):.1f} s, "
+          f"VmHWM {', '.join(f'{n} {p} MiB' for n, p in sorted(repository.memory_mib().items()))}", flush=True)
+    repository.close()
+    shutil.rmtree(tree)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("row", nargs="?", choices=["small", "large", "all"], default="all")
+    parser.add_argument("row", nargs="?", choices=["small", "large", "lists", "all"], default="all")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side (default 5)")
     parser.add_argument("--bin", type=pathlib.Path, required=True, help="directory of our programs")
     options = parser.parse_args()
@@ -191,6 +251,9 @@ def main():
             small_files(options.bin, work, options.pairs)
         if options.row in ("large", "all"):
             large_file(options.bin, work, options.pairs)
+        if options.row in ("lists", "all"):
+            named_list(options.bin, work, options.pairs)
+            checksum_list(options.bin, work, options.pairs)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

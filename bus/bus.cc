@@ -130,6 +130,7 @@ wire::Body Bus::State::HelloBody() const {
   said.set_program_version(self.program_version);
   said.set_store_id(self.store_id);
   said.set_incarnation(self.incarnation);
+  said.set_pillar_kind(self.pillar_kind);
   return body;
 }
 

@@ -27,7 +27,8 @@ struct Membership {
   std::vector<std::string> collections;
   std::string program_version;
   std::string store_id;  // 16 bytes; a pillar's is its store's, a client's is made when it is empty
-  uint64_t incarnation = 0;  // pillars
+  uint64_t incarnation = 0;                                      // pillars
+  wire::PillarKind pillar_kind = wire::PILLAR_KIND_UNSPECIFIED;  // pillars
 };
 
 // Threads:  loop-confined; the handler is called on the loop.

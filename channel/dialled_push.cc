@@ -29,6 +29,7 @@ absl::Status DialledPush::Prepare(const wire::TokenBody& token) {
                                               " bytes, the token takes ", token.max_bytes()));
   }
   range_ = *range;
+  digest_only_ = token.digest_only();
   return absl::OkStatus();
 }
 
@@ -41,7 +42,10 @@ void DialledPush::Send(std::vector<base::ByteRange> ranges, uint64_t credit) {
 
 void DialledPush::Opened(bool again) {
   // The first time nothing has come there yet, as far as this side knows: bytes follow at once.
-  if (!again) {
+  // Where the digest alone is wanted there are none to wait for.
+  if (digest_only_) {
+    Send({}, 0);
+  } else if (!again) {
     Send({range_}, port_.session().initial_credit());
   }
 }

@@ -110,6 +110,7 @@ class DialledPush final : public DialledTransfer, private SendingEnd::Owner {
 
   std::shared_ptr<Source> source_;
   base::ByteRange range_;
+  bool digest_only_ = false;  // the token takes COMMIT without bytes
   std::shared_ptr<SendingEnd> sending_;
   uint64_t stored_bytes_ = 0;
   bool commit_said_ = false;

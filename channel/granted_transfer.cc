@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/range_set.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
@@ -108,6 +109,7 @@ GrantedStore::GrantedStore(TransferServices services, base::TokenId id, wire::To
   spec.wanted = {StoreRange(token_)};
   spec.store = true;
   spec.size_known = token_.has_length();
+  spec.digest_only = token_.digest_only();
   receiving_ = std::make_shared<ReceivingEnd>(std::move(services), sink_, std::move(spec),
                                               static_cast<ReceivingEnd::Owner&>(*this));
 }
@@ -119,7 +121,9 @@ wire::ResponseInfo GrantedStore::Begin(StreamPort port, const transfer::OpenRequ
   const transfer::Receiver& machine = receiving_->machine();
   transfer::OpenAnswer answer;
   answer.missing = machine.Missing();
-  if (!receiving_->Attach(port, std::min(initial_credit_, machine.wanted_bytes()))) {
+  const uint64_t unasked =
+      token_.digest_only() ? 0 : std::min(initial_credit_, machine.wanted_bytes());
+  if (!receiving_->Attach(port, unasked)) {
     return Answer(wire::BUSY, "there is no memory for another stream now");
   }
   Bind(port);
@@ -193,17 +197,20 @@ wire::ResponseInfo GrantedFetch::Begin(StreamPort port, const transfer::OpenRequ
   if (ranges.empty() && !granted->empty()) {
     ranges.push_back(*granted);
   }
-  transfer::OpenAnswer answer;
+  base::RangeSet asked;
   for (const base::ByteRange& range : ranges) {
     if (!granted->Contains(range)) {
       return Answer(wire::RANGE_ERROR, absl::StrCat("the range ", range.ToString(), " is not in ",
                                                     granted->ToString()));
     }
-    if (range.length() > UINT64_MAX - answer.size_bytes) {
-      return Answer(wire::RANGE_ERROR, "the ranges are too many bytes in all");
+    if (asked.Intersects(range)) {
+      return Answer(wire::RANGE_ERROR,
+                    absl::StrCat("the range ", range.ToString(), " is asked for twice"));
     }
-    answer.size_bytes += range.length();
+    asked.Add(range);
   }
+  transfer::OpenAnswer answer;
+  answer.size_bytes = asked.bytes();
   asked_bytes_ = answer.size_bytes;
   Bind(port);
   port.Say(FrameType::kOpenOk, transfer::WriteOpenOk(answer));

@@ -24,10 +24,10 @@ class Sink {
   // window of them at once.
   virtual void Write(base::ByteRange range, base::Buffer bytes,
                      absl::AnyInvocable<void(absl::Status)> done) = 0;
-  // Every byte has come and was written. A store: size and SHA-256 as the sender committed to them;
-  // a fetch: size of what was asked for and, for a whole file, the digest in the token. `done` says
-  // what the peer is told; OPERATION_COMPLETED only when all is verified (and, at a pillar, durable
-  // and recorded).
+  // Every byte has come and was written; or the token takes the digest alone, and none came. A
+  // store: size and SHA-256 as the sender committed to them; a fetch: size of what was asked for
+  // and, for a whole file, the digest in the token. `done` says what the peer is told;
+  // OPERATION_COMPLETED only when all is verified (and, at a pillar, durable and recorded).
   virtual void Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
                       absl::AnyInvocable<void(wire::ResponseInfo)> done) = 0;
   // The transfer has ended before Commit was answered. The last call then.

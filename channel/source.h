@@ -32,8 +32,8 @@ class Source {
   // source changed.
   virtual void Read(base::ByteRange range,
                     absl::AnyInvocable<void(absl::StatusOr<base::Buffer>)> done) = 0;
-  // A store only, when every byte has been sent: size and digest, with the proof that the source
-  // did not change meanwhile.
+  // A store only, when every byte has been sent, or without any of them where the digest alone is
+  // wanted: size and digest, with the proof that the source did not change meanwhile.
   virtual void Facts(absl::AnyInvocable<void(absl::StatusOr<CommitFacts>)> done) = 0;
   // The transfer has ended; OK when the receiver has confirmed all (verified, durable there). The
   // last call.

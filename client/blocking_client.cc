@@ -157,6 +157,12 @@ absl::StatusOr<ListResult> BlockingClient::GetFileIds(GetFileIdsSpec spec) {
   });
 }
 
+absl::StatusOr<ListResult> BlockingClient::GetFileInfos(GetFileInfosSpec spec) {
+  return Wait<ListResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.GetFileInfos(std::move(spec), std::move(end));
+  });
+}
+
 absl::StatusOr<GetStatusResult> BlockingClient::GetStatus(GetStatusSpec spec) {
   return Wait<GetStatusResult>([spec = std::move(spec)](Client& client, auto end) mutable {
     return client.GetStatus(std::move(spec), std::move(end));

@@ -55,6 +55,7 @@ class BlockingClient {
   absl::StatusOr<GetFileResult> GetFile(GetFileSpec spec);
   absl::StatusOr<ListResult> GetChecksums(GetChecksumsSpec spec);
   absl::StatusOr<ListResult> GetFileIds(GetFileIdsSpec spec);
+  absl::StatusOr<ListResult> GetFileInfos(GetFileInfosSpec spec);
   absl::StatusOr<GetStatusResult> GetStatus(GetStatusSpec spec);
   absl::StatusOr<GetRosterResult> GetRoster(GetRosterSpec spec);
 

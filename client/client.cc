@@ -9,7 +9,9 @@
 #include "client/ask_operation.h"
 #include "client/conversation_desk.h"
 #include "client/get_operation.h"
+#include "client/list_bodies.h"
 #include "client/list_operation.h"
+#include "client/long_list_operation.h"
 #include "client/put_operation.h"
 
 namespace bitrepo::client {
@@ -39,6 +41,9 @@ ListOperation<wire::ChecksumItem>::Page ChecksumPage(const wire::Body& body) {
 ListOperation<wire::FileInfo>::Page FileIdPage(const wire::Body& body) {
   return PageOf<wire::FileInfo>(body.get_file_ids_final());
 }
+ListOperation<wire::FileInfoItem>::Page FileInfoPage(const wire::Body& body) {
+  return PageOf<wire::FileInfoItem>(body.get_file_infos_final());
+}
 
 }  // namespace
 
@@ -49,7 +54,7 @@ struct Client::State final : public bus::Bus::Handler {
         random(parts.random),
         bus(MembershipOf(options), parts.loop, std::move(parts.link), parts.random),
         desk(options.conversations_max, parts.loop, bus, parts.random),
-        surroundings{desk, parts.loop, parts.channel, lingering} {}
+        surroundings{desk, parts.loop, parts.channel, lingering, parts.workers} {}
 
   void OnBusUp(const wire::Welcome& welcome) override {
     if (events.on_up) events.on_up(welcome);
@@ -98,6 +103,33 @@ struct Client::State final : public bus::Bus::Handler {
     return Operation(id, operation);
   }
 
+  // The conversation of a list, its `asked` taken over; pages, or transfers where the ids are too
+  // many for a message.
+  template <typename Item>
+  absl::StatusOr<Operation> OpenList(wire::Operation operation, AskedList asked, ListScope& scope,
+                                     typename ListOperation<Item>::ReadPage read_page,
+                                     RowHandler<Item> on_rows, EndHandler<ListResult> end) {
+    auto conversation = Spec(operation, scope.collection, scope.patience);
+    conversation.identify = std::move(asked.identify);
+    conversation.request = std::move(asked.request);
+    conversation.reach = protocol::Reach::kAll;
+    conversation.named = scope.pillars;
+    const base::ConversationId id = conversation.id;
+    if (scope.ids != nullptr && !scope.ids->fits_message()) {
+      conversation.request.mutable_page()->set_by_token(true);
+      return Open(std::move(conversation),
+                  std::make_shared<LongListOperation<Item>>(
+                      surroundings, id, std::move(scope.events), std::move(scope.ids),
+                      std::move(on_rows), std::move(end)));
+    }
+    conversation.request.mutable_page()->set_limit_items(scope.page_items);
+    return Open(std::move(conversation),
+                std::make_shared<ListOperation<Item>>(
+                    surroundings, id, std::move(scope.events), read_page,
+                    scope.ids == nullptr ? ListMerge<Item>() : ListMerge<Item>(scope.ids->named()),
+                    std::move(on_rows), std::move(end)));
+  }
+
   const ClientOptions options;
   runtime::EventLoop& loop;
   base::Random& random;
@@ -130,7 +162,11 @@ void Client::Stop() {
 
 bool Client::up() const { return state_->bus.up(); }
 
-void Client::CancelAll(absl::string_view reason) { state_->desk.CancelAll(reason); }
+void Client::CancelAll(absl::string_view reason) {
+  state_->desk.CancelAll(reason);
+  const Lingering lingering = state_->lingering;
+  for (const auto& [id, operation] : lingering) operation->Cancel(reason);
+}
 
 absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileResult> end) {
   auto conversation = state_->Spec(wire::PUT_FILE, spec.collection, spec.patience);
@@ -159,39 +195,20 @@ absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileRe
 }
 
 absl::StatusOr<Operation> Client::GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end) {
-  ListScope& scope = spec.scope;
-  auto conversation = state_->Spec(wire::GET_CHECKSUMS, scope.collection, scope.patience);
-  wire::GetChecksumsIdentify& identify = *conversation.identify.mutable_get_checksums_identify();
-  *identify.mutable_files() = scope.files;
-  *identify.mutable_checksums() = spec.checksums;
-  wire::GetChecksumsRequest& request = *conversation.request.mutable_get_checksums_request();
-  *request.mutable_files() = scope.files;
-  *request.mutable_checksums() = spec.checksums;
-  if (spec.offset) request.set_offset(*spec.offset);
-  if (spec.length) request.set_length(*spec.length);
-  conversation.request.mutable_page()->set_limit_items(scope.page_items);
-  conversation.reach = protocol::Reach::kAll;
-  conversation.named = scope.pillars;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<ListOperation<wire::ChecksumItem>>(
-                          state_->surroundings, id, std::move(scope.events), &ChecksumPage,
-                          std::move(spec.on_rows), std::move(end)));
+  return state_->OpenList<wire::ChecksumItem>(wire::GET_CHECKSUMS, AskFor(spec), spec.scope,
+                                              &ChecksumPage, std::move(spec.on_rows),
+                                              std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end) {
-  ListScope& scope = spec.scope;
-  auto conversation = state_->Spec(wire::GET_FILE_IDS, scope.collection, scope.patience);
-  *conversation.identify.mutable_get_file_ids_identify()->mutable_files() = scope.files;
-  *conversation.request.mutable_get_file_ids_request()->mutable_files() = scope.files;
-  conversation.request.mutable_page()->set_limit_items(scope.page_items);
-  conversation.reach = protocol::Reach::kAll;
-  conversation.named = scope.pillars;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<ListOperation<wire::FileInfo>>(
-                          state_->surroundings, id, std::move(scope.events), &FileIdPage,
-                          std::move(spec.on_rows), std::move(end)));
+  return state_->OpenList<wire::FileInfo>(wire::GET_FILE_IDS, AskFor(spec), spec.scope, &FileIdPage,
+                                          std::move(spec.on_rows), std::move(end));
+}
+
+absl::StatusOr<Operation> Client::GetFileInfos(GetFileInfosSpec spec, EndHandler<ListResult> end) {
+  return state_->OpenList<wire::FileInfoItem>(wire::GET_FILE_INFOS, AskFor(spec), spec.scope,
+                                              &FileInfoPage, std::move(spec.on_rows),
+                                              std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end) {

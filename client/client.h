@@ -69,6 +69,7 @@ class Client {
   absl::StatusOr<Operation> GetFile(GetFileSpec spec, EndHandler<GetFileResult> end);
   absl::StatusOr<Operation> GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end);
+  absl::StatusOr<Operation> GetFileInfos(GetFileInfosSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end);
   absl::StatusOr<Operation> GetRoster(GetRosterSpec spec, EndHandler<GetRosterResult> end);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Merges the sorted lists of several pillars, page by page, into rows in file id order; pure.
+// Merges the lists of several pillars, page by page, into rows: in file id order, or in the order
+// of the ids that were named; pure.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
@@ -11,34 +13,40 @@
 
 #include "absl/container/btree_map.h"
 #include "base/ids.h"
+#include "client/list_items.h"
 #include "client/operation.h"
 
 namespace bitrepo::client {
 
 // Use: Expect every pillar, then OnPage and OnEnd as they come, Take what is known, and ask Hungry
 // pillars for more: at most two pages of each are held.
-// Loop-confined. `Item` has file_id().
+// Loop-confined. `Item` has the words of list_items.h.
 template <typename Item>
 class ListMerge {
  public:
+  ListMerge() = default;
+  // Lists that answer to these ids, one item for each, in their order.
+  explicit ListMerge(std::vector<std::string> named) : named_(std::move(named)) {}
+
   // A pillar whose pages belong to the list. Requires: before the first Take.
   void Expect(const base::ComponentId& pillar) { lists_[pillar]; }
 
-  // The next page of a pillar; `last` when no other follows. False when its ids do not rise: the
-  // list of this pillar ends before them.
+  // The next page of a pillar; `last` when no other follows. False when it is out of order: the
+  // list of this pillar ends before what is.
   bool OnPage(const base::ComponentId& pillar, std::vector<Item> items, bool last) {
     List& list = lists_[pillar];
     if (list.ended) return true;
     list.asked = false;
     list.page_items = items.size();
     for (Item& item : items) {
-      if (list.newest && item.file_id() <= *list.newest) {
+      const std::optional<Key> key = NextKey(list, IdOf(item));
+      if (!key) {
         list.ended = true;
         list.broken = true;
         return false;
       }
-      list.newest = item.file_id();
-      list.items.push_back(std::move(item));
+      list.newest = key;
+      list.items.emplace_back(*key, std::move(item));
     }
     list.ended = last;
     return true;
@@ -56,19 +64,24 @@ class ListMerge {
   std::vector<ListRow<Item>> Take(size_t limit) {
     std::vector<ListRow<Item>> rows;
     while (rows.size() < limit) {
-      const std::optional<std::string> id = Lowest();
-      if (!id) break;
-      ListRow<Item> row;
-      row.file_id = *id;
+      const std::optional<Key> key = Lowest();
+      if (!key) break;
+      ListRow<Item>& row = rows.emplace_back();
+      row.number = named_ ? 0 : key->second;
       for (auto& [pillar, list] : lists_) {
-        if (!list.items.empty() && list.items.front().file_id() == *id) {
-          row.pillars.emplace(pillar, std::move(list.items.front()));
+        if (!list.items.empty() && list.items.front().first == *key) {
+          Item item = std::move(list.items.front().second);
           list.items.pop_front();
-        } else if (!list.items.empty() || !list.broken) {
+          row.file_id = IdOf(item);
+          if (IsNotHeld(item)) {
+            row.lacking.push_back(pillar);
+          } else {
+            row.pillars.emplace(pillar, std::move(item));
+          }
+        } else if (!named_ && (!list.items.empty() || !list.broken)) {
           row.lacking.push_back(pillar);
         }
       }
-      rows.push_back(std::move(row));
     }
     return rows;
   }
@@ -85,29 +98,45 @@ class ListMerge {
   }
 
  private:
+  // Where an item stands: its id and which one of that id it is (a block, a generation), or, of
+  // ids that were named, their position alone.
+  using Key = std::pair<std::string, uint64_t>;
   struct List {
-    std::deque<Item> items;
-    std::optional<std::string> newest;
+    std::deque<std::pair<Key, Item>> items;
+    std::optional<Key> newest;
     size_t page_items = 0;
     bool asked = true;  // a page is on its way; the first is asked for by the request itself
     bool ended = false;
     bool broken = false;  // ended before its last page
   };
 
-  // The id of the next row; nothing while some pillar has yet to say what it has.
-  std::optional<std::string> Lowest() const {
-    const std::string* lowest = nullptr;
+  // The key of the item that comes next in `list`; nothing when its id may not come there.
+  std::optional<Key> NextKey(const List& list, const std::string& id) const {
+    if (named_) {
+      const uint64_t position = list.newest ? list.newest->second + 1 : 0;
+      if (position >= named_->size() || (*named_)[position] != id) return std::nullopt;
+      return Key("", position);
+    }
+    if (!list.newest || list.newest->first < id) return Key(id, 0);
+    if (list.newest->first == id) return Key(id, list.newest->second + 1);
+    return std::nullopt;
+  }
+
+  // The key of the next row; nothing while some pillar has yet to say what it has.
+  std::optional<Key> Lowest() const {
+    const Key* lowest = nullptr;
     for (const auto& [pillar, list] : lists_) {
       if (list.items.empty()) {
         if (!list.ended) return std::nullopt;
         continue;
       }
-      const std::string& id = list.items.front().file_id();
-      if (lowest == nullptr || id < *lowest) lowest = &id;
+      const Key& key = list.items.front().first;
+      if (lowest == nullptr || key < *lowest) lowest = &key;
     }
-    return lowest == nullptr ? std::nullopt : std::optional<std::string>(*lowest);
+    return lowest == nullptr ? std::nullopt : std::optional<Key>(*lowest);
   }
 
+  const std::optional<std::vector<std::string>> named_;
   absl::btree_map<base::ComponentId, List> lists_;
 };
 

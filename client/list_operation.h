@@ -27,11 +27,13 @@ class ListOperation final : public OngoingOperation {
   using ReadPage = Page (*)(const wire::Body& body);
 
   ListOperation(Surroundings surroundings, base::ConversationId id, OperationEvents events,
-                ReadPage read_page, RowHandler<Item> on_rows, EndHandler<ListResult> end)
+                ReadPage read_page, ListMerge<Item> merge, RowHandler<Item> on_rows,
+                EndHandler<ListResult> end)
       : OngoingOperation(surroundings, id, std::move(events)),
         read_page_(read_page),
         on_rows_(std::move(on_rows)),
-        end_(std::move(end)) {}
+        end_(std::move(end)),
+        merge_(std::move(merge)) {}
 
   void OnConversationDone(const protocol::Outcome& outcome) override {
     outcome_ = outcome;

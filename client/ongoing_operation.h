@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "base/runtime/event_loop.h"
+#include "base/runtime/worker_pool.h"
 #include "channel/channel.h"
 #include "client/conversation_desk.h"
 #include "client/operation.h"
@@ -26,6 +27,7 @@ struct Surroundings {
   runtime::EventLoop& loop;
   channel::Channel& channel;
   Lingering& lingering;
+  runtime::WorkerPool& workers;
 };
 
 // Threads:  loop-confined. Lifetime: held by the desk until its conversation is done, then in

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "base/byte_range.h"
 #include "base/checksum.h"
 #include "base/ids.h"
@@ -83,10 +84,14 @@ struct GetFileResult {
   bool mismatch = false;  // some pillar delivered bytes that do not have the recorded digest
 };
 
-// ---- Lists: pages of every pillar in parallel, merged in file id order (as bytes).
+class IdList;
+
+// ---- Lists: pages of every pillar in parallel, merged in file id order (as bytes); those of ids
+// that are named come in their order, one row for each as often as it is named.
 struct ListScope {
   base::CollectionId collection;
-  wire::FileSelection files;
+  wire::FileSelection files = {};               // one id, a prefix or all; unless `ids` are named
+  std::shared_ptr<const IdList> ids = {};       // finished, and not empty
   std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
   uint32_t page_items = 0;                      // 0: as the pillars like
   std::optional<protocol::Patience> patience = {};
@@ -97,8 +102,10 @@ struct ListScope {
 template <typename Item>
 struct ListRow {
   std::string file_id;
+  uint64_t number = 0;  // of several of one id in their order: blocks, removed generations
   absl::btree_map<base::ComponentId, Item> pillars;
-  std::vector<base::ComponentId> lacking;  // whose list goes past this id without it
+  // Whose list goes past this id without it, or who was asked for it by name and has it not.
+  std::vector<base::ComponentId> lacking;
 };
 // Gets rows in order, each id once. The list goes on when `more` is called (on any thread): a slow
 // reader holds the pillars' pages back, so memory stays flat.
@@ -117,12 +124,24 @@ struct GetChecksumsSpec {
   wire::ChecksumSpec checksums;
   std::optional<uint64_t> offset = {};  // a range is of one file only
   std::optional<uint64_t> length = {};
+  uint64_t block_bytes = 0;          // one row for each block of one file; 0: no blocks
+  wire::TimeWindow calculated = {};  // by the digests on record
   RowHandler<wire::ChecksumItem> on_rows = {};
 };
 using FileIdRow = ListRow<wire::FileInfo>;
 struct GetFileIdsSpec {
   ListScope scope;
+  wire::TimeWindow stored = {};  // both ends open unless set
   RowHandler<wire::FileInfo> on_rows = {};
+};
+using FileInfoRow = ListRow<wire::FileInfoItem>;
+struct GetFileInfosSpec {
+  ListScope scope;
+  std::optional<wire::ChecksumSpec> checksums = {};  // absent: no digests beside the one on record
+  wire::TimeWindow stored = {};                      // both ends open unless set
+  wire::TimeWindow calculated = {};                  // by the digests on record
+  bool removed = false;  // the generations in quarantine; not with `ids`
+  RowHandler<wire::FileInfoItem> on_rows = {};
 };
 
 // ---- GetStatus: every pillar that serves the collection and, when asked, the coordinator.

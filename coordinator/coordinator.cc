@@ -14,7 +14,7 @@ namespace {
 using broker::BrokerOutbox;
 
 broker::BrokerSpec SpecOf(const CoordinatorOptions& options, const bus::WatchPublisher* watch,
-                          absl::Time wall_now, base::Random& random) {
+                          const std::string& run, absl::Time wall_now) {
   broker::BrokerSpec spec;
   spec.repository_id = options.repository_id;
   spec.coordinator_id = options.coordinator_id;
@@ -22,13 +22,20 @@ broker::BrokerSpec SpecOf(const CoordinatorOptions& options, const bus::WatchPub
   if (watch != nullptr) {
     spec.watch_endpoint = options.watch_public.empty() ? watch->endpoint() : options.watch_public;
   }
-  spec.run = base::MessageId::Make(wall_now, random).ToBytes();
+  spec.run = run;
   spec.wall_start = wall_now;
   spec.collections = options.collections;
   spec.limits.members_max = options.members_max;
   spec.times.heartbeat = options.heartbeat;
   spec.times.gone_after = options.gone_after;
   spec.times.settle = options.settle;
+  return spec;
+}
+
+watch::ObserverSpec ObserverSpecOf(const CoordinatorOptions& options, const std::string& run) {
+  watch::ObserverSpec spec;
+  spec.coordinator_id = options.coordinator_id;
+  spec.run = run;
   return spec;
 }
 
@@ -41,7 +48,7 @@ void Log(const broker::BrokerNote& note) {
 
 bool IsEmpty(const BrokerOutbox& out) {
   return out.sends.empty() && out.cuts.empty() && out.greeted.empty() && out.copies.empty() &&
-         out.notes.empty() && out.status_requests.empty();
+         out.notes.empty() && out.events.empty() && out.questions.empty();
 }
 
 }  // namespace
@@ -51,7 +58,9 @@ Coordinator::Coordinator(CoordinatorOptions options, runtime::EventLoop& loop, b
     : loop_(loop),
       link_(link),
       watch_(watch),
-      broker_(SpecOf(options, watch, loop.clock().WallNow(), random), loop.Now(), random) {}
+      run_(base::MessageId::Make(loop.clock().WallNow(), random).ToBytes()),
+      broker_(SpecOf(options, watch, run_, loop.clock().WallNow()), loop.Now(), random),
+      observer_(ObserverSpecOf(options, run_), loop.clock().WallNow()) {}
 
 Coordinator::~Coordinator() { Stop(); }
 
@@ -101,12 +110,31 @@ void Coordinator::CarryOut(BrokerOutbox out) {
         watch_->Publish(copy);
       }
     }
-    for (const protocol::Envelope& request : out.status_requests) {
-      broker_.OnStatus(request, Facts(), loop_.Now(), next);
+    Observe(out);
+    for (const protocol::Envelope& question : out.questions) {
+      Answer(question, next);
     }
     out = std::move(next);
   }
   SetTimer();
+}
+
+void Coordinator::Observe(const BrokerOutbox& out) {
+  const absl::Time wall_now = loop_.clock().WallNow();
+  for (const bus::Frames& copy : out.copies) {
+    observer_.OnCopy(copy, wall_now);
+  }
+  for (const base::AuditLine& event : out.events) {
+    observer_.OnEvent(event, wall_now);
+  }
+}
+
+void Coordinator::Answer(const protocol::Envelope& question, BrokerOutbox& next) {
+  if (watch::BusObserver::Answers(question.header.operation())) {
+    broker_.OnAnswer(question, observer_.Answer(question), loop_.Now(), next);
+  } else {
+    broker_.OnStatus(question, Facts(), loop_.Now(), next);
+  }
 }
 
 // Once a peer has been blocked, what else is for it goes back untried: its messages stay in order.

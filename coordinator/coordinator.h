@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The coordinator: the broker on its loop and its link, with its log and its watch stream.
+// The coordinator: the broker on its loop and its link, with its log, its watch stream and what it
+// has seen.
 #pragma once
+
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -10,6 +13,7 @@
 #include "bus/watch_stream.h"
 #include "coordinator/broker/bus_broker.h"
 #include "coordinator/coordinator_options.h"
+#include "coordinator/watch/bus_observer.h"
 
 namespace bitrepo::coordinator {
 
@@ -29,6 +33,7 @@ class Coordinator final : public bus::HubLink::Handler {
   // Nothing is passed on afterwards.
   void Stop();
   const broker::BusBroker& broker() const { return broker_; }
+  const watch::BusObserver& observer() const { return observer_; }
 
  private:
   void OnFrames(bus::PeerNumber peer, bus::Frames frames) override;
@@ -36,13 +41,18 @@ class Coordinator final : public bus::HubLink::Handler {
   // Does what the broker wants done, and sets the timer anew.
   void CarryOut(broker::BrokerOutbox out);
   void Send(broker::BrokerOutbox& out, broker::BrokerOutbox& next);
+  // Of what the broker's outbox says, what the observer is to see.
+  void Observe(const broker::BrokerOutbox& out);
+  void Answer(const protocol::Envelope& question, broker::BrokerOutbox& next);
   broker::HostFacts Facts() const;
   void SetTimer();
 
   runtime::EventLoop& loop_;
   bus::HubLink& link_;
   bus::WatchPublisher* const watch_;
+  const std::string run_;
   broker::BusBroker broker_;
+  watch::BusObserver observer_;
   bool running_ = false;
   runtime::TimerId timer_ = runtime::TimerId::kNone;
   absl::Time timer_at_ = absl::InfiniteFuture();

@@ -28,6 +28,8 @@ constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 constexpr absl::Duration kCommitGrace =
     absl::Seconds(5);  // for the group that is being written at the end
 constexpr absl::Duration kInterruptedSweep = absl::Hours(1);
+constexpr absl::Duration kPurgeEvery = absl::Hours(1);
+constexpr uint32_t kPurgeMax = 1000;  // generations in one go, before others get the worker
 
 bus::Membership MembershipFor(const PillarOptions& options, const store::FileStore& store) {
   bus::Membership membership;
@@ -41,6 +43,7 @@ bus::Membership MembershipFor(const PillarOptions& options, const store::FileSto
   membership.program_version = options.program_version;
   membership.store_id = store.store_id().ToBytes();
   membership.incarnation = store.incarnation();
+  membership.pillar_kind = options.kind;
   return membership;
 }
 
@@ -73,7 +76,12 @@ struct Pillar::State final : bus::Bus::Handler,
                       options.program_version,
                       options.data_endpoints,
                       options.keep_free_bytes,
-                      options.transfer_idle},
+                      options.transfer_idle,
+                      options.kind,
+                      options.intake,
+                      options.min_copies,
+                      options.terms,
+                      parts.slow},
         spec{options.repository_id, options.id, parts.loop.clock().WallNow()},
         table({options.requests_max, options.requests_per_principal_max, options.finished_kept_max,
                options.finished_kept_for},
@@ -116,15 +124,17 @@ struct Pillar::State final : bus::Bus::Handler,
         bell.Ring(code, text, file_id, parts.loop.Now(), parts.loop.clock().WallNow());
     if (alarm) Publish(*alarm);
   }
-  void OnReport(const store::StoreReport& fresh) override {
-    report = fresh;
-    if (!fresh.writable) RaiseAlarm("disk-failing", fresh.trouble, "");
+  std::vector<wire::RequestRecord> RequestsOf(
+      const base::ConversationId& conversation) const override {
+    return table.RequestsOf(conversation);
   }
+  void OnReport(const store::StoreReport& fresh) override;
 
   // ---- time
   void Tick();
   void TellLoad();
   void CheckStore();
+  void PurgeQuarantine();
   void SweepInterrupted();
   void OnInterrupted(const absl::StatusOr<std::vector<store::Answer>>& interrupted);
   void Drain(absl::Time deadline);
@@ -154,10 +164,12 @@ struct Pillar::State final : bus::Bus::Handler,
   size_t enquiries = 0;
   uint64_t replies_dropped = 0;
   std::map<std::string, uint64_t> data_drops;  // of the data channel, a moment ago
+  bool nearly_full = false;                    // at the last self-check
   bool checking = false;
   bool check_failed = false;
   absl::Time check_at = absl::InfinitePast();
   absl::Time sweep_at = absl::InfinitePast();
+  absl::Time purge_at = absl::InfinitePast();
   bool stopping = false;
   bool stopped = false;
   absl::AnyInvocable<void()> on_stopped;
@@ -252,6 +264,7 @@ void Pillar::State::Tick() {
       });
   if (now >= check_at && !checking) CheckStore();
   if (now >= sweep_at) SweepInterrupted();
+  if (now >= purge_at) PurgeQuarantine();
   parts.loop.RunAfter(kTick, IfAlive([](State& self) { self.Tick(); }));
 }
 
@@ -288,6 +301,42 @@ void Pillar::State::CheckStore() {
                              });
                            });
   if (!taken.ok()) checking = false;
+}
+
+void Pillar::State::OnReport(const store::StoreReport& fresh) {
+  report = fresh;
+  if (!fresh.writable) RaiseAlarm("disk-failing", fresh.trouble, "");
+  // Once for each time that it becomes so.
+  const bool now_nearly_full = fresh.free_bytes <= options.keep_free_bytes;
+  if (now_nearly_full && !nearly_full) {
+    RaiseAlarm("disk-nearly-full",
+               absl::StrCat(fresh.free_bytes, " bytes are free, ", options.keep_free_bytes,
+                            " are to be kept free: give the store more room"),
+               "");
+  }
+  nearly_full = now_nearly_full;
+}
+
+// What lies in quarantine longer than its term goes for good.
+void Pillar::State::PurgeQuarantine() {
+  purge_at = parts.loop.Now() + kPurgeEvery;
+  const absl::Time removed_before = parts.loop.clock().WallNow() - options.quarantine_term;
+  // A full lane leaves it to the next time.
+  parts.workers
+      .Submit(runtime::Lane::kWrite, runtime::StrandId::kNone,
+              [store = &parts.store, loop = &parts.loop, removed_before, weak = weak_from_this()] {
+                loop->Post([weak, purged = store->PurgeQuarantine(removed_before, kPurgeMax)] {
+                  const std::shared_ptr<State> self = weak.lock();
+                  if (self == nullptr || self->stopping) return;
+                  if (!purged.ok()) {
+                    base::LogLine(base::LogLevel::kError, "purge-failed")
+                        .With("why", purged.status().ToString());
+                  } else if (*purged >= kPurgeMax) {
+                    self->PurgeQuarantine();
+                  }
+                });
+              })
+      .IgnoreError();
 }
 
 void Pillar::State::SweepInterrupted() {

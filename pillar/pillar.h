@@ -15,6 +15,7 @@
 #include "channel/transfer/token.h"
 #include "pillar/pillar_options.h"
 #include "pillar/store/file_store.h"
+#include "pillar/store/slow_store.h"
 
 namespace bitrepo::pillar {
 
@@ -27,6 +28,7 @@ struct PillarParts {
   store::FileStore& store;
   runtime::WorkerPool& workers;
   base::Random& random;
+  store::SlowStore* slow = nullptr;  // the store again, where it stands on slow media
 };
 
 // What its program is told; on the loop.

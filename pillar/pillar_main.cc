@@ -30,9 +30,12 @@
 #include "channel/zmq_channel_link.h"
 #include "pillar/pillar.h"
 #include "pillar/pillar_options.h"
+#include "pillar/store/digest_store.h"
 #include "pillar/store/disk_file_store.h"
 #include "pillar/store/manifest.h"
+#include "pillar/store/nearline_store.h"
 #include "pillar/store/rebuild.h"
+#include "pillar/store/simulated_medium.h"
 
 namespace bitrepo {
 namespace {
@@ -73,12 +76,15 @@ absl::StatusOr<pillar::PillarSettings> ReadSettings(const std::string& path) {
   return settings;
 }
 
-// The store and the disks that it lies on.
+// The store, and the disks and media that it lies on.
 struct OpenStore {
   base::SystemClock clock;
   std::unique_ptr<runtime::SystemDisk> disk;
   std::map<std::string, std::unique_ptr<runtime::SystemDisk>> collection_disks;
-  std::unique_ptr<store::DiskFileStore> store;
+  std::unique_ptr<runtime::SystemDisk> media_disk;
+  std::unique_ptr<store::Medium> medium;
+  std::unique_ptr<store::FileStore> store;
+  store::SlowStore* slow = nullptr;  // the store, where it is one
 };
 
 absl::StatusOr<store::DiskStoreOptions> OpenDisks(const pillar::PillarSettings& settings,
@@ -98,15 +104,69 @@ absl::StatusOr<store::DiskStoreOptions> OpenDisks(const pillar::PillarSettings& 
   return options;
 }
 
-absl::Status Open(const pillar::PillarSettings& settings, base::Random& random, OpenStore& open) {
+absl::Status OpenFull(const pillar::PillarSettings& settings, base::Random& random,
+                      OpenStore& open) {
   BITREPO_ASSIGN_OR_RETURN(store::DiskStoreOptions options, OpenDisks(settings, open));
   BITREPO_ASSIGN_OR_RETURN(
       open.store, store::DiskFileStore::Open(std::move(options), *open.disk, open.clock, random));
   return absl::OkStatus();
 }
 
+store::RecordStoreOptions RecordOptions(const pillar::PillarSettings& settings) {
+  store::RecordStoreOptions options;
+  options.collections = settings.host.collections;
+  options.keep_free_bytes = settings.host.keep_free_bytes;
+  return options;
+}
+
+absl::Status OpenChecksum(const pillar::PillarSettings& settings, base::Random& random,
+                          OpenStore& open) {
+  BITREPO_ASSIGN_OR_RETURN(open.disk, runtime::SystemDisk::Open(settings.store_directory));
+  BITREPO_ASSIGN_OR_RETURN(open.store, store::DigestStore::Open(RecordOptions(settings), *open.disk,
+                                                                open.clock, random));
+  return absl::OkStatus();
+}
+
+absl::Status OpenNearline(const pillar::PillarSettings& settings, base::Random& random,
+                          runtime::EventLoop& loop, runtime::WorkerPool& workers, OpenStore& open) {
+  const pillar::NearlineSettings& nearline = settings.nearline;
+  BITREPO_ASSIGN_OR_RETURN(open.disk, runtime::SystemDisk::Open(settings.store_directory));
+  BITREPO_ASSIGN_OR_RETURN(open.media_disk, runtime::SystemDisk::Open(nearline.media_directory));
+  BITREPO_ASSIGN_OR_RETURN(
+      open.medium, store::SimulatedMedium::Open(nearline.medium, *open.media_disk, loop, workers));
+  BITREPO_ASSIGN_OR_RETURN(
+      std::unique_ptr<store::NearlineStore> opened,
+      store::NearlineStore::Open(RecordOptions(settings), nearline.store, *open.disk, open.clock,
+                                 random, {loop, workers, *open.medium}));
+  open.slow = opened.get();
+  open.store = std::move(opened);
+  return absl::OkStatus();
+}
+
+absl::Status Open(const pillar::PillarSettings& settings, base::Random& random,
+                  runtime::EventLoop& loop, runtime::WorkerPool& workers, OpenStore& open) {
+  switch (settings.host.kind) {
+    case wire::CHECKSUM_PILLAR:
+      return OpenChecksum(settings, random, open);
+    case wire::NEARLINE_PILLAR:
+      return OpenNearline(settings, random, loop, workers, open);
+    default:
+      return OpenFull(settings, random, open);
+  }
+}
+
+// The flags that look at files on disk are of no use to pillars that have none there.
+absl::Status CheckKeepsFiles(const pillar::PillarSettings& settings, absl::string_view flag) {
+  if (settings.host.kind == wire::FULL_PILLAR) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(flag, " is for full pillars; this one is ",
+                                                 pillar::KindName(settings.host.kind)));
+}
+
 // Makes the catalogue again, says what it found, and ends.
 Ending Rebuild(const pillar::PillarSettings& settings) {
+  if (absl::Status fits = CheckKeepsFiles(settings, kRebuildFlag); !fits.ok()) {
+    return {runtime::kExitUsage, std::move(fits)};
+  }
   base::SystemRandom random;
   OpenStore disks;
   const auto options = OpenDisks(settings, disks);
@@ -122,6 +182,9 @@ Ending Rebuild(const pillar::PillarSettings& settings) {
 
 // Writes the list of a collection to standard output, and ends; beside a running pillar as well.
 Ending WriteManifest(const pillar::PillarSettings& settings, const std::string& name) {
+  if (absl::Status fits = CheckKeepsFiles(settings, kManifestFlag); !fits.ok()) {
+    return {runtime::kExitUsage, std::move(fits)};
+  }
   const auto collection = base::CollectionId::Parse(name);
   if (!collection.ok()) return {runtime::kExitUsage, collection.status()};
   const auto own = settings.collection_directories.find(name);
@@ -188,6 +251,7 @@ class DataThread {
 void TellReady(const pillar::PillarSettings& settings, const std::string& data_endpoint) {
   base::LogLine(base::LogLevel::kInfo, "ready")
       .With("pillar", settings.host.id.text())
+      .With("kind", pillar::KindName(settings.host.kind))
       .With("data", data_endpoint)
       .With("coordinator", settings.coordinator)
       .With("store", settings.store_directory)
@@ -199,12 +263,10 @@ Ending Run(const pillar::PillarSettings& settings) {
   if (const auto descriptors = runtime::RaiseDescriptorLimit(); !descriptors.ok()) {
     return {runtime::kExitFailed, descriptors.status()};
   }
+  // What is declared later is gone sooner: the host, the data channel, the work that they gave
+  // away, then the loops that it came back to, then the store.
   base::SystemRandom random;
   OpenStore opened;
-  if (const absl::Status status = Open(settings, random, opened); !status.ok()) {
-    return {ExitCodeOfStore(status), status};
-  }
-
   runtime::SystemEventLoop loop;
   runtime::SystemEventLoop data_loop;
   pillar::Pillar* running = nullptr;
@@ -219,9 +281,12 @@ Ending Run(const pillar::PillarSettings& settings) {
       });
   if (!signals.ok()) return {runtime::kExitFailed, signals.status()};
 
-  // What is declared later is gone sooner: the host, the data channel, the work that they gave
-  // away, then the loops that it came back to, then the store.
-  runtime::ThreadWorkerPool workers({settings.read_workers, settings.write_workers, 1});
+  // The last lane is that of slow media: a thread for each drive.
+  runtime::ThreadWorkerPool workers({settings.read_workers, settings.write_workers,
+                                     static_cast<int>(settings.nearline.medium.drives)});
+  if (const absl::Status status = Open(settings, random, loop, workers, opened); !status.ok()) {
+    return {ExitCodeOfStore(status), status};
+  }
   transfer::TokenMint mint(random.Bytes(32), random.Bytes(16));
   DataThread data(data_loop, settings, mint, random);
   if (!data.status().ok()) return {runtime::kExitFailed, data.status()};
@@ -230,7 +295,7 @@ Ending Run(const pillar::PillarSettings& settings) {
   pillar::Pillar host(
       settings.host,
       {loop, std::make_unique<bus::ZmqSpokeLink>(loop, bus_context, settings.coordinator, random),
-       data.channel(), mint, *opened.store, workers, random});
+       data.channel(), mint, *opened.store, workers, random, opened.slow});
   running = &host;
 
   Ending ending;
@@ -249,6 +314,7 @@ Ending Run(const pillar::PillarSettings& settings) {
   }
   TellReady(settings, data_endpoint);
   loop.Run();
+  if (opened.slow != nullptr) opened.slow->Close();
   if (!settings.runtime_file.empty()) runtime::RemoveRuntimeFile(settings.runtime_file);
   base::LogLine(base::LogLevel::kInfo, "stopped");
   return ending;

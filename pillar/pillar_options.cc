@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "pillar/requests/replies.h"
 
 namespace bitrepo::pillar {
 namespace {
@@ -52,6 +53,8 @@ absl::Duration GetTime(runtime::Settings& settings, absl::string_view key, absl:
   return otherwise;
 }
 
+int64_t DaysOf(absl::Duration time) { return time / absl::Hours(24); }
+
 size_t GetCount(runtime::Settings& settings, absl::string_view key, size_t otherwise) {
   return static_cast<size_t>(
       settings.GetInt(key, static_cast<int64_t>(otherwise), 1, static_cast<int64_t>(otherwise)));
@@ -70,14 +73,41 @@ void ReadData(runtime::Settings& settings, const EndpointChecks& checks, PillarS
   }
 }
 
+requests::CollectionTerms ReadTerms(runtime::Settings& settings, const std::string& collection,
+                                    wire::PillarKind kind) {
+  requests::CollectionTerms terms;
+  const std::string max_key = absl::StrCat(collection, ".max_file");
+  terms.file_bytes_max = settings.GetBytes(max_key, terms.file_bytes_max);
+  if (terms.file_bytes_max < 1 || terms.file_bytes_max > store::kFileBytesMax) {
+    settings.Problem(max_key, "must be between 1 byte and 4TiB");
+  }
+  const std::string algorithm_key = absl::StrCat(collection, ".default_algorithm");
+  const auto algorithm = base::ParseAlgorithm(settings.GetString(algorithm_key, "sha256"));
+  if (!algorithm.ok()) {
+    settings.Problem(algorithm_key, absl::StrCat("is wrong: ", algorithm.status().message()));
+  } else if (kind == wire::CHECKSUM_PILLAR && *algorithm != base::Algorithm::kSha256) {
+    settings.Problem(algorithm_key, "must be \"sha256\": a checksum pillar has no other digests");
+  } else {
+    terms.default_algorithm = requests::ToWire(*algorithm);
+  }
+  return terms;
+}
+
 void ReadCollections(runtime::Settings& settings, PillarSettings& result) {
   std::set<std::string> directories = {result.store_directory};
   for (const std::string& name : settings.KeysUnder("collections")) {
     const std::string key = absl::StrCat("collections.", name);
     result.host.collections.push_back(NameOf<base::CollectionId>(settings, key, name));
+    const std::string copies_key = absl::StrCat(key, ".min_copies");
+    result.host.min_copies[result.host.collections.back()] =
+        static_cast<uint32_t>(settings.GetInt(copies_key, requests::kMinCopies, 0, kMinCopiesMax));
+    result.host.terms[result.host.collections.back()] = ReadTerms(settings, key, result.host.kind);
     const std::string directory_key = absl::StrCat(key, ".directory");
     const std::string directory = settings.GetString(directory_key, "");
     if (directory.empty()) continue;
+    if (result.host.kind != wire::FULL_PILLAR) {
+      settings.Problem(directory_key, "is for a full pillar: others keep no files on disk");
+    }
     if (!directories.insert(directory).second) {
       settings.Problem(directory_key, absl::StrCat(directory, " is used twice"));
     }
@@ -134,6 +164,10 @@ absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
   result.runtime_file = settings.GetString("pillar.runtime_file", "");
   result.store_directory = Chosen(settings, "store.directory");
   result.host.keep_free_bytes = settings.GetBytes("store.keep_free", 1ull << 30);
+  result.host.quarantine_term =
+      absl::Hours(24) * settings.GetInt("store.quarantine_days", DaysOf(store::kQuarantineTerm),
+                                        DaysOf(store::kQuarantineTermLeast), kQuarantineDaysMax);
+  ReadKind(settings, result.host.kind, result.host.intake, result.nearline);
   ReadCollections(settings, result);
   ReadLimits(settings, result);
   ReadTimes(settings, result.host);

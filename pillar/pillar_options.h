@@ -15,6 +15,11 @@
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "base/runtime/settings.h"
+#include "pillar/pillar_kind.h"
+#include "pillar/requests/checksum_intake.h"
+#include "pillar/requests/request_handler.h"
+#include "pillar/store/file_store.h"
+#include "proto/types.pb.h"
 
 namespace bitrepo::pillar {
 
@@ -24,6 +29,8 @@ inline constexpr size_t kFinishedKeptMax = 4096;          // finals kept in memo
 inline constexpr size_t kEnquiriesMax = 4096;             // identify questions under way
 
 inline constexpr size_t kCollectionsMax = 256;
+inline constexpr uint32_t kMinCopiesMax = 64;  // of one collection
+inline constexpr int64_t kQuarantineDaysMax = 36500;
 inline constexpr int kWorkersMax = 64;  // threads of one lane
 inline constexpr uint64_t kTransferMemoryMax = 1ull << 30;
 
@@ -45,6 +52,14 @@ struct PillarOptions {
       absl::Hours(24);                            // then a put cut short by a crash is a FAILURE
   absl::Duration check_every = absl::Minutes(1);  // the store checks itself
   absl::Duration grace = absl::Seconds(10);       // given to running requests at a stop
+  wire::PillarKind kind = wire::FULL_PILLAR;
+  requests::ChecksumIntake intake = requests::ChecksumIntake::kWhenMissing;
+  // Other pillars that must be shown to keep a file before it is deleted here; of collections that
+  // are not in it: requests::kMinCopies.
+  std::map<base::CollectionId, uint32_t> min_copies = {};
+  std::map<base::CollectionId, requests::CollectionTerms> terms = {};  // of the others: the usual
+  // What was deleted or replaced is then removed for good.
+  absl::Duration quarantine_term = store::kQuarantineTerm;
 };
 
 // All that the program is told by its settings file. Value.
@@ -56,6 +71,7 @@ struct PillarSettings {
   std::string data_listen;      // "tcp://HOST:PORT"; port 0 is any that is free
   std::string runtime_file;     // written at the start with the real endpoint; empty: none
   std::string store_directory;  // must exist
+  NearlineSettings nearline;    // of a nearline pillar
   std::map<std::string, std::string> collection_directories;  // of those that have their own
   uint64_t transfer_memory_bytes = 64 * 1024 * 1024;          // received and not yet written
   int read_workers = 4;

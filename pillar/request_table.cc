@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "pillar/requests/get_conversation.h"
 #include "pillar/requests/replies.h"
 
 namespace bitrepo::pillar {
@@ -29,8 +30,14 @@ struct RequestTable::Entry final : requests::RequestContext {
     });
   }
   void Progress(wire::Progress progress) override {
+    last_progress = progress;
     table.Apply(self(), [&](Contribution& machine, ContributionOutbox& out) {
       machine.OnProgress(std::move(progress), table.parts_.loop.Now(), out);
+    });
+  }
+  void Phase(wire::Progress progress) override {
+    table.Apply(self(), [&](Contribution& machine, ContributionOutbox& out) {
+      machine.OnPhase(std::move(progress), table.parts_.loop.Now(), out);
     });
   }
   void Finished(wire::Body final) override {
@@ -48,6 +55,7 @@ struct RequestTable::Entry final : requests::RequestContext {
   std::optional<Contribution> contribution;  // nothing while the recorded answer is looked up
   std::optional<Envelope> cancel;            // came while it was looked up
   std::shared_ptr<requests::RequestHandler> handler;
+  wire::Progress last_progress;
   runtime::TimerId timer = runtime::TimerId::kNone;
   bool under_way = true;
   size_t kept_bytes = 0;
@@ -70,8 +78,32 @@ bool RequestTable::IsUnderWay(const RequestKey& key) const {
   return found != entries_.end() && found->second->under_way;
 }
 
+std::vector<wire::RequestRecord> RequestTable::RequestsOf(
+    const base::ConversationId& conversation) const {
+  std::vector<wire::RequestRecord> records;
+  for (const auto& [key, entry] : entries_) {
+    if (key.conversation != conversation) continue;
+    wire::RequestRecord record;
+    record.set_message_id(key.message_id.ToBytes());
+    record.set_principal(key.principal);
+    if (entry->under_way) {
+      record.set_state(wire::REQUEST_WORKING);
+      *record.mutable_progress() = entry->last_progress;
+    } else {
+      record.set_state(wire::REQUEST_DONE);
+      requests::AddFinal(entry->contribution->final_body(), record);
+    }
+    record.set_operation(entry->asked.header.operation());
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
 void RequestTable::Refuse(const Envelope& request, wire::ResponseCode code,
                           absl::string_view text) {
+  if (requests::ChangesFiles(request.header.operation()) && code != wire::BUSY) {
+    parts_.commits.Audit(requests::AuditOf(request, requests::MakeResponse(code, text)));
+  }
   publish_(protocol::MakeReply(spec_, request, wire::FINAL,
                                requests::FinalBody(request.header.operation(), code, text), "",
                                parts_.loop.clock().WallNow(), parts_.random));

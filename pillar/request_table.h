@@ -49,7 +49,8 @@ class RequestTable {
   void OnCancel(const protocol::Envelope& cancel);
   // About once a second.
   void OnTime(absl::Time now);
-  // Answers without a trace.
+  // Answers, and keeps nothing for a repeat. A change that was refused is in the audit trail all
+  // the same; only BUSY is not: that decides nothing, and the same request comes again.
   void Refuse(const protocol::Envelope& request, wire::ResponseCode code, absl::string_view text);
 
   // From now on new requests are refused as BUSY; repeats and cancels are still heard.
@@ -59,6 +60,8 @@ class RequestTable {
 
   size_t under_way() const { return under_way_; }
   bool IsUnderWay(const protocol::RequestKey& key) const;
+  // What is under way, or was finished a moment ago, of one conversation; in no order.
+  std::vector<wire::RequestRecord> RequestsOf(const base::ConversationId& conversation) const;
 
  private:
   struct Entry;

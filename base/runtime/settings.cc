@@ -198,6 +198,19 @@ int64_t Settings::GetInt(absl::string_view key, int64_t otherwise, int64_t lowes
   return value->get();
 }
 
+double Settings::GetDouble(absl::string_view key, double otherwise, double lowest, double highest) {
+  const toml::node* node = state_->Ask(key);
+  if (node == nullptr) {
+    return otherwise;
+  }
+  const std::optional<double> value = node->value<double>();  // of a whole number, too
+  if (!value.has_value() || !(*value >= lowest && *value <= highest)) {
+    Problem(key, absl::StrCat("must be a number from ", lowest, " to ", highest));
+    return otherwise;
+  }
+  return *value;
+}
+
 absl::Duration Settings::GetDuration(absl::string_view key, absl::Duration otherwise) {
   return state_->AskParsed<absl::Duration>(key, &ParseDuration).value_or(otherwise);
 }

@@ -35,6 +35,7 @@ class Settings {
   std::string RequireString(absl::string_view key);  // a problem when absent
   bool GetBool(absl::string_view key, bool otherwise);
   int64_t GetInt(absl::string_view key, int64_t otherwise, int64_t lowest, int64_t highest);
+  double GetDouble(absl::string_view key, double otherwise, double lowest, double highest);
   // "10s", "250ms", "2h", "90d".
   absl::Duration GetDuration(absl::string_view key, absl::Duration otherwise);
   // 1048576 or "16MiB", "10GB", "4KiB".

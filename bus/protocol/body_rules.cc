@@ -45,6 +45,14 @@ void ExamineShared(const wire::Header& header, const wire::Body& body, const Kin
   if (body.page().cursor().size() > kCursorBytesMax) {
     rules.Require(false, "page", "page.cursor is too long");
   }
+  const bool pages = !body.page().cursor().empty() || body.page().limit_items() != 0 ||
+                     body.page().limit_bytes() != 0;
+  rules.Require(!body.page().by_token() || operation == nullptr || operation->by_token, "page",
+                absl::StrCat("the list of ", OperationWord(header.operation()),
+                             " goes by pages, not by token"),
+                wire::REQUEST_NOT_SUPPORTED);
+  rules.Require(!body.page().by_token() || !pages, "page",
+                "a list by token is whole: no cursor, no limit");
   rules.Require(body.reason().empty() || header.kind() == wire::REQUEST, "field",
                 absl::StrCat("a ", kind.name, " has no reason"));
   rules.Text("reason", body.reason(), kTextBytesMax);

@@ -163,14 +163,10 @@ void ExamineAuditRequest(const wire::GetAuditTrailsRequest& request, FieldRules&
                 "field", "first_sequence is beyond last_sequence");
 }
 
-// What a request asks for, where there is more than a word of it.
+// A list of ids that came in a transfer is answered in one.
 void ExamineListShape(const wire::Body& body, const wire::FileSelection& files, FieldRules& rules) {
-  const wire::PageSpec& page = body.page();
-  rules.Require(!files.has_parameters() || page.by_token(), "page",
+  rules.Require(!files.has_parameters() || body.page().by_token(), "page",
                 "the answer to a parameter set travels by token: page.by_token");
-  rules.Require(!page.by_token() ||
-                    (page.cursor().empty() && page.limit_items() == 0 && page.limit_bytes() == 0),
-                "page", "a list by token is whole: no cursor, no limit");
 }
 
 template <typename WithFile>

@@ -55,16 +55,17 @@ struct Contribution::State {
     report.mutable_response()->clear_text();
   }
 
-  void Keep(wire::Progress progress, absl::Time now, ContributionOutbox& out) {
+  void Keep(wire::Progress progress, bool at_once, absl::Time now, ContributionOutbox& out) {
     wire::Progress& kept = *report.mutable_progress();
     progress.set_bytes_done(std::max(progress.bytes_done(), kept.bytes_done()));
     if (state == ContributionState::kNew || progress.phase() == wire::PHASE_UNSPECIFIED) {
       progress.set_phase(
           kept.phase());  // before it is accepted it waits, whatever the host calls it
     }
+    at_once = at_once && progress.phase() != kept.phase();
     kept = std::move(progress);
     untold = true;
-    if (now >= told_at + kProgressGap) {
+    if (at_once || now >= told_at + kProgressGap) {
       Tell(asked, now, out);
     }
   }
@@ -136,12 +137,14 @@ void Contribution::OnRepeat(const Envelope& repeat, absl::Time now, Contribution
 
 void Contribution::OnAccepted(wire::Body body, std::string secret, absl::Time now,
                               ContributionOutbox& out) {
+  const bool first = state_->state == ContributionState::kNew;
   if (state_->Step(ContributionEvent::kAccepted) != ContributionAction::kTell) {
     return;
   }
-  body.mutable_response()->set_code(wire::OPERATION_ACCEPTED_PROGRESS);
+  body.mutable_response()->set_code(first ? wire::OPERATION_ACCEPTED_PROGRESS
+                                          : wire::OPERATION_PROGRESS);
   if (body.progress().phase() == wire::PHASE_UNSPECIFIED) {
-    body.mutable_progress()->set_phase(wire::ACCEPTED);
+    body.mutable_progress()->set_phase(first ? wire::ACCEPTED : wire::SENDING);
   }
   if (body.content_case() == Content::CONTENT_NOT_SET) {
     SetEmptyContent(body, ContentOf(wire::PROGRESS, state_->request.header.operation()));
@@ -153,7 +156,13 @@ void Contribution::OnAccepted(wire::Body body, std::string secret, absl::Time no
 
 void Contribution::OnProgress(wire::Progress progress, absl::Time now, ContributionOutbox& out) {
   if (state_->Step(ContributionEvent::kProgress) == ContributionAction::kKeep) {
-    state_->Keep(std::move(progress), now, out);
+    state_->Keep(std::move(progress), /*at_once=*/false, now, out);
+  }
+}
+
+void Contribution::OnPhase(wire::Progress progress, absl::Time now, ContributionOutbox& out) {
+  if (state_->Step(ContributionEvent::kProgress) == ContributionAction::kKeep) {
+    state_->Keep(std::move(progress), /*at_once=*/true, now, out);
   }
 }
 

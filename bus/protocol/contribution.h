@@ -59,11 +59,15 @@ class Contribution {
   void OnRepeat(const Envelope& request, absl::Time now, ContributionOutbox& out);
   // The work is accepted; `body` is the content of a PROGRESS, `secret` the token where there is
   // one. Both go with every PROGRESS from now on, so that no single loss can keep the token from
-  // the asker.
+  // the asker. Called again it hands out a further token of the same work (a list by token: the way
+  // up for its parameters, then, in phase SENDING, the way down for its items), which takes the
+  // place of the one before.
   void OnAccepted(wire::Body body, std::string secret, absl::Time now, ContributionOutbox& out);
   void OnProgress(wire::Progress progress, absl::Time now,
                   ContributionOutbox& out);  // at most one message a second leaves
   // The one final. Later calls are ignored and counted.
+  // As OnProgress, of work whose phases themselves are news: each new one is told at once.
+  void OnPhase(wire::Progress progress, absl::Time now, ContributionOutbox& out);
   void OnFinished(wire::Body final, absl::Time now, ContributionOutbox& out);
   // The asker withdraws it: stop_work when it works; after its final: the final again.
   void OnCancel(const Envelope& cancel, absl::Time now, ContributionOutbox& out);

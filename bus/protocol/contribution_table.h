@@ -19,7 +19,7 @@ enum class ContributionState {
 inline constexpr size_t kContributionStates = 4;
 
 enum class ContributionEvent {
-  kAccepted,    // the host accepts the work
+  kAccepted,    // the host accepts the work, or has a further token for it
   kProgress,    // the host reports
   kFinished,    // the host gives the final
   kRepeat,      // the same request again
@@ -59,7 +59,7 @@ inline constexpr Row kOfNew = {{
     {S::kNew, A::kTell},       // time to tell
 }};
 inline constexpr Row kOfWorking = {{
-    {S::kWorking, A::kIgnore},    // accepted
+    {S::kWorking, A::kTell},      // accepted
     {S::kWorking, A::kKeep},      // progress
     {S::kFinished, A::kEnd},      // finished
     {S::kWorking, A::kLastWord},  // repeat

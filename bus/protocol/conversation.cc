@@ -7,6 +7,7 @@
 #include "bus/protocol/conversation_state.h"
 #include "bus/protocol/limits.h"
 #include "bus/protocol/outcome.h"
+#include "bus/protocol/primitive.h"
 #include "bus/protocol/response_code.h"
 
 namespace bitrepo::protocol {
@@ -14,17 +15,14 @@ namespace {
 
 using Result = ContributorResult::State;
 
-// The name under which the coordinator's answers stand in the outcome: its id is not known before
-// it answers.
-const base::ComponentId& TheCoordinator() {
-  static const base::ComponentId kName = *base::ComponentId::Parse("coordinator");
-  return kName;
-}
-
 }  // namespace
 
 void Conversation::State::Begin(absl::Time now, ConversationOutbox& out) {
   const ConversationSpec& spec = asker.spec;
+  if (spec.resumed.has_value()) {
+    TakeUp(now, out);
+    return;
+  }
   const bool identifies = spec.identify_first && !spec.to_coordinator;
   if (identifies) {
     if (const absl::Status begun = identification.Begin(now, out); !begun.ok()) {
@@ -59,7 +57,7 @@ void Conversation::State::Fire(PhaseEvent event, absl::Time now, ConversationOut
     case PhaseAction::kNote:
       return Note(event, *message, now, out);
     case PhaseAction::kNoteLate:
-      return NoteLate(*message, out);
+      return NoteLate(*message, now, out);
     case PhaseAction::kResend:
       return event == PhaseEvent::kBusUp ? identification.OnBusUp(now, out)
                                          : identification.Resend(now, out);
@@ -67,6 +65,9 @@ void Conversation::State::Fire(PhaseEvent event, absl::Time now, ConversationOut
       return Select(false, now, out);
     case PhaseAction::kSelectLate:
       return Select(true, now, out);
+    case PhaseAction::kListenNoMore:
+      listening = false;
+      return Proceed(now, out);
     case PhaseAction::kProceed:
       return Proceed(now, out);
     case PhaseAction::kResendAll:
@@ -77,6 +78,7 @@ void Conversation::State::Fire(PhaseEvent event, absl::Time now, ConversationOut
       return;
     case PhaseAction::kWithdrawAll:
       queue.clear();
+      listening = false;
       for (auto& [component, leg] : legs) {
         leg->OnCancel(trouble.text(), now, out);
         Record(*leg);
@@ -123,15 +125,19 @@ void Conversation::State::NoteReply(const Envelope& message, ConversationOutbox&
     case Identification::Reply::kNew:
       break;
   }
+  if (identification.IsPassedOver(message)) {
+    return;
+  }
   const wire::ResponseInfo& response = message.body.response();
-  out.events.push_back(
-      {IsRefusal(response.code()) ? EventKind::kComponentFailed : EventKind::kComponentIdentified,
-       message.header.from(), response.code(), response.text(),
-       std::make_shared<const Envelope>(message)});
+  const bool refuses = IsRefusal(response.code()) && !IsDoneAlready(message);
+  out.events.push_back({refuses ? EventKind::kComponentFailed : EventKind::kComponentIdentified,
+                        message.header.from(), response.code(), response.text(),
+                        std::make_shared<const Envelope>(message)});
 }
 
 // Where contributors are tried one after another, one that identifies late is one more to try.
-void Conversation::State::NoteLate(const Envelope& message, ConversationOutbox& out) {
+void Conversation::State::NoteLate(const Envelope& message, absl::Time now,
+                                   ConversationOutbox& out) {
   const auto component = base::ComponentId::Parse(message.header.from());
   if (asker.spec.reach != Reach::kOne || !asker.spec.fail_over || !component.ok() ||
       FindLeg(*component) != nullptr) {
@@ -139,33 +145,38 @@ void Conversation::State::NoteLate(const Envelope& message, ConversationOutbox& 
     return;
   }
   NoteReply(message, out);
-  const auto results = identification.Results();
+  const auto results = identification.Results(false);
   const auto result = results.find(*component);
   if (result == results.end() || !result->second.identified ||
       std::find(queue.begin(), queue.end(), *component) != queue.end()) {
     return;
   }
   outcome.contributors[*component] = result->second;
-  if (result->second.state == Result::kWaiting) {
+  if (result->second.state == Result::kWaiting && !result->second.passed_over) {
     queue.push_back(*component);
   }
+  listening = listening && !identification.AllHeard();
+  Proceed(now, out);
 }
 
 void Conversation::State::Select(bool late, absl::Time now, ConversationOutbox& out) {
-  outcome.contributors = identification.Results();
+  outcome.contributors = identification.Results(late);
   attendance_known = identification.AttendanceKnown();
   trouble = identification.NobodyThere();
   if (asker.spec.prefer.has_value() && !asker.spec.fail_over &&
       !outcome.contributors.contains(*asker.spec.prefer)) {
-    Fail(*asker.spec.prefer, MakeInfo(wire::UNREACHABLE, "it did not answer the identify"), out);
+    Fail(*asker.spec.prefer, MakeInfo(wire::UNREACHABLE, kNoIdentifyReply), out);
   }
+  listening = !late && asker.spec.reach == Reach::kOne && asker.spec.fail_over &&
+              !identification.AllHeard();
   if (late) {
     out.events.push_back({EventKind::kIdentifyTimeout, "", wire::UNREACHABLE,
                           "not all have answered the identify", nullptr});
   }
   for (const auto& [component, result] : outcome.contributors) {
     if (result.state == Result::kDone) {
-      gate_open = true;
+      // To have it already opens the way as to accept it does; not to have it says nothing.
+      gate_open = gate_open || !IsRefusal(result.identify_reply->body.response().code());
       out.events.push_back({EventKind::kComponentComplete, component.text(), result.code,
                             result.text, result.identify_reply});
     } else if (result.state == Result::kFailed && !result.identified) {
@@ -182,6 +193,7 @@ void Conversation::State::Fail(const base::ComponentId& component, wire::Respons
                                ConversationOutbox& out) {
   ContributorResult& result = outcome.contributors[component];
   result.state = Result::kFailed;
+  result.passed_over = false;
   result.code = why.code();
   result.text = why.text();
   out.events.push_back(
@@ -322,12 +334,14 @@ void Conversation::OnCancel(absl::string_view reason, absl::Time now, Conversati
 
 void Conversation::OnTime(absl::Time now, ConversationOutbox& out) {
   const Identification& identification = state_->identification;
-  if (state_->phase == Phase::kIdentifying) {
+  if (state_->phase == Phase::kIdentifying || state_->OnlyListens()) {
     if (now >= identification.Deadline()) {
-      if (!state_->asker.bus_up) {
+      if (!state_->asker.bus_up && state_->phase == Phase::kIdentifying) {
         state_->trouble = MakeInfo(wire::UNREACHABLE, "there is no coordinator");
       }
-      state_->Fire(state_->asker.bus_up ? PhaseEvent::kIdentifyTimeout : PhaseEvent::kBusAbsent,
+      state_->Fire(state_->asker.bus_up || state_->phase != Phase::kIdentifying
+                       ? PhaseEvent::kIdentifyTimeout
+                       : PhaseEvent::kBusAbsent,
                    now, out);
     } else if (now >= identification.resend_at()) {
       state_->Fire(PhaseEvent::kResendDue, now, out);
@@ -352,7 +366,7 @@ absl::Time Conversation::WakeAt() const {
   if (done()) {
     return absl::InfiniteFuture();
   }
-  if (state_->phase == Phase::kIdentifying) {
+  if (state_->phase == Phase::kIdentifying || state_->OnlyListens()) {
     return std::min(state_->identification.Deadline(), state_->identification.resend_at());
   }
   absl::Time wake_at = absl::InfiniteFuture();
@@ -360,6 +374,29 @@ absl::Time Conversation::WakeAt() const {
     wake_at = std::min(wake_at, leg->WakeAt());
   }
   return wake_at;
+}
+
+ConversationRemains Conversation::remains() const {
+  const State& state = *state_;
+  const bool one = state.asker.spec.reach == Reach::kOne;
+  ConversationRemains remains;
+  remains.attendance_known = state.attendance_known;
+  for (const auto& [component, leg] : state.legs) {
+    if (!one || !IsOver(leg->state())) {
+      remains.requests.push_back(leg->request());
+    }
+  }
+  if (one) {
+    remains.unasked.assign(state.queue.begin(), state.queue.end());
+    return remains;
+  }
+  // Also those that failed or had it when they identified: they say so again.
+  for (const auto& [component, result] : state.outcome.contributors) {
+    if (!state.legs.contains(component)) {
+      remains.unasked.push_back(component);
+    }
+  }
+  return remains;
 }
 
 const base::ConversationId& Conversation::id() const { return state_->asker.spec.id; }

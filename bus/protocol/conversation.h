@@ -35,6 +35,14 @@ struct Patience {
   absl::Duration bus_absence = absl::Seconds(30);  // without a coordinator at all
 };
 
+// Where a conversation stands, for another process to take it up; its serialized form is the
+// frames of the requests and a few names.
+struct ConversationRemains {
+  std::vector<Envelope> requests;  // the last one to each contributor whose answer counts, as sent
+  std::vector<base::ComponentId> unasked;  // whose turn has not come; to be asked after these
+  bool attendance_known = true;            // else there may be contributors that are not named here
+};
+
 struct ConversationSpec {
   base::ConversationId id;
   std::string repository_id;
@@ -52,6 +60,9 @@ struct ConversationSpec {
   std::optional<base::ComponentId> prefer;  // kOne: this one first, the others only if `fail_over`
   bool fail_over = true;
   uint32_t quorum = 0;  // kAll, kFirstThenRest: successes that make success; 0 means all
+  // Takes up the conversation `id` of an earlier process of this principal: nobody is identified;
+  // its requests are said again, their bodies byte for byte, and get the answers on record.
+  std::optional<ConversationRemains> resumed;
   Patience patience;
 };
 
@@ -82,9 +93,18 @@ struct ConversationEvent {
 
 // What became of one contributor.
 struct ContributorResult {
-  enum class State { kWaiting, kWorking, kDone, kFailed, kUnknown };
+  enum class State {
+    kWaiting,  // not asked: its turn has not come, or did not before the end
+    kWorking,
+    kDone,
+    kFailed,
+    kUnknown
+  };
   State state = State::kWaiting;
   bool identified = false;
+  // kWaiting for good: the choice was made before it was heard, or it does not serve this operation
+  // at all (then `code` says so).
+  bool passed_over = false;
   bool away = false;  // the broker said that it is not connected
   wire::ResponseCode code = wire::RESPONSE_CODE_UNSPECIFIED;
   std::string text;
@@ -157,6 +177,9 @@ class Conversation {
   const base::ConversationId& id() const;
   bool done() const;
   const Outcome& outcome() const;  // final once done(); so far before
+  // What another process needs to take it up (ConversationSpec::resumed). Before anyone is asked
+  // there is nothing in it: such a conversation is begun anew.
+  ConversationRemains remains() const;
   Phase phase() const;
   const ConversationCounters& counters() const;
 

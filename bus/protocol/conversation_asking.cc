@@ -18,7 +18,12 @@ using Result = ContributorResult::State;
 // What one contributor says of the file itself, not of its own state: asking the others would split
 // them.
 bool StopsTheRest(wire::ResponseCode code) {
-  return code == wire::DUPLICATE_FILE_FAILURE || code == wire::CONFLICT;
+  return code == wire::DUPLICATE_FILE_FAILURE || code == wire::CONFLICT ||
+         code == wire::EXISTING_FILE_CHECKSUM_FAILURE;
+}
+
+bool MayBeAsked(const ContributorResult& result) {
+  return result.state == Result::kWaiting && !result.passed_over;
 }
 
 }  // namespace
@@ -28,7 +33,7 @@ void Conversation::State::Queue() {
   const ConversationSpec& spec = asker.spec;
   std::vector<Candidate> candidates;
   for (const auto& [component, result] : outcome.contributors) {
-    if (result.state != Result::kWaiting) {
+    if (!MayBeAsked(result)) {
       continue;
     }
     Candidate candidate{component, {}};
@@ -44,7 +49,7 @@ void Conversation::State::Queue() {
     queue.assign(order.begin(), order.end());
   } else {
     for (const auto& [component, result] : outcome.contributors) {
-      if (result.state == Result::kWaiting) {
+      if (MayBeAsked(result)) {
         queue.push_back(component);
       }
     }
@@ -69,9 +74,26 @@ void Conversation::State::Proceed(absl::Time now, ConversationOutbox& out) {
         break;
     }
   }
-  if (phase != Phase::kEnded && queue.empty() && OpenLegs(true) == 0) {
+  if (phase != Phase::kEnded && queue.empty() && OpenLegs(true) == 0 && !OnlyListens()) {
+    FailTheUnheard(out);
     phase = Phase::kEnded;
     End(out);
+  }
+}
+
+bool Conversation::State::OnlyListens() const {
+  return phase == Phase::kAsking && listening && queue.empty() && OpenLegs(true) == 0;
+}
+
+// Whoever was passed over as long as another could serve, and has not been heard when none could.
+void Conversation::State::FailTheUnheard(ConversationOutbox& out) {
+  if (!asker.spec.fail_over || cancelled) {
+    return;
+  }
+  for (const auto& [component, result] : outcome.contributors) {
+    if (result.passed_over && !result.identified) {
+      Fail(component, MakeInfo(wire::UNREACHABLE, kNoIdentifyReply), out);
+    }
   }
 }
 
@@ -107,6 +129,7 @@ void Conversation::State::ProceedOneByOne(absl::Time now, ConversationOutbox& ou
     return;
   }
   if (paged || (!legs.empty() && !asker.spec.fail_over)) {
+    listening = false;
     queue.clear();  // what one lists cannot be taken over by another in the middle
   }
   while (!queue.empty() && OpenLegs(false) == 0) {
@@ -129,10 +152,41 @@ void Conversation::State::AskNext(absl::Time now, ConversationOutbox& out) {
          out);
     return;
   }
-  const bool holds_on = asker.spec.reach != Reach::kOne || queue.empty();
-  auto leg = std::make_unique<Leg>(component, *std::move(request), holds_on, asker, now, out);
+  Ask(component, *std::move(request), now, out, false);
+}
+
+void Conversation::State::Ask(const base::ComponentId& component, Envelope request, absl::Time now,
+                              ConversationOutbox& out, bool resumed) {
+  const bool holds_on = asker.spec.reach != Reach::kOne || (queue.empty() && !listening);
+  auto leg =
+      std::make_unique<Leg>(component, std::move(request), holds_on, asker, now, out, resumed);
   Record(*leg);
   legs.insert_or_assign(component, std::move(leg));
+}
+
+// The requests of the process before this one first, then whoever it had not asked.
+void Conversation::State::TakeUp(absl::Time now, ConversationOutbox& out) {
+  const ConversationRemains& remains = *asker.spec.resumed;
+  phase = Phase::kAsking;
+  attendance_known = remains.attendance_known;
+  trouble = MakeInfo(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, "nobody was asked");
+  for (const base::ComponentId& component : remains.unasked) {
+    outcome.contributors[component];
+    queue.push_back(component);
+  }
+  for (const Envelope& request : remains.requests) {
+    const absl::StatusOr<base::ComponentId> component =
+        asker.spec.to_coordinator ? TheCoordinator()
+                                  : base::ComponentId::Parse(request.header.to());
+    absl::StatusOr<Envelope> again = FromSession(request, asker.spec.session);
+    if (component.ok() && again.ok() && request.conversation() == asker.spec.id) {
+      Ask(*component, *std::move(again), now, out, true);
+    } else {
+      trouble = MakeInfo(wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
+                         "what is kept of the conversation holds no request of it");
+    }
+  }
+  Proceed(now, out);
 }
 
 absl::StatusOr<Envelope> Conversation::State::MakeRequest(const base::ComponentId& component,

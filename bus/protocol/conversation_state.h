@@ -23,6 +23,13 @@ inline wire::ResponseInfo MakeInfo(wire::ResponseCode code, absl::string_view te
   return info;
 }
 
+// The name under which the coordinator's answers stand in the outcome: its id is not known before
+// it answers.
+inline const base::ComponentId& TheCoordinator() {
+  static const base::ComponentId kName = *base::ComponentId::Parse("coordinator");
+  return kName;
+}
+
 struct Conversation::State {
   State(ConversationSpec spec, absl::Time now, base::Random& random)
       : asker{std::move(spec), now, random, true, now, absl::InfinitePast(), {}},
@@ -33,9 +40,10 @@ struct Conversation::State {
             const Envelope* message = nullptr);
   void Note(PhaseEvent event, const Envelope& message, absl::Time now, ConversationOutbox& out);
   void NoteReply(const Envelope& message, ConversationOutbox& out);
-  void NoteLate(const Envelope& message, ConversationOutbox& out);
+  void NoteLate(const Envelope& message, absl::Time now, ConversationOutbox& out);
   void Select(bool late, absl::Time now, ConversationOutbox& out);
   // In conversation_asking.cc: whom to ask, when, and what if they fail.
+  void TakeUp(absl::Time now, ConversationOutbox& out);
   void Queue();
   void Proceed(absl::Time now, ConversationOutbox& out);
   void ProceedInOrder(absl::Time now, ConversationOutbox& out);
@@ -46,6 +54,11 @@ struct Conversation::State {
                                        const std::string& cursor, absl::Time now);
   void RefuseRest(const base::ComponentId& who, wire::ResponseCode code, ConversationOutbox& out);
   void Fail(const base::ComponentId& component, wire::ResponseInfo why, ConversationOutbox& out);
+  void Ask(const base::ComponentId& component, Envelope request, absl::Time now,
+           ConversationOutbox& out, bool resumed);
+  // Nothing is under way, and the turn of whoever identifies late would be at once.
+  bool OnlyListens() const;
+  void FailTheUnheard(ConversationOutbox& out);
   void Record(const Leg& leg);
   void End(ConversationOutbox& out);
   // Those legs whose primitive is not over, those withdrawn among them or not.
@@ -72,6 +85,7 @@ struct Conversation::State {
   std::deque<base::ComponentId> queue;  // to be asked, in this order
   bool gate_open = false;               // kFirstThenRest: the first has taken it up
   bool cancelled = false;
+  bool listening = false;  // chosen before all had answered: another may yet identify, and serve
   bool attendance_known = true;  // else there may be contributors that nobody has told of
   wire::ResponseInfo trouble;    // what to tell where no contributor has anything to tell
   Outcome outcome;

@@ -176,19 +176,20 @@ enum class PhaseEvent {
 inline constexpr size_t kPhaseEvents = 12;
 
 enum class PhaseAction {
-  kIgnore,       // counted, nothing else
-  kNote,         // remembered; it may be the last that was waited for
-  kNoteLate,     // remembered where contributors are tried one after another
-  kResend,       // the identify again, byte for byte, to those that have not answered
-  kSelect,       // contributors are chosen and asked
-  kSelectLate,   // the same without those that have not answered
-  kProceed,      // asks whom it is the turn of, or ends
-  kResendAll,    // each open request again, byte for byte
-  kWithdrawAll,  // each open request is withdrawn; ends when nothing is owed
-  kWarn,         // told, nothing else
-  kEnd,          // ends
+  kIgnore,        // counted, nothing else
+  kNote,          // remembered; it may be the last that was waited for
+  kNoteLate,      // remembered where contributors are tried one after another
+  kResend,        // the identify again, byte for byte, to those that have not answered
+  kSelect,        // contributors are chosen and asked
+  kSelectLate,    // the same without those that have not answered
+  kListenNoMore,  // whoever has not identified by now is not waited for: goes on, or ends
+  kProceed,       // asks whom it is the turn of, or ends
+  kResendAll,     // each open request again, byte for byte
+  kWithdrawAll,   // each open request is withdrawn; ends when nothing is owed
+  kWarn,          // told, nothing else
+  kEnd,           // ends
 };
-inline constexpr size_t kPhaseActions = 11;
+inline constexpr size_t kPhaseActions = 12;
 
 struct PhaseCell {
   Phase next;
@@ -227,10 +228,17 @@ constexpr Row Later(P self, PhaseCell identify_reply, PhaseCell leg_moved, Phase
   return row;
 }
 
+constexpr Row Asking() {
+  Row row = Later(P::kAsking, {P::kAsking, A::kNoteLate}, {P::kAsking, A::kProceed},
+                  {P::kAsking, A::kResendAll}, {P::kClosing, A::kWithdrawAll});
+  row[static_cast<size_t>(PhaseEvent::kIdentifyTimeout)] = {P::kAsking, A::kListenNoMore};
+  row[static_cast<size_t>(PhaseEvent::kResendDue)] = {P::kAsking, A::kResend};
+  return row;
+}
+
 inline constexpr std::array<Row, kPhases> kCells = {
     kIdentifying,
-    Later(P::kAsking, {P::kAsking, A::kNoteLate}, {P::kAsking, A::kProceed},
-          {P::kAsking, A::kResendAll}, {P::kClosing, A::kWithdrawAll}),
+    Asking(),
     Later(P::kClosing, {P::kClosing, A::kIgnore}, {P::kClosing, A::kProceed},
           {P::kClosing, A::kResendAll}, {P::kClosing, A::kIgnore}),
     Later(P::kEnded, {P::kEnded, A::kIgnore}, {P::kEnded, A::kIgnore}, {P::kEnded, A::kIgnore},
@@ -274,8 +282,8 @@ constexpr absl::string_view NameOf(PhaseEvent event) {
 }
 constexpr absl::string_view NameOf(PhaseAction action) {
   constexpr std::array<absl::string_view, kPhaseActions> kNames = {
-      "ignore",  "note",       "note late",    "resend", "select", "select late",
-      "proceed", "resend all", "withdraw all", "warn",   "end"};
+      "ignore",         "note",    "note late",  "resend",       "select", "select late",
+      "listen no more", "proceed", "resend all", "withdraw all", "warn",   "end"};
   return kNames[static_cast<size_t>(action)];
 }
 

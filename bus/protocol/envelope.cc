@@ -69,7 +69,8 @@ bool SpeaksToBroker(wire::Kind kind) {
   return kind == wire::HELLO || kind == wire::HEARTBEAT || kind == wire::BYE;
 }
 
-void Examine(Envelope& envelope, Reading reading, EnvelopeFault& fault, FieldRules& rules) {
+// The header, and whom to answer.
+void ReadHeader(Envelope& envelope, EnvelopeFault& fault, FieldRules& rules) {
   rules.Require(envelope.header_bytes.size() <= kHeaderBytesMax, "oversize",
                 "the header is too large");
   if (!rules.ok()) {
@@ -84,6 +85,9 @@ void Examine(Envelope& envelope, Reading reading, EnvelopeFault& fault, FieldRul
   if (fault.header_usable) {
     fault.header = envelope.header;
   }
+}
+
+void Examine(Envelope& envelope, Reading reading, FieldRules& rules) {
   ExamineSignature(envelope, rules);
   const bool passed_on = reading == Reading::kBroker && !SpeaksToBroker(envelope.header.kind());
   if (!passed_on) {
@@ -122,15 +126,18 @@ absl::StatusOr<Envelope> Open(Frames frames, Reading reading, EnvelopeFault& fau
     auto destination = frames[0].size() <= kDestinationBytesMax
                            ? Destination::Parse(frames[0])
                            : absl::InvalidArgumentError("the destination is too long");
+    envelope.header_bytes = std::move(frames[1]);
+    envelope.body_bytes = std::move(frames[2]);
+    envelope.secret = std::move(frames[3]);
+    envelope.signature = std::move(frames[4]);
+    ReadHeader(envelope, fault, rules);
     if (destination.ok()) {
       envelope.destination = *std::move(destination);
-      envelope.header_bytes = std::move(frames[1]);
-      envelope.body_bytes = std::move(frames[2]);
-      envelope.secret = std::move(frames[3]);
-      envelope.signature = std::move(frames[4]);
-      Examine(envelope, reading, fault, rules);
     } else {
       rules.Require(false, "destination", std::string(destination.status().message()));
+    }
+    if (rules.ok()) {
+      Examine(envelope, reading, rules);
     }
   }
   if (!rules.ok()) {
@@ -201,6 +208,19 @@ absl::StatusOr<Envelope> SealEnvelope(Destination destination, wire::Header head
 Frames ToFrames(const Envelope& envelope) {
   return {envelope.destination.ToString(), envelope.header_bytes, envelope.body_bytes,
           envelope.secret, envelope.signature};
+}
+
+absl::StatusOr<Envelope> FromSession(Envelope message, absl::string_view session) {
+  message.header.set_reply_to(std::string(session));
+  FieldRules rules;
+  ExamineHeader(message.destination, message.header, rules);
+  if (!rules.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(rules.objection()->cause, ": ", rules.objection()->text));
+  }
+  message.header_bytes = Serialize(message.header);
+  message.signature.clear();
+  return message;
 }
 
 Frames WithoutSecret(Frames frames) {

@@ -57,6 +57,10 @@ struct Envelope {
 absl::StatusOr<Envelope> SealEnvelope(Destination destination, wire::Header header, wire::Body body,
                                       std::string secret);
 Frames ToFrames(const Envelope& envelope);
+// The same message of its principal, from another session: reply_to is that one, all else of the
+// header stays, and the body byte for byte. Unsigned: the signature covered the header. Errors as
+// SealEnvelope.
+absl::StatusOr<Envelope> FromSession(Envelope message, absl::string_view session);
 
 // What was wrong with received frames: its word counts it, its code answers it where there is
 // anyone to answer.

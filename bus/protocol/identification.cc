@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "bus/protocol/limits.h"
+#include "bus/protocol/primitive.h"
 #include "bus/protocol/response_code.h"
 
 namespace bitrepo::protocol {
@@ -15,10 +16,6 @@ namespace {
 using Kind = Destination::Kind;
 
 bool IsPositive(const Envelope& reply) { return !IsRefusal(reply.body.response().code()); }
-
-bool IsHeldAlready(const Envelope& reply) {
-  return IsPositive(reply) && reply.body.put_file_identify_reply().already_held();
-}
 
 }  // namespace
 
@@ -115,30 +112,45 @@ bool Identification::MaySelectNow() const {
          });
 }
 
-bool Identification::AllAnswered() const {
+bool Identification::PreferredIsEnough() const {
   const ConversationSpec& spec = asker_->spec;
-  if (spec.reach == Reach::kOne && spec.prefer.has_value() && !spec.fail_over) {
-    const auto only = known_.find(*spec.prefer);
-    if (only != known_.end() && only->second.reply != nullptr) {
-      return true;
-    }
+  if (spec.reach != Reach::kOne || !spec.prefer.has_value()) {
+    return false;
   }
-  if (spec.named.empty() && !routed_) {
+  const auto preferred = known_.find(*spec.prefer);
+  return preferred != known_.end() && preferred->second.reply != nullptr &&
+         (!spec.fail_over || IsPositive(*preferred->second.reply));
+}
+
+bool Identification::AllHeard() const {
+  return (!asker_->spec.named.empty() || routed_) &&
+         std::none_of(known_.begin(), known_.end(), [](const auto& entry) {
+           return entry.second.reply == nullptr && entry.second.expected && !entry.second.away;
+         });
+}
+
+bool Identification::AllAnswered() const {
+  if (PreferredIsEnough()) {
+    return true;
+  }
+  if (!AllHeard()) {
     return false;
   }
   bool nobody_away = !settling_;
   for (const auto& [component, known] : known_) {
-    if (known.reply != nullptr) {
-      continue;
-    }
-    if (known.expected && !known.away) {
-      return false;
-    }
     // A named one is away for good unless it is expected back; one of the collection may come back
     // until the time-out.
-    nobody_away = nobody_away && !(known.away && (known.expected || spec.named.empty()));
+    nobody_away = nobody_away && !(known.reply == nullptr && known.away &&
+                                   (known.expected || asker_->spec.named.empty()));
   }
   return nobody_away || MaySelectNow();
+}
+
+bool Identification::IsPassedOver(const Envelope& reply) const {
+  const ConversationSpec& spec = asker_->spec;
+  return spec.reach == Reach::kOne && spec.named.empty() &&
+         reply.body.response().code() == wire::REQUEST_NOT_SUPPORTED &&
+         !(spec.prefer.has_value() && spec.prefer->text() == reply.header.from());
 }
 
 void Identification::Resend(absl::Time now, ConversationOutbox& out) {
@@ -173,28 +185,33 @@ absl::Time Identification::Deadline() const {
                    : deadline;
 }
 
-absl::btree_map<base::ComponentId, ContributorResult> Identification::Results() const {
+absl::btree_map<base::ComponentId, ContributorResult> Identification::Results(
+    bool timed_out) const {
   using State = ContributorResult::State;
   absl::btree_map<base::ComponentId, ContributorResult> results;
   for (const auto& [component, known] : known_) {
     ContributorResult result;
     result.away = known.away;
-    if (known.reply == nullptr) {
-      result.state = State::kFailed;
-      result.code = wire::UNREACHABLE;
-      result.text = known.away ? "it is not connected" : "it did not answer the identify";
-    } else {
+    if (known.reply != nullptr) {
+      const wire::ResponseInfo& response = known.reply->body.response();
       result.identified = true;
       result.identify_reply = known.reply;
-      result.code = known.reply->body.response().code();
-      result.text = known.reply->body.response().text();
-      result.state = State::kWaiting;
-      if (!IsPositive(*known.reply)) {
-        result.state = State::kFailed;
-      } else if (IsHeldAlready(*known.reply)) {
+      result.code = response.code();
+      result.text = response.text();
+      result.passed_over = IsPassedOver(*known.reply);
+      if (IsDoneAlready(*known.reply)) {
         result.state = State::kDone;
         result.code = wire::OPERATION_COMPLETED;
+      } else if (!IsPositive(*known.reply) && !result.passed_over) {
+        result.state = State::kFailed;
       }
+    } else if (!timed_out && PreferredIsEnough()) {
+      result.passed_over = true;
+      result.text = "not asked";
+    } else {
+      result.state = State::kFailed;
+      result.code = wire::UNREACHABLE;
+      result.text = known.away ? "it is not connected" : std::string(kNoIdentifyReply);
     }
     results.emplace(component, std::move(result));
   }

@@ -16,6 +16,8 @@
 
 namespace bitrepo::protocol {
 
+inline constexpr absl::string_view kNoIdentifyReply = "it did not answer the identify";
+
 // Loop-confined. Lifetime: `asker` outlives it.
 class Identification {
  public:
@@ -36,15 +38,19 @@ class Identification {
 
   // Nobody is worth waiting for any more.
   bool AllAnswered() const;
+  // Nobody who is there has yet to answer.
+  bool AllHeard() const;
+  // Its refusal concerns nobody: another kind of pillar, where one that serves is looked for.
+  bool IsPassedOver(const Envelope& reply) const;
   // To those that have not answered.
   void Resend(absl::Time now, ConversationOutbox& out);
   void OnBusUp(absl::Time now, ConversationOutbox& out);
   absl::Time resend_at() const;
   absl::Time Deadline() const;
 
-  // Everyone known of, answered or not: state kWaiting for positive answers, kDone for what is held
-  // already, else kFailed.
-  absl::btree_map<base::ComponentId, ContributorResult> Results() const;
+  // Everyone known of, answered or not: state kWaiting for positive answers and who is passed over,
+  // kDone where it is done already, else kFailed.
+  absl::btree_map<base::ComponentId, ContributorResult> Results(bool timed_out) const;
   // The broker has said who of the collection is there and who is not; those named are known.
   bool AttendanceKnown() const;
   // Where nobody is known of, why.
@@ -57,6 +63,7 @@ class Identification {
     bool away = false;
   };
   bool MaySelectNow() const;
+  bool PreferredIsEnough() const;
 
   Asker* asker_;
   absl::btree_map<std::string, Envelope> sent_;  // by destination

@@ -54,6 +54,8 @@ void ExamineItem(const wire::ObservedConversation& observed, FieldRules& rules) 
   ExamineNames("observed.failed_at", observed.failed_at(), rules);
   rules.Count("observed.timeline", observed.timeline_size(), kTimelineMax);
   for (const wire::ObservedMessage& message : observed.timeline()) {
+    rules.OptionalName("timeline.from", message.from());
+    rules.Text("timeline.to", message.to(), kDestinationBytesMax);
     rules.Uuid("timeline.message_id", message.message_id());
     rules.Text("timeline.response.text", message.response().text(), kTextBytesMax);
   }

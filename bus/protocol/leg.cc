@@ -14,22 +14,23 @@
 namespace bitrepo::protocol {
 namespace {
 
-bool BytesComeToUs(wire::Operation operation) {
-  const OperationRow* row = FindOperation(operation);
-  return row != nullptr && row->moves == Moves::kDown;
+// Then nothing that a final says brings what was asked for: a file, or a list by token.
+bool BytesComeToUs(const Envelope& request) {
+  const OperationRow* row = FindOperation(request.header.operation());
+  return (row != nullptr && row->moves == Moves::kDown) || request.body.page().by_token();
 }
 
 }  // namespace
 
 Leg::Leg(base::ComponentId component, Envelope request, bool holds_on, Asker& asker, absl::Time now,
-         ConversationOutbox& out)
+         ConversationOutbox& out, bool resumed)
     : component_(std::move(component)),
       asker_(&asker),
       request_(std::move(request)),
       holds_on_(holds_on),
       last_word_(now) {
   resends_.Restart(asker_->spec.patience.resend_first, now, asker_->random);
-  copies_ = 1;
+  copies_ = resumed ? 2 : 1;
   out.messages.push_back(request_);
   Tell(EventKind::kRequestSent, nullptr, out);
 }
@@ -109,8 +110,8 @@ void Leg::OnTransferFailed(const absl::Status& why, absl::Time now, Conversation
   if (!IsOver(state_) && !why_.has_value()) {
     why_ = ToResponse(why);
   }
-  Fire(BytesComeToUs(asker_->spec.operation) ? LegEvent::kFetchFailed : LegEvent::kTransferFailed,
-       nullptr, now, out);
+  Fire(BytesComeToUs(request_) ? LegEvent::kFetchFailed : LegEvent::kTransferFailed, nullptr, now,
+       out);
 }
 
 void Leg::OnCancel(absl::string_view reason, absl::Time now, ConversationOutbox& out) {

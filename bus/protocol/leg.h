@@ -22,9 +22,10 @@ namespace bitrepo::protocol {
 class Leg {
  public:
   // Sends `request`. `holds_on`: once heard, a contributor that is lost is waited for a little,
-  // since no other would be asked.
+  // since no other would be asked. `resumed`: an earlier process has sent it before, so that it can
+  // never be said that no copy has arrived.
   Leg(base::ComponentId component, Envelope request, bool holds_on, Asker& asker, absl::Time now,
-      ConversationOutbox& out);
+      ConversationOutbox& out, bool resumed = false);
 
   // True when `message` answers the request of now, or its cancel.
   bool Owns(const Envelope& message) const;
@@ -43,6 +44,7 @@ class Leg {
   LegState state() const { return state_; }
   // It is known to have taken the request up: what comes after it may begin.
   bool accepted() const { return accepted_; }
+  const Envelope& request() const { return request_; }  // the last one
   // A page of it has been told: what it lists cannot be taken over by another.
   bool has_paged() const { return has_paged_; }
   const std::string& next_cursor() const { return next_cursor_; }

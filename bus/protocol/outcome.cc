@@ -12,14 +12,22 @@ using State = ContributorResult::State;
 struct Count {
   size_t all = 0;
   size_t done = 0;
+  size_t failed = 0;
   size_t unknown = 0;
 };
+
+// Whoever does not serve the operation at all explains an end only where nobody else does.
+bool Tells(const ContributorResult& result, bool none_failed) {
+  return result.state == State::kFailed || result.state == State::kUnknown ||
+         (none_failed && result.passed_over && IsRefusal(result.code));
+}
 
 Count CountOf(const Outcome& outcome) {
   Count count;
   for (const auto& [component, result] : outcome.contributors) {
     ++count.all;
     count.done += result.state == State::kDone ? 1 : 0;
+    count.failed += result.state == State::kFailed ? 1 : 0;
     count.unknown += result.state == State::kUnknown ? 1 : 0;
   }
   return count;
@@ -55,14 +63,15 @@ void Judge(const ConversationSpec& spec, Circumstances circumstances,
     outcome.text = nobody.text();
     return;
   }
+  const Count count = CountOf(outcome);
+  const bool none_failed = count.failed + count.unknown == 0;
   outcome.code = wire::RESPONSE_CODE_UNSPECIFIED;
   if (!circumstances.attendance_known) {
     outcome.code = wire::UNREACHABLE;
     outcome.text = "the coordinator has not said who is absent";
   }
   for (const auto& [component, result] : outcome.contributors) {
-    const bool tells = result.state == State::kFailed || result.state == State::kUnknown;
-    if (tells &&
+    if (Tells(result, none_failed) &&
         (outcome.code == wire::RESPONSE_CODE_UNSPECIFIED || TellsMore(result.code, outcome.code))) {
       outcome.code = result.code;
       outcome.text =

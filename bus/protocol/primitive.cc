@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "bus/protocol/response_code.h"
 
 namespace bitrepo::protocol {
 namespace {
@@ -17,58 +18,61 @@ constexpr OperationRow Reserved(wire::Operation operation, absl::string_view nam
                                 absl::string_view word, absl::string_view permission) {
   return {operation,       name,  word,  permission, kNone,
           kNone,           kNone, kNone, kNone,      Presence::kAlways,
-          Moves::kNothing, false, false};
+          Moves::kNothing, false, false, false,      true};
 }
 
 constexpr std::array kOperations = {
     OperationRow{wire::PUT_FILE, "PutFile", "put", "write", Body::kPutFileIdentify,
                  Body::kPutFileIdentifyReply, Body::kPutFileRequest, Body::kPutFileProgress,
-                 Body::kPutFileFinal, Presence::kAlways, Moves::kUp, false, false},
+                 Body::kPutFileFinal, Presence::kAlways, Moves::kUp, false, false, false, true},
     OperationRow{wire::GET_FILE, "GetFile", "get", "read", Body::kGetFileIdentify,
                  Body::kGetFileIdentifyReply, Body::kGetFileRequest, Body::kGetFileProgress,
-                 Body::kGetFileFinal, Presence::kAlways, Moves::kDown, false, false},
+                 Body::kGetFileFinal, Presence::kAlways, Moves::kDown, false, false, false, false},
     OperationRow{wire::REPLACE_FILE, "ReplaceFile", "replace", "write", Body::kReplaceFileIdentify,
                  Body::kReplaceFileIdentifyReply, Body::kReplaceFileRequest,
                  Body::kReplaceFileProgress, Body::kReplaceFileFinal, Presence::kAlways, Moves::kUp,
-                 false, false},
+                 false, false, false, true},
     Reserved(wire::UPDATE_FILE, "UpdateFile", "update", "write"),
     OperationRow{wire::DELETE_FILE, "DeleteFile", "delete", "delete", Body::kDeleteFileIdentify,
                  Body::kDeleteFileIdentifyReply, Body::kDeleteFileRequest,
                  Body::kDeleteFileProgress, Body::kDeleteFileFinal, Presence::kAlways,
-                 Moves::kNothing, false, false},
+                 Moves::kNothing, false, false, false, true},
     OperationRow{wire::GET_CHECKSUMS, "GetChecksums", "checksums", "read",
                  Body::kGetChecksumsIdentify, Body::kGetChecksumsIdentifyReply,
                  Body::kGetChecksumsRequest, Body::kGetChecksumsProgress, Body::kGetChecksumsFinal,
-                 Presence::kAlways, Moves::kNothing, true, false},
+                 Presence::kAlways, Moves::kNothing, true, false, true, false},
     OperationRow{wire::GET_FILE_IDS, "GetFileIDs", "file-ids", "read", Body::kGetFileIdsIdentify,
                  Body::kGetFileIdsIdentifyReply, Body::kGetFileIdsRequest,
                  Body::kGetFileIdsProgress, Body::kGetFileIdsFinal, Presence::kAlways,
-                 Moves::kNothing, true, false},
+                 Moves::kNothing, true, false, true, false},
     OperationRow{wire::GET_FILE_INFOS, "GetFileInfos", "file-infos", "read",
                  Body::kGetFileInfosIdentify, Body::kGetFileInfosIdentifyReply,
                  Body::kGetFileInfosRequest, Body::kGetFileInfosProgress, Body::kGetFileInfosFinal,
-                 Presence::kAlways, Moves::kNothing, true, false},
+                 Presence::kAlways, Moves::kNothing, true, false, true, false},
     OperationRow{wire::GET_STATUS, "GetStatus", "status", "status", Body::kGetStatusIdentify,
                  Body::kGetStatusIdentifyReply, Body::kGetStatusRequest, Body::kGetStatusProgress,
-                 Body::kGetStatusFinal, Presence::kOptional, Moves::kNothing, false, true},
+                 Body::kGetStatusFinal, Presence::kOptional, Moves::kNothing, false, true, false,
+                 false},
     OperationRow{wire::GET_AUDIT_TRAILS, "GetAuditTrails", "audit", "audit",
                  Body::kGetAuditTrailsIdentify, Body::kGetAuditTrailsIdentifyReply,
                  Body::kGetAuditTrailsRequest, Body::kGetAuditTrailsProgress,
-                 Body::kGetAuditTrailsFinal, Presence::kOptional, Moves::kNothing, true, true},
+                 Body::kGetAuditTrailsFinal, Presence::kOptional, Moves::kNothing, true, true,
+                 false, false},
     OperationRow{wire::GET_CONVERSATION, "GetConversation", "conversation", "status",
                  Body::kGetConversationIdentify, Body::kGetConversationIdentifyReply,
                  Body::kGetConversationRequest, Body::kGetConversationProgress,
-                 Body::kGetConversationFinal, Presence::kOptional, Moves::kNothing, true, true},
+                 Body::kGetConversationFinal, Presence::kOptional, Moves::kNothing, true, true,
+                 false, false},
     OperationRow{wire::GET_ROSTER, "GetRoster", "pillars", "status", kNone, kNone,
                  Body::kRosterRequest, kNone, Body::kRosterReply, Presence::kNever, Moves::kNothing,
-                 false, true},
+                 false, true, false, false},
     OperationRow{wire::UNDELETE_FILE, "UndeleteFile", "undelete", "delete",
                  Body::kUndeleteFileIdentify, Body::kUndeleteFileIdentifyReply,
                  Body::kUndeleteFileRequest, Body::kUndeleteFileProgress, Body::kUndeleteFileFinal,
-                 Presence::kAlways, Moves::kNothing, false, false},
+                 Presence::kAlways, Moves::kNothing, false, false, false, true},
     OperationRow{wire::GET_ALARMS, "GetAlarms", "alarms", "status", kNone, kNone,
                  Body::kGetAlarmsRequest, kNone, Body::kGetAlarmsFinal, Presence::kNever,
-                 Moves::kNothing, true, true},
+                 Moves::kNothing, true, true, false, false},
 };
 
 constexpr Presence kNever = Presence::kNever;
@@ -225,6 +229,21 @@ wire::TimeToDeliver TimeToDeliverOf(const wire::Body& body) {
       return body.get_conversation_identify_reply().time_to_deliver();
     default:
       return {};
+  }
+}
+
+bool IsDoneAlready(const Envelope& identify_reply) {
+  const wire::Body& body = identify_reply.body;
+  switch (identify_reply.header.operation()) {
+    case wire::PUT_FILE:
+      return !IsRefusal(body.response().code()) && body.put_file_identify_reply().already_held();
+    case wire::REPLACE_FILE:
+      return !IsRefusal(body.response().code()) &&
+             body.replace_file_identify_reply().already_held();
+    case wire::DELETE_FILE:
+      return body.response().code() == wire::FILE_NOT_FOUND_FAILURE;
+    default:
+      return false;
   }
 }
 

@@ -36,6 +36,8 @@ struct OperationRow {
   Moves moves;
   bool paged;           // its request may carry a PageSpec
   bool to_coordinator;  // the coordinator answers it too, or alone where identify is not set
+  bool by_token;        // its list may be asked for as one transfer
+  bool changes;         // a store: expires_at is judged, and contents could be split between askers
 };
 
 // Who sends a kind.
@@ -75,6 +77,9 @@ std::string KindName(wire::Kind kind);
 void SetEmptyContent(wire::Body& body, Content content);
 // Of an identify reply; empty in other bodies.
 wire::TimeToDeliver TimeToDeliverOf(const wire::Body& body);
+// The identify reply says that what the operation is to bring about is so already: its file is held
+// with that digest, or, to be deleted, is not there.
+bool IsDoneAlready(const Envelope& identify_reply);
 // The place for it in an identify reply; nothing in other bodies.
 wire::TimeToDeliver* MutableTimeToDeliver(wire::Body& body);
 // The page's end of a final of a list; nothing in other bodies.

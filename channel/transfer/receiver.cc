@@ -52,7 +52,7 @@ void Receiver::OnGranted(ReceiverOutbox& outbox) {
 void Receiver::OnClosed() {
   open_ = false;
   window_.End();
-  if (commit_.has_value() && have_.bytes() != commit_->size_bytes) {
+  if (commit_.has_value() && !done() && have_.bytes() != commit_->size_bytes) {
     commit_.reset();
   }
 }
@@ -77,6 +77,10 @@ void Receiver::OnAck(uint64_t number, uint64_t offset, const AckPayload& ack,
 void Receiver::OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool intact,
                       ReceiverOutbox& outbox) {
   if (failed_) {
+    return;
+  }
+  if (spec_.digest_only) {
+    Fail(absl::PermissionDeniedError("the token takes a digest, no bytes"), false, outbox);
     return;
   }
   absl::StatusOr<base::ByteRange> range = base::ByteRange::Make(offset, bytes.size());
@@ -218,6 +222,9 @@ void Receiver::OnPoolFreed(ReceiverOutbox& outbox) { GrantMore(true, outbox); }
 
 std::vector<base::ByteRange> Receiver::Missing() const {
   std::vector<base::ByteRange> missing;
+  if (spec_.digest_only) {
+    return missing;
+  }
   for (const base::ByteRange& range : spec_.wanted) {
     for (const base::ByteRange& part : have_.Missing(range).ranges()) {
       missing.push_back(part);
@@ -227,6 +234,9 @@ std::vector<base::ByteRange> Receiver::Missing() const {
 }
 
 uint64_t Receiver::to_come() const {
+  if (spec_.digest_only) {
+    return 0;
+  }
   const uint64_t all = commit_.has_value() ? commit_->size_bytes : wanted_.bytes();
   return all - std::min(all, have_.bytes());
 }
@@ -250,6 +260,10 @@ void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
       return;
     }
     size = commit_->size_bytes;
+    if (spec_.digest_only) {
+      Complete(size, outbox);
+      return;
+    }
     const uint64_t from = spec_.wanted.empty() ? 0 : spec_.wanted.front().offset();
     if (have_.bytes() > size || (have_.bytes() == size && !have_.Contains(From(from, size)))) {
       Fail(absl::OutOfRangeError(
@@ -264,9 +278,12 @@ void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
       return;
     }
   }
-  if (have_.bytes() != size || !writes_.empty()) {
-    return;
+  if (have_.bytes() == size && writes_.empty()) {
+    Complete(size, outbox);
   }
+}
+
+void Receiver::Complete(uint64_t size, ReceiverOutbox& outbox) {
   complete_ = true;
   CommitSegments all;
   all.size_bytes = size;

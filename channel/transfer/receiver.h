@@ -31,7 +31,8 @@ struct ReceiverSpec {
   std::vector<base::ByteRange> wanted;  // what may come; at most kWantedRangesMax
   bool store =
       false;  // ended by COMMIT; else an ACK precedes each segment and the last byte ends it
-  bool size_known = true;  // false: a store whose COMMIT says how much of `wanted` there is
+  bool size_known = true;    // false: a store whose COMMIT says how much of `wanted` there is
+  bool digest_only = false;  // a store: COMMIT alone is to come, of as many bytes as `wanted` has
 };
 
 // What the host is to do, in this order.
@@ -114,6 +115,7 @@ class Receiver {
   uint64_t to_come() const;
   void GrantMore(bool turn, ReceiverOutbox& outbox);
   void EndWhenComplete(ReceiverOutbox& outbox);
+  void Complete(uint64_t size, ReceiverOutbox& outbox);
   void Fail(absl::Status why, bool violation, ReceiverOutbox& outbox);
 
   const ReceiverSpec spec_;

@@ -13,11 +13,14 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeCatCommand());
   commands.push_back(MakeChecksumsCommand());
   commands.push_back(MakeFileIdsCommand());
+  commands.push_back(MakeFileInfosCommand());
   commands.push_back(MakeStatCommand());
   commands.push_back(MakeWhereisCommand());
   commands.push_back(MakeStatusCommand());
   commands.push_back(MakePillarsCommand());
   commands.push_back(MakeWatchCommand());
+  commands.push_back(MakeReplayCommand());
+  commands.push_back(MakeTopCommand());
   commands.push_back(MakeVersionCommand());
   commands.push_back(MakeCompletionCommand());
   commands.push_back(MakeHelpCommand());

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // checksums: digests of files at every pillar, compared; and lists of digests checked against them.
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/runtime/settings.h"
+#include "bus/protocol/limits.h"
 #include "client/commands/agreement.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/byte_span.h"
-#include "client/commands/list_run.h"
-#include "client/commands/put_plan.h"
+#include "client/commands/list_flags.h"
 #include "client/commands/read_input.h"
 #include "client/commands/sum_line.h"
 #include "client/commands/words.h"
@@ -22,6 +24,7 @@ constexpr size_t kSaltBytes = 32;
 constexpr size_t kPillarColumns = 14;
 
 using Row = client::ChecksumRow;
+using PillarWords = absl::btree_map<base::ComponentId, PillarWord>;
 
 class ChecksumsCommand final : public Command {
  public:
@@ -39,21 +42,19 @@ class ChecksumsCommand final : public Command {
   }
 
   Shape shape() override {
-    return {
-        .flags = {{"--algorithm", "NAME", "md5 sha1 sha256 sha384 sha512 or hmac-... of each",
-                   &algorithm_},
+    Shape shape{
+        .flags = {{"--algorithm", "NAME",
+                   "md5 sha1 sha256 sha384 sha512 or hmac-... of each; may be repeated",
+                   &algorithms_},
                   {"--salt", "HEX", "key of an hmac, or random", &salt_},
                   {"--fresh", "", "read the bytes now; else a recorded digest may answer", &fresh_},
-                  {"--format", "WORD", "table or sha256sum", &format_, {"table", "sha256sum"}},
-                  {"--prefix", "TEXT", "only ids that begin so", &prefix_, {}, true},
                   {"--range", "OFF:LEN", "of these bytes of one file", &range_},
-                  {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
-                  {"--ids-from", "FILE",
-                   "more ids, one a line or ended by NUL; - is standard input", &ids_from_},
-                  {"--check", "FILE", "check the list in FILE, as sha256sum -c does", &check_},
-                  {"--limit", "N", "at most so many files", &limit_},
-                  {"--cursor", "ID", "go on after this id", &cursor_, {}, true}},
-        .arguments = ArgumentsRow{"ID", "file id", &ids_}};
+                  {"--block-size", "SIZE", "of each block so large of one file", &block_size_},
+                  {"--format", "WORD", "table or sha256sum", &format_, {"table", "sha256sum"}},
+                  {"--check", "FILE", "check the list in FILE, as sha256sum -c does", &check_}},
+        .arguments = std::nullopt};
+    list_.AddTo(shape, "whose recorded digest was made");
+    return shape;
   }
 
   ExitCode Run(Session& session) override {
@@ -62,12 +63,10 @@ class ChecksumsCommand final : public Command {
     client::BlockingClient* client = session.Connect();
     if (client == nullptr) return ExitCode::kDone;
     client_ = client;
-    if (ids_.empty() && ids_from_.empty()) {
-      ListAll();
-    } else {
-      for (const base::FileId& file_id : files_) {
-        if (session.interrupted() == 0) ListOne(file_id);
-      }
+    if (list_.one() && block_bytes_ == 0) {
+      ListOne(*list_.one());
+    } else if (!list_.names_files() || list_.named() > 0) {
+      ListMany();
     }
     if (!check_.empty() && session.interrupted() == 0) TellUnseen();
     return session.report().PartlyFound();
@@ -80,49 +79,69 @@ class ChecksumsCommand final : public Command {
   }
 
   bool Prepare() {
-    if (!ids_from_.empty() && !ReadIds()) return false;
     if (!check_.empty() && !ReadCheckList()) return false;
-    const auto algorithm = client::ParseAlgorithmWord(algorithm_.empty() ? "sha256" : algorithm_);
-    if (!algorithm.ok()) return Refuse(ExitCode::kUsage, std::string(algorithm.status().message()));
-    spec_.add_algorithms(*algorithm);
-    spec_.set_fresh(fresh_);
-    if (client::NeedsSalt(*algorithm) == salt_.empty()) {
-      return Refuse(ExitCode::kUsage, "--salt goes with the hmac algorithms, and they with it");
+    if (!PrepareDigests() || !list_.Prepare(*session_)) return false;
+    const bool one_digest = spec_.algorithms_size() == 1 && block_bytes_ == 0;
+    if (!one_digest && (!check_.empty() || format_ == "sha256sum")) {
+      return Refuse(ExitCode::kUsage,
+                    "a list for sha256sum has one digest of each file: one --algorithm, no "
+                    "--block-size");
     }
-    if (!salt_.empty()) {
-      const std::string salt = salt_ == "random" ? session_->parts().random->Bytes(kSaltBytes)
-                                                 : absl::HexStringToBytes(salt_);
-      if (salt.empty() ||
-          (salt_ != "random" && absl::BytesToHexString(salt) != absl::AsciiStrToLower(salt_))) {
-        return Refuse(ExitCode::kUsage, "--salt is hexadecimal, or random");
-      }
-      spec_.set_salt(salt);
-      session_->console().Note(absl::StrCat("salt ", absl::BytesToHexString(salt)));
-    }
-    const auto files = ParseFileIds(*session_, ids_);
-    const auto limit = ParseCount(*session_, "--limit", limit_);
-    if (!files || !limit) return false;
-    files_ = *files;
-    bounds_ = {cursor_, *limit};
-    for (const std::string& name : pillars_) {
-      const auto pillar = base::ComponentId::Parse(name);
-      if (!pillar.ok()) return Refuse(ExitCode::kUsage, std::string(pillar.status().message()));
-      asked_.push_back(*pillar);
-    }
-    if (!range_.empty()) {
-      const auto span = ParseByteSpan(range_);
-      if (!span.ok()) return Refuse(ExitCode::kUsage, std::string(span.status().message()));
-      if (files_.size() != 1)
-        return Refuse(ExitCode::kUsage, "--range is of one file: name one id");
-      span_ = *span;
+    if ((span_ || block_bytes_ > 0) && !list_.one()) {
+      return Refuse(ExitCode::kUsage, "--range and --block-size are of one file: name one id");
     }
     return true;
   }
 
-  bool ReadIds() {
-    const auto text = ReadInput(ids_from_, session_->parts().in);
-    if (!text.ok()) return Refuse(ExitCode::kLocal, std::string(text.status().message()));
-    for (std::string& id : SplitPathList(*text)) ids_.push_back(std::move(id));
+  bool PrepareDigests() {
+    if (algorithms_.empty()) algorithms_.emplace_back("sha256");
+    size_t salted = 0;
+    for (const std::string& word : algorithms_) {
+      const auto algorithm = client::ParseAlgorithmWord(word);
+      if (!algorithm.ok()) {
+        return Refuse(ExitCode::kUsage, std::string(algorithm.status().message()));
+      }
+      if (std::count(algorithms_.begin(), algorithms_.end(), word) > 1) {
+        return Refuse(ExitCode::kUsage, absl::StrCat("--algorithm ", word, " is given twice"));
+      }
+      spec_.add_algorithms(*algorithm);
+      salted += client::NeedsSalt(*algorithm) ? 1 : 0;
+    }
+    spec_.set_fresh(fresh_);
+    if (salted != 0 && salted != algorithms_.size()) {
+      return Refuse(ExitCode::kUsage, "hmac algorithms go together, and no others with them");
+    }
+    if ((salted != 0) == salt_.empty()) {
+      return Refuse(ExitCode::kUsage, "--salt goes with the hmac algorithms, and they with it");
+    }
+    return PrepareSalt() && PreparePart();
+  }
+
+  bool PrepareSalt() {
+    if (salt_.empty()) return true;
+    const std::string salt = salt_ == "random" ? session_->parts().random->Bytes(kSaltBytes)
+                                               : absl::HexStringToBytes(salt_);
+    if (salt.empty() ||
+        (salt_ != "random" && absl::BytesToHexString(salt) != absl::AsciiStrToLower(salt_))) {
+      return Refuse(ExitCode::kUsage, "--salt is hexadecimal, or random");
+    }
+    spec_.set_salt(salt);
+    session_->console().Note(absl::StrCat("salt ", absl::BytesToHexString(salt)));
+    return true;
+  }
+
+  bool PreparePart() {
+    if (!range_.empty()) {
+      const auto span = ParseByteSpan(range_);
+      if (!span.ok()) return Refuse(ExitCode::kUsage, std::string(span.status().message()));
+      span_ = *span;
+    }
+    if (block_size_.empty()) return true;
+    const auto bytes = runtime::ParseBytes(block_size_);
+    if (!bytes.ok() || *bytes < protocol::kBlockBytesMin || *bytes > protocol::kBlockBytesMax) {
+      return Refuse(ExitCode::kUsage, "--block-size is 4KiB to 1GiB");
+    }
+    block_bytes_ = *bytes;
     return true;
   }
 
@@ -140,48 +159,53 @@ class ChecksumsCommand final : public Command {
                       absl::StrCat(check_, ": ", Shown(sum.name), " stands twice"));
       }
     }
-    if (!algorithm_.empty() || sums->empty()) return true;
+    if (!algorithms_.empty() || sums->empty()) return true;
     for (const base::Algorithm algorithm :
          {base::Algorithm::kMd5, base::Algorithm::kSha1, base::Algorithm::kSha256,
           base::Algorithm::kSha384, base::Algorithm::kSha512}) {
       if (base::DigestBytes(algorithm) * 2 == sums->front().hex.size()) {
-        algorithm_ = std::string(base::AlgorithmName(algorithm));
+        algorithms_ = {std::string(base::AlgorithmName(algorithm))};
       }
     }
     return true;
   }
 
-  client::GetChecksumsSpec Spec(wire::FileSelection files) {
-    client::GetChecksumsSpec spec{
-        .scope = {.collection = session_->collection(), .files = std::move(files)},
-        .checksums = spec_};
-    spec.scope.pillars = asked_;
+  client::GetChecksumsSpec Spec() {
+    client::GetChecksumsSpec spec{.scope = list_.Scope(session_->collection()), .checksums = spec_};
     if (span_) {
       spec.offset = span_->offset;
       spec.length = span_->length;
     }
+    spec.block_bytes = block_bytes_;
+    spec.calculated = list_.window();
     return spec;
   }
 
-  ListEnd Ask(wire::FileSelection files, const std::function<void(const Row&)>& on_row) {
+  ListEnd Ask(const std::function<void(const Row&)>& on_row) {
     return RunList<wire::ChecksumItem>(
-        *session_, *client_, bounds_,
+        *session_, *client_, list_.bounds(),
         [&](client::RowHandler<wire::ChecksumItem> handler) {
-          client::GetChecksumsSpec spec = Spec(std::move(files));
+          client::GetChecksumsSpec spec = Spec();
           spec.on_rows = std::move(handler);
           return client_->GetChecksums(std::move(spec));
         },
         on_row);
   }
 
-  void ListAll() {
-    const ListEnd end = Ask(SelectPrefix(prefix_), [this](const Row& row) {
-      std::vector<base::ComponentId> answered = row.lacking;
-      for (const auto& [pillar, item] : row.pillars) answered.push_back(pillar);
-      Tell(row, answered, {});
+  void ListMany() {
+    const ListEnd end = Ask([this](const Row& row) {
+      if (row.pillars.empty()) {
+        ReportNotFound(*session_, row.file_id);
+      } else {
+        Tell(row, AnsweredOf(row), {});
+      }
     });
-    if (Ended(end, "") && end.cut) session_->report().Add(ExitCode::kLimit);
-    TellMore(*session_, Words(), end);
+    const std::string one = list_.one() ? list_.one()->text() : "";
+    if (Ended(end, one)) {
+      if (end.cut) session_->report().Add(ExitCode::kLimit);
+      if (!one.empty() && NobodyHasIt(end.result->outcome)) ReportNotFound(*session_, one);
+    }
+    if (!list_.names_files()) TellMore(*session_, Words(), end);
   }
 
   // The command without its cursor.
@@ -190,33 +214,24 @@ class ChecksumsCommand final : public Command {
     const auto add = [&words](absl::string_view flag, const std::string& value) {
       if (!value.empty()) absl::StrAppend(&words, FlagWords(flag, value));
     };
-    add("--algorithm", algorithm_);
+    for (const std::string& algorithm : algorithms_) {
+      if (algorithms_.size() > 1 || algorithm != "sha256") add("--algorithm", algorithm);
+    }
     add("--salt", absl::BytesToHexString(spec_.salt()));
     if (fresh_) absl::StrAppend(&words, " --fresh");
     add("--format", format_ == "table" ? "" : format_);
-    add("--prefix", prefix_);
-    for (const std::string& pillar : pillars_) add("--pillar", pillar);
     add("--check", check_);
-    add("--limit", limit_);
-    return words;
+    return words + list_.Words();
   }
 
+  // Of one file it is known at the end who has said nothing: its row waits.
   void ListOne(const base::FileId& file_id) {
-    Row found;
-    found.file_id = file_id.text();
-    const ListEnd end = Ask(SelectOne(file_id), [&found](const Row& row) { found = row; });
+    std::optional<Row> found;
+    const ListEnd end = Ask([&found](const Row& row) { found = row; });
     if (!Ended(end, file_id.text())) return;
+    if (NobodyHasIt(end.result->outcome)) ReportNotFound(*session_, file_id.text());
     const ListPillars pillars = PillarsOf(end.result->outcome);
-    if (found.pillars.empty()) {
-      if (pillars.answered.empty()) return;  // told: nobody answered
-      session_->report().Count("not-found");
-      session_->report().Error({.code = ExitCode::kNotFound,
-                                .message = absl::StrCat("no pillar has ", Shown(file_id.text())),
-                                .file_id = file_id.text(),
-                                .hint = session_->Again("file-ids")});
-      return;
-    }
-    Tell(found, pillars.answered, pillars.silent);
+    if (found) Tell(*found, pillars.answered, pillars.silent);
   }
 
   bool Ended(const ListEnd& end, const std::string& file_id) {
@@ -230,37 +245,58 @@ class ChecksumsCommand final : public Command {
     return true;
   }
 
-  void Tell(const Row& row, const std::vector<base::ComponentId>& answered,
-            const std::vector<base::ComponentId>& silent) {
-    absl::btree_map<base::ComponentId, PillarWord> words;
+  // What each pillar says of one digest of a row.
+  static PillarWords WordsOf(const Row& row, int index) {
+    PillarWords words;
     for (const auto& [pillar, item] : row.pillars) {
       PillarWord& word = words[pillar];
-      if (item.digests_size() > 0) {
-        word.digest = absl::BytesToHexString(item.digests(0).value());
+      if (index < item.digests_size()) {
+        word.digest = absl::BytesToHexString(item.digests(index).value());
       } else {
         word.trouble = item.trouble().text();
       }
     }
-    const Agreement agreement = Compare(words, answered, silent);
-    if (!check_.empty()) {
-      CheckOne(row, agreement);
-    } else if (session_->flags().json) {
-      TellJson(row, agreement);
-    } else if (format_ == "sha256sum") {
-      if (agreement.all_same()) session_->console().Result(SumLine(agreement.digest, row.file_id));
-    } else {
-      TellTable(row, agreement, words);
-    }
-    session_->report().Count(agreement.all_same() ? "agreed" : "disagreed");
-    if (!agreement.all_same()) TellDisagreement(row, agreement, words);
+    return words;
   }
 
-  void TellTable(const Row& row, const Agreement& agreement,
-                 const absl::btree_map<base::ComponentId, PillarWord>& words) {
+  void Tell(const Row& row, const std::vector<base::ComponentId>& answered,
+            const std::vector<base::ComponentId>& silent) {
+    bool all_same = true;
+    for (int i = 0; i < spec_.algorithms_size(); ++i) {
+      const PillarWords words = WordsOf(row, i);
+      const Agreement agreement = Compare(words, answered, silent);
+      if (!check_.empty()) {
+        CheckOne(row, agreement);
+      } else if (session_->flags().json) {
+        TellJson(row, i, agreement);
+      } else if (format_ == "sha256sum") {
+        if (agreement.all_same()) {
+          session_->console().Result(SumLine(agreement.digest, row.file_id));
+        }
+      } else {
+        TellTable(row, i, agreement, words);
+      }
+      if (all_same && !agreement.all_same()) TellDisagreement(row, agreement, words);
+      all_same = all_same && agreement.all_same();
+    }
+    session_->report().Count(all_same ? "agreed" : "disagreed");
+  }
+
+  // What stands behind the digest: which, where there are several, and of what.
+  std::string Named(const Row& row, int index) const {
+    std::string named = absl::StrCat("  ", Shown(row.file_id));
+    if (block_bytes_ > 0) absl::StrAppend(&named, "  block ", row.number);
+    if (spec_.algorithms_size() > 1) {
+      absl::StrAppend(&named, "  ", client::AlgorithmWord(spec_.algorithms(index)));
+    }
+    return named + "\n";
+  }
+
+  void TellTable(const Row& row, int index, const Agreement& agreement, const PillarWords& words) {
     Console& console = session_->console();
     if (agreement.all_same()) {
       console.Result(absl::StrCat(agreement.digest, "  ", agreement.CountOf(CopyState::kSame), "/",
-                                  agreement.copies.size(), "  ", Shown(row.file_id), "\n"));
+                                  agreement.copies.size(), Named(row, index)));
       return;
     }
     for (const auto& [pillar, state] : agreement.copies) {
@@ -268,19 +304,20 @@ class ChecksumsCommand final : public Command {
       const std::string digest = word == words.end() ? "" : word->second.digest;
       console.Result(absl::StrCat(Fit(digest, std::max(digest.size(), agreement.digest.size())),
                                   "  ", Fit(pillar.text(), kPillarColumns), " ", WordOf(state),
-                                  "  ", Shown(row.file_id), "\n"));
+                                  Named(row, index)));
     }
   }
 
-  void TellJson(const Row& row, const Agreement& agreement) {
+  void TellJson(const Row& row, int index, const Agreement& agreement) {
     for (const auto& [pillar, state] : agreement.copies) {
       JsonRecord record = session_->report().Record("item");
       record.Set("file_id", row.file_id).Set("pillar", pillar.text());
       record.Set("result", ResultWord(state));
-      record.Set("algorithm", std::string(client::AlgorithmWord(spec_.algorithms(0))));
+      record.Set("algorithm", std::string(client::AlgorithmWord(spec_.algorithms(index))));
+      if (block_bytes_ > 0) record.Set("block", row.number);
       if (const auto item = row.pillars.find(pillar); item != row.pillars.end()) {
-        if (item->second.digests_size() > 0) {
-          record.Set("digest", absl::BytesToHexString(item->second.digests(0).value()));
+        if (index < item->second.digests_size()) {
+          record.Set("digest", absl::BytesToHexString(item->second.digests(index).value()));
         }
         record.Set("size_bytes", static_cast<uint64_t>(item->second.size_bytes()));
         record.SetTime("calculated_at", absl::FromUnixMicros(item->second.calculated_at_us()));
@@ -289,8 +326,7 @@ class ChecksumsCommand final : public Command {
     }
   }
 
-  void TellDisagreement(const Row& row, const Agreement& agreement,
-                        const absl::btree_map<base::ComponentId, PillarWord>& words) {
+  void TellDisagreement(const Row& row, const Agreement& agreement, const PillarWords& words) {
     std::string text;
     for (const auto& [pillar, state] : agreement.copies) {
       if (state == CopyState::kSame || state == CopyState::kSilent) continue;
@@ -343,22 +379,16 @@ class ChecksumsCommand final : public Command {
 
   Session* session_ = nullptr;
   client::BlockingClient* client_ = nullptr;
-  std::vector<std::string> ids_;
-  std::vector<std::string> pillars_;
-  std::string algorithm_;
+  ListFlags list_;
+  std::vector<std::string> algorithms_;
   std::string salt_;
   std::string format_ = "table";
-  std::string prefix_;
   std::string range_;
+  std::string block_size_;
   std::string check_;
-  std::string ids_from_;
-  std::string limit_;
-  std::string cursor_;
   bool fresh_ = false;
-  std::vector<base::FileId> files_;
-  std::vector<base::ComponentId> asked_;
   std::optional<ByteSpan> span_;
-  ListBounds bounds_;
+  uint64_t block_bytes_ = 0;
   wire::ChecksumSpec spec_;
   std::map<std::string, std::string> expected_;  // of --check: id -> hex
 };

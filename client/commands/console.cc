@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kPendingBytesMax = 64 * 1024;
 constexpr size_t kColumnsElsewhere = 80;
+constexpr size_t kRowsElsewhere = 24;
 
 bool Colored(ColorMode mode, bool no_color, bool terminal) {
   if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
@@ -47,6 +48,12 @@ size_t TerminalColumns(int terminal) {
   winsize size{};
   if (ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kColumnsElsewhere;
   return size.ws_col;
+}
+
+size_t TerminalRows(int terminal) {
+  winsize size{};
+  if (ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return kRowsElsewhere;
+  return size.ws_row;
 }
 
 std::string Paint(bool colored, Ink ink, absl::string_view text) {
@@ -148,6 +155,8 @@ size_t Console::columns() const {
 }
 
 size_t Console::out_columns() const { return out_terminal_ ? TerminalColumns(options_.out) : 0; }
+
+size_t Console::out_rows() const { return out_terminal_ ? TerminalRows(options_.out) : 0; }
 
 std::string Console::PaintOut(Ink ink, absl::string_view text) const {
   return Paint(out_color_, ink, text);

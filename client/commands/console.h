@@ -48,6 +48,7 @@ class Console {
   bool err_is_terminal() const { return err_terminal_; }
   size_t columns() const;      // of the terminal behind standard error; 80 where there is none
   size_t out_columns() const;  // of the terminal behind standard output; 0 where there is none
+  size_t out_rows() const;     // likewise; 0 where there is none
   std::string PaintOut(Ink ink, absl::string_view text) const;
   std::string PaintErr(Ink ink, absl::string_view text) const;
 

@@ -28,7 +28,7 @@ ExitCode ExitCodeFor(const absl::Status& status) {
 
 bool WasNotAsked(const protocol::ContributorResult& contributor) {
   return contributor.state == protocol::ContributorResult::State::kWaiting &&
-         contributor.code == wire::IDENTIFICATION_POSITIVE;
+         (contributor.passed_over || contributor.code == wire::IDENTIFICATION_POSITIVE);
 }
 
 void AddOutcome(const protocol::Outcome& outcome, ExitTally& tally) {

@@ -7,7 +7,7 @@
 #include "base/runtime/settings.h"
 #include "client/commands/agreement.h"
 #include "client/commands/all_commands.h"
-#include "client/commands/list_run.h"
+#include "client/commands/list_flags.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -25,45 +25,32 @@ class FileIdsCommand final : public Command {
             .aliases = {"getFileIDs"},
             .summary = "what the collection keeps, in order of id",
             .description =
-                "A file that some pillar lacks, or holds differently, is told on standard "
-                "error and makes exit code 6.",
-            .examples = {"file-ids --long", "file-ids --prefix photos/ --limit 100"}};
+                "Without ID: of all files. A file that some pillar lacks, or holds differently, "
+                "is told on standard error and makes exit code 6.",
+            .examples = {"file-ids --long", "file-ids --prefix photos/ --limit 100",
+                         "file-ids --since 7d", "file-ids --ids-from wanted.txt"}};
   }
 
   Shape shape() override {
-    return {.flags = {{"-l,--long", "", "size, date and copies too", &long_},
-                      {"--prefix", "TEXT", "only ids that begin so", &prefix_, {}, true},
-                      {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
-                      {"--limit", "N", "at most so many files", &limit_},
-                      {"--cursor", "ID", "go on after this id", &cursor_, {}, true}},
-            .arguments = std::nullopt};
+    Shape shape{.flags = {{"-l,--long", "", "size, date and copies too", &long_}},
+                .arguments = std::nullopt};
+    list_.AddTo(shape, "stored");
+    return shape;
   }
 
   ExitCode Run(Session& session) override {
-    const auto limit = ParseCount(session, "--limit", limit_);
-    if (!limit) return ExitCode::kDone;  // told already
-    std::vector<base::ComponentId> asked;
-    for (const std::string& name : pillars_) {
-      const auto pillar = base::ComponentId::Parse(name);
-      if (!pillar.ok()) {
-        session.report().Error(
-            {.code = ExitCode::kUsage, .message = std::string(pillar.status().message())});
-        return ExitCode::kDone;
-      }
-      asked.push_back(*pillar);
-    }
+    if (!list_.Prepare(session)) return ExitCode::kDone;  // told already
     client::BlockingClient* client = session.Connect();
-    if (client == nullptr) return ExitCode::kDone;
+    if (client == nullptr || (list_.names_files() && list_.named() == 0)) return ExitCode::kDone;
     const ListEnd end = RunList<wire::FileInfo>(
-        session, *client, {cursor_, *limit},
+        session, *client, list_.bounds(),
         [&](client::RowHandler<wire::FileInfo> handler) {
-          return client->GetFileIds({.scope = {.collection = session.collection(),
-                                               .files = SelectPrefix(prefix_),
-                                               .pillars = asked},
+          return client->GetFileIds({.scope = list_.Scope(session.collection()),
+                                     .stored = list_.window(),
                                      .on_rows = std::move(handler)});
         },
         [&](const Row& row) { Tell(session, row); });
-    TellMore(session, Words(), end);
+    if (!list_.names_files()) TellMore(session, Words(), end);
     if (!end.result.ok()) {
       if (session.interrupted() == 0 && session.console().output_error() == 0) {
         session.report().Error({.code = ExitCodeFor(end.result.status()),
@@ -71,7 +58,9 @@ class FileIdsCommand final : public Command {
       }
       return ExitCode::kDone;
     }
-    ReportList(session, "list its files", *end.result, "", session.Again("pillars"));
+    const std::string one = list_.one() ? list_.one()->text() : "";
+    ReportList(session, "list its files", *end.result, one, session.Again("pillars"));
+    if (list_.one() && NobodyHasIt(end.result->outcome)) ReportNotFound(session, one);
     if (uneven_ > 0) {
       session.report().Error(
           {.code = ExitCode::kIntegrity,
@@ -82,7 +71,8 @@ class FileIdsCommand final : public Command {
            .file_id = first_uneven_,
            .hint = session.Again(absl::StrCat("whereis", ArgumentWords({first_uneven_})))});
     }
-    return end.cut ? ExitCode::kLimit : ExitCode::kDone;
+    if (end.cut) session.report().Add(ExitCode::kLimit);
+    return session.report().PartlyFound();
   }
 
  private:
@@ -90,22 +80,21 @@ class FileIdsCommand final : public Command {
   std::string Words() const {
     std::string words = "file-ids";
     if (long_) absl::StrAppend(&words, " --long");
-    if (!prefix_.empty()) absl::StrAppend(&words, FlagWords("--prefix", prefix_));
-    for (const std::string& pillar : pillars_) absl::StrAppend(&words, " --pillar ", pillar);
-    if (!limit_.empty()) absl::StrAppend(&words, " --limit ", limit_);
-    return words;
+    return words + list_.Words();
   }
 
   void Tell(Session& session, const Row& row) {
+    if (row.pillars.empty()) {
+      ReportNotFound(session, row.file_id);
+      return;
+    }
     absl::btree_map<base::ComponentId, PillarWord> words;
-    std::vector<base::ComponentId> answered = row.lacking;
     for (const auto& [pillar, info] : row.pillars) {
       PillarWord& word = words[pillar];
       word.trouble = info.trouble().text();
       if (!info.has_trouble()) word.digest = absl::BytesToHexString(info.digest().value());
-      answered.push_back(pillar);
     }
-    const Agreement agreement = Compare(words, answered, {});
+    const Agreement agreement = Compare(words, AnsweredOf(row), {});
     if (!agreement.all_same() && uneven_++ == 0) first_uneven_ = row.file_id;
     const wire::FileInfo& info = row.pillars.begin()->second;
     const size_t copies = agreement.CountOf(CopyState::kSame);
@@ -128,10 +117,7 @@ class FileIdsCommand final : public Command {
     session.report().Item(record, text);
   }
 
-  std::vector<std::string> pillars_;
-  std::string prefix_;
-  std::string limit_;
-  std::string cursor_;
+  ListFlags list_;
   bool long_ = false;
   uint64_t uneven_ = 0;
   std::string first_uneven_;

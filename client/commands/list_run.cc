@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/commands/list_run.h"
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/words.h"
@@ -46,6 +48,14 @@ ListPillars PillarsOf(const protocol::Outcome& outcome) {
   return pillars;
 }
 
+bool NobodyHasIt(const protocol::Outcome& outcome) {
+  const std::vector<base::ComponentId> answered = PillarsOf(outcome).answered;
+  return !answered.empty() &&
+         std::all_of(answered.begin(), answered.end(), [&](const base::ComponentId& pillar) {
+           return outcome.contributors.at(pillar).code == wire::FILE_NOT_FOUND_FAILURE;
+         });
+}
+
 void ReportList(Session& session, absl::string_view what, const client::ListResult& result,
                 const std::string& file_id, const std::string& again) {
   const Attempted attempted = {
@@ -65,6 +75,14 @@ void ReportList(Session& session, absl::string_view what, const client::ListResu
   if (failed.contributors.empty()) {
     ReportOutcome(session.report(), attempted, failed);
   }
+}
+
+void ReportNotFound(Session& session, const std::string& file_id) {
+  session.report().Count("not-found");
+  session.report().Error({.code = ExitCode::kNotFound,
+                          .message = absl::StrCat("no pillar has ", Shown(file_id)),
+                          .file_id = file_id,
+                          .hint = session.Again("file-ids")});
 }
 
 std::optional<std::vector<base::FileId>> ParseFileIds(Session& session,

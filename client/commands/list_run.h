@@ -14,7 +14,7 @@
 
 namespace bitrepo::commands {
 
-// Which files a list command is about, and how much of them.
+// How much of a list a command tells.
 struct ListBounds {
   std::string after;   // rows up to and with this id are left out
   uint64_t limit = 0;  // rows; 0: all
@@ -72,6 +72,17 @@ void TellMore(Session& session, absl::string_view words, const ListEnd& end);
 wire::FileSelection SelectOne(const base::FileId& file_id);
 wire::FileSelection SelectPrefix(const std::string& prefix);
 
+// Whose word on presence a row holds: those that list the file, and those that lack it.
+template <typename Item>
+std::vector<base::ComponentId> AnsweredOf(const client::ListRow<Item>& row) {
+  std::vector<base::ComponentId> answered = row.lacking;
+  for (const auto& [pillar, item] : row.pillars) answered.push_back(pillar);
+  return answered;
+}
+
+// Reports that no pillar has the file.
+void ReportNotFound(Session& session, const std::string& file_id);
+
 // The pillars that took part in a list, as far as one that said that it has no such file took part
 // too.
 struct ListPillars {
@@ -79,6 +90,8 @@ struct ListPillars {
   std::vector<base::ComponentId> silent;
 };
 ListPillars PillarsOf(const protocol::Outcome& outcome);
+// Of the one file asked for: somebody answered, and all who did have no such file.
+bool NobodyHasIt(const protocol::Outcome& outcome);
 
 // Reports the pillars that failed, unless all they said is that there is no such file.
 void ReportList(Session& session, absl::string_view what, const client::ListResult& result,

@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/ids.h"
 #include "base/runtime/scoped_fd.h"
 #include "base/status.h"
 #include "base/utf8.h"
@@ -29,6 +30,7 @@ namespace fs = std::filesystem;
 constexpr absl::Duration kRosterPatience = absl::Seconds(20);
 constexpr absl::Duration kRosterEvery = absl::Milliseconds(50);
 constexpr size_t kNameColumns = 14;
+constexpr size_t kKindColumns = 10;
 
 class LocalCommand final : public Command {
  public:
@@ -43,6 +45,8 @@ class LocalCommand final : public Command {
             "(~/.local/share/bitrepo), no settings are needed. A pillar that has died is started "
             "again by another up. Logs are in DIR/log.",
         .examples = {"local up", "local up --dir /srv/bits --pillars 4",
+                     "local up --checksum 1 --nearline 1 --time-scale 0.01",
+                     "local up --collection photos --collection sounds",
                      "local up --pillar /disk1/bits --pillar /disk2/bits", "local down"}};
   }
 
@@ -50,7 +54,14 @@ class LocalCommand final : public Command {
     return {.flags = {{"--dir", "DIR", "where all of it is kept", &dir_},
                       {"--pillars", "N", "how many pillars (3)", &pillars_},
                       {"--pillar", "DIR", "a pillar that keeps its files in DIR; may be repeated",
-                       &stores_}},
+                       &stores_},
+                      {"--checksum", "N", "so many pillars that keep digests only: checksum1 ...",
+                       &checksum_},
+                      {"--nearline", "N", "so many pillars on simulated slow media: nearline1 ...",
+                       &nearline_},
+                      {"--time-scale", "X", "their times times X; 0: no delay (1)", &time_scale_},
+                      {"--collection", "NAME", "a collection (default); may be repeated",
+                       &collections_}},
             .arguments = ArgumentsRow{
                 "ACTION", "up, status or down", &actions_, 1, 1, {"up", "status", "down"}}};
   }
@@ -96,46 +107,94 @@ class LocalCommand final : public Command {
                         dir_.empty() ? "" : absl::StrCat(" --dir ", ShellWord(dir_)));
   }
 
-  // The layout there is, or the one asked for.
-  std::optional<LocalLayout> Layout() {
-    int pillars = kLocalPillars;
-    if (!pillars_.empty() &&
-        (!absl::SimpleAtoi(pillars_, &pillars) || pillars < 1 || pillars > kLocalPillarsMax)) {
-      Fail(ExitCode::kUsage, absl::StrCat("--pillars is a number from 1 to ", kLocalPillarsMax));
-      return std::nullopt;
+  // A number of pillars that was given, or `otherwise`.
+  bool ReadCount(absl::string_view flag, const std::string& text, int least, int& count) {
+    if (text.empty()) return true;
+    if (absl::SimpleAtoi(text, &count) && count >= least && count <= kLocalPillarsMax) return true;
+    return Fail(ExitCode::kUsage,
+                absl::StrCat(flag, " is a number from ", least, " to ", kLocalPillarsMax));
+  }
+
+  bool ReadStores(LocalShape& shape) {
+    for (const std::string& store : stores_) {
+      shape.stores.push_back(fs::absolute(store).lexically_normal().string());
+      if (!FitsSettings(shape.stores.back())) {
+        return Fail(ExitCode::kUsage, absl::StrCat("choose another --pillar: ", Shown(store)));
+      }
+      if (std::count(shape.stores.begin(), shape.stores.end(), shape.stores.back()) > 1) {
+        return Fail(ExitCode::kUsage, absl::StrCat("two pillars cannot share ", Shown(store)));
+      }
     }
+    return true;
+  }
+
+  bool ReadCollections(LocalShape& shape) {
+    if (collections_.size() > kLocalCollectionsMax) {
+      return Fail(ExitCode::kUsage,
+                  absl::StrCat("--collection: at most ", kLocalCollectionsMax, " of them"));
+    }
+    for (const std::string& name : collections_) {
+      if (const auto id = base::CollectionId::Parse(name); !id.ok()) {
+        return Fail(ExitCode::kUsage, absl::StrCat("--collection ", Shown(name), ": ",
+                                                   std::string(id.status().message())));
+      }
+      if (std::count(collections_.begin(), collections_.end(), name) > 1) {
+        return Fail(ExitCode::kUsage, absl::StrCat("--collection ", name, " is given twice"));
+      }
+    }
+    if (!collections_.empty()) shape.collections = collections_;
+    return true;
+  }
+
+  std::optional<LocalShape> Asked() {
     if (!pillars_.empty() && !stores_.empty()) {
       Fail(ExitCode::kUsage, "give --pillars or --pillar, not both");
       return std::nullopt;
     }
-    std::vector<std::string> stores;
-    for (const std::string& store : stores_) {
-      stores.push_back(fs::absolute(store).lexically_normal().string());
-      if (!FitsSettings(stores.back())) {
-        Fail(ExitCode::kUsage, absl::StrCat("choose another --pillar: ", Shown(store)));
-        return std::nullopt;
-      }
-      if (std::count(stores.begin(), stores.end(), stores.back()) > 1) {
-        Fail(ExitCode::kUsage, absl::StrCat("two pillars cannot share ", Shown(store)));
-        return std::nullopt;
-      }
+    LocalShape shape;
+    if (!ReadCount("--pillars", pillars_, 1, shape.pillars) ||
+        !ReadCount("--checksum", checksum_, 0, shape.checksum_pillars) ||
+        !ReadCount("--nearline", nearline_, 0, shape.nearline_pillars) || !ReadStores(shape) ||
+        !ReadCollections(shape)) {
+      return std::nullopt;
     }
-    LocalLayout asked(directory_, pillars, std::move(stores));
+    if (!time_scale_.empty() && (!absl::SimpleAtod(time_scale_, &shape.time_scale) ||
+                                 !(shape.time_scale >= 0) || shape.time_scale > kTimeScaleMax)) {
+      Fail(ExitCode::kUsage, absl::StrCat("--time-scale is a number from 0 to ", kTimeScaleMax));
+      return std::nullopt;
+    }
+    return shape;
+  }
+
+  // What was asked for by a flag is as it was made.
+  bool Agrees(const LocalShape& asked, const LocalShape& there) const {
+    return (pillars_.empty() || asked.pillars == there.pillars) &&
+           (stores_.empty() || asked.stores == there.stores) &&
+           (checksum_.empty() || asked.checksum_pillars == there.checksum_pillars) &&
+           (nearline_.empty() || asked.nearline_pillars == there.nearline_pillars) &&
+           (collections_.empty() || asked.collections == there.collections);
+  }
+
+  // The layout there is, or the one asked for.
+  std::optional<LocalLayout> Layout() {
+    std::optional<LocalShape> asked = Asked();
+    if (!asked) return std::nullopt;
     auto there = LocalLayout::Read(directory_);
-    if (absl::IsNotFound(there.status())) return asked;
+    if (absl::IsNotFound(there.status())) return LocalLayout(directory_, *std::move(asked));
     if (!there.ok()) {
       Fail(there.status());
       return std::nullopt;
     }
-    const bool other = there->pillars().size() != asked.pillars().size() ||
-                       (!stores_.empty() && there->pillars()[0].store != asked.pillars()[0].store);
-    if ((!pillars_.empty() || !stores_.empty()) && other) {
+    if (!Agrees(*asked, there->shape())) {
       Fail(ExitCode::kRefused,
            absl::StrCat(directory_, " was made with ", CountedOf(there->pillars().size(), "pillar"),
-                        "; choose another --dir, or leave the pillars out"));
+                        " and ", CountedOf(there->shape().collections.size(), "collection"),
+                        "; choose another --dir, or leave pillars and collections out"));
       return std::nullopt;
     }
-    return *std::move(there);
+    LocalShape shape = there->shape();
+    if (!time_scale_.empty()) shape.time_scale = asked->time_scale;
+    return LocalLayout(directory_, std::move(shape));
   }
 
   // Two of these at once would start everything twice.
@@ -278,10 +337,11 @@ class LocalCommand final : public Command {
       running += pid ? 1 : 0;
       JsonRecord record = session_->report().Record("item");
       record.Set("component", daemon.name).Set("result", pid ? "running" : "down");
+      if (!daemon.kind.empty()) record.Set("kind", daemon.kind);
       if (pid) record.Set("pid", static_cast<uint64_t>(*pid));
       record.Set("log", daemon.log);
       session_->report().Item(
-          record, absl::StrCat(Fit(daemon.name, kNameColumns),
+          record, absl::StrCat(Fit(daemon.name, kNameColumns), Fit(daemon.kind, kKindColumns),
                                pid ? absl::StrCat("running, process ", *pid) : "down", "\n"));
     }
     if (running == layout->daemons().size()) return;
@@ -320,6 +380,10 @@ class LocalCommand final : public Command {
   std::string dir_;
   std::string pillars_;
   std::vector<std::string> stores_;
+  std::string checksum_;
+  std::string nearline_;
+  std::string time_scale_;
+  std::vector<std::string> collections_;
   std::string directory_;
 };
 

@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "base/runtime/scoped_fd.h"
@@ -39,6 +40,9 @@ std::string QuotedList(const std::vector<std::string>& texts) {
                                     }),
                       "]");
 }
+
+// As TOML writes a number that is none of the whole ones.
+std::string Fraction(double number) { return absl::StrFormat("%.6f", number); }
 
 LocalDaemon DaemonOf(const std::string& directory, const std::string& name,
                      const std::string& program) {
@@ -73,24 +77,51 @@ absl::Status WriteWhole(const std::string& path, absl::string_view text) {
   return absl::OkStatus();
 }
 
-LocalLayout::LocalLayout(std::string directory, int pillars, std::vector<std::string> stores)
+LocalLayout::LocalLayout(std::string directory, LocalShape shape)
     : directory_(std::move(directory)),
+      shape_(std::move(shape)),
       coordinator_(DaemonOf(directory_, "coordinator", "bitrepo-coordinator")) {
-  const size_t count = stores.empty() ? static_cast<size_t>(pillars) : stores.size();
-  for (size_t i = 0; i < count; ++i) {
-    LocalDaemon pillar = DaemonOf(directory_, absl::StrCat("pillar-", i + 1), "bitrepo-pillar");
-    pillar.store = stores.empty() ? absl::StrCat(directory_, "/", pillar.name) : stores[i];
-    pillars_.push_back(std::move(pillar));
+  if (!shape_.stores.empty()) shape_.pillars = static_cast<int>(shape_.stores.size());
+  for (int i = 1; i <= shape_.pillars; ++i) {
+    AddPillar(absl::StrCat("pillar-", i), "full",
+              shape_.stores.empty() ? "" : shape_.stores[static_cast<size_t>(i) - 1]);
   }
+  for (int i = 1; i <= shape_.checksum_pillars; ++i) {
+    AddPillar(absl::StrCat("checksum", i), "checksum", "");
+  }
+  for (int i = 1; i <= shape_.nearline_pillars; ++i) {
+    AddPillar(absl::StrCat("nearline", i), "nearline", "");
+  }
+}
+
+void LocalLayout::AddPillar(const std::string& name, const std::string& kind,
+                            const std::string& store) {
+  LocalDaemon pillar = DaemonOf(directory_, name, "bitrepo-pillar");
+  pillar.kind = kind;
+  pillar.store = store.empty() ? absl::StrCat(directory_, "/", name) : store;
+  if (kind == "nearline") pillar.media = absl::StrCat(pillar.store, "-media");
+  pillars_.push_back(std::move(pillar));
 }
 
 absl::StatusOr<LocalLayout> LocalLayout::Read(const std::string& directory) {
   BITREPO_ASSIGN_OR_RETURN(runtime::Settings settings,
                            runtime::Settings::Load(absl::StrCat(directory, "/", kLayoutFile)));
-  std::vector<std::string> stores = settings.GetStrings("stores");
-  if (stores.empty()) settings.Problem("stores", "names no store");
+  LocalShape shape;
+  shape.stores = settings.GetStrings("stores");
+  shape.pillars = 0;
+  const auto count = [&](absl::string_view key) {
+    return static_cast<int>(settings.GetInt(key, 0, 0, kLocalPillarsMax));
+  };
+  shape.checksum_pillars = count("checksum_pillars");
+  shape.nearline_pillars = count("nearline_pillars");
+  shape.time_scale = settings.GetDouble("time_scale", 1, 0, kTimeScaleMax);
+  if (settings.Has("collections")) shape.collections = settings.GetStrings("collections");
+  if (shape.collections.empty()) settings.Problem("collections", "names no collection");
+  if (shape.stores.empty() && shape.checksum_pillars + shape.nearline_pillars == 0) {
+    settings.Problem("stores", "names no store");
+  }
   BITREPO_RETURN_IF_ERROR(settings.Finish());
-  return LocalLayout(directory, 0, std::move(stores));
+  return LocalLayout(directory, std::move(shape));
 }
 
 std::string LocalLayout::client_config() const {
@@ -110,32 +141,50 @@ absl::Status LocalLayout::WriteBeforeStart() const {
   BITREPO_RETURN_IF_ERROR(MakeDirectory(absl::StrCat(directory_, "/log")));
   for (const LocalDaemon& pillar : pillars_) {
     names.push_back(pillar.name);
-    stores.push_back(pillar.store);
+    if (pillar.kind == "full") stores.push_back(pillar.store);
     BITREPO_RETURN_IF_ERROR(MakeDirectory(pillar.store));
+    if (!pillar.media.empty()) BITREPO_RETURN_IF_ERROR(MakeDirectory(pillar.media));
   }
   BITREPO_RETURN_IF_ERROR(WriteWhole(
       absl::StrCat(directory_, "/", kLayoutFile),
-      absl::StrCat("# Made by bitrepo local up: where each pillar keeps its files.\nstores = ",
-                   QuotedList(stores), "\n")));
-  return WriteWhole(
-      coordinator_.config,
+      absl::StrCat("# Made by bitrepo local up: where each full pillar keeps its files, and what "
+                   "else there is.\nstores = ",
+                   QuotedList(stores), "\nchecksum_pillars = ", shape_.checksum_pillars,
+                   "\nnearline_pillars = ", shape_.nearline_pillars,
+                   "\ntime_scale = ", Fraction(shape_.time_scale),
+                   "\ncollections = ", QuotedList(shape_.collections), "\n")));
+  std::string text = absl::StrCat(
+      "# Made by bitrepo local up.\nrepository = ", Quoted(kLocalRepository),
+      "\n\n[coordinator]\nlisten = ", Quoted(kAnyPort), "\nwatch_listen = ", Quoted(kAnyPort),
+      "\nruntime_file = ", Quoted(coordinator_.runtime_file), "\n");
+  for (const std::string& collection : shape_.collections) {
+    absl::StrAppend(&text, "\n[collections.", Quoted(collection),
+                    "]\npillars = ", QuotedList(names), "\n");
+  }
+  return WriteWhole(coordinator_.config, text);
+}
+
+std::string LocalLayout::PillarSettingsOf(const LocalDaemon& pillar,
+                                          const std::string& bus_endpoint) const {
+  std::string text =
       absl::StrCat("# Made by bitrepo local up.\nrepository = ", Quoted(kLocalRepository),
-                   "\n\n[coordinator]\nlisten = ", Quoted(kAnyPort),
-                   "\nwatch_listen = ", Quoted(kAnyPort),
-                   "\nruntime_file = ", Quoted(coordinator_.runtime_file), "\n\n[collections.",
-                   kLocalCollection, "]\npillars = ", QuotedList(names), "\n"));
+                   "\n\n[pillar]\nid = ", Quoted(pillar.name), "\nkind = ", Quoted(pillar.kind),
+                   "\ncoordinator = ", Quoted(bus_endpoint), "\ndata_listen = ", Quoted(kAnyPort),
+                   "\nruntime_file = ", Quoted(pillar.runtime_file),
+                   "\n\n[store]\ndirectory = ", Quoted(pillar.store), "\nkeep_free = \"64MiB\"\n");
+  if (!pillar.media.empty()) {
+    absl::StrAppend(&text, "\n[nearline]\nmedia = ", Quoted(pillar.media),
+                    "\ntime_scale = ", Fraction(shape_.time_scale), "\n");
+  }
+  for (const std::string& collection : shape_.collections) {
+    absl::StrAppend(&text, "\n[collections.", Quoted(collection), "]\n");
+  }
+  return text;
 }
 
 absl::Status LocalLayout::WriteAfterStart(const std::string& bus_endpoint) const {
   for (const LocalDaemon& pillar : pillars_) {
-    BITREPO_RETURN_IF_ERROR(WriteWhole(
-        pillar.config,
-        absl::StrCat("# Made by bitrepo local up.\nrepository = ", Quoted(kLocalRepository),
-                     "\n\n[pillar]\nid = ", Quoted(pillar.name),
-                     "\ncoordinator = ", Quoted(bus_endpoint), "\ndata_listen = ", Quoted(kAnyPort),
-                     "\nruntime_file = ", Quoted(pillar.runtime_file),
-                     "\n\n[store]\ndirectory = ", Quoted(pillar.store),
-                     "\nkeep_free = \"64MiB\"\n\n[collections.", kLocalCollection, "]\n")));
+    BITREPO_RETURN_IF_ERROR(WriteWhole(pillar.config, PillarSettingsOf(pillar, bus_endpoint)));
   }
   // A coordinator that is started again while pillars run must be where they look for it.
   std::string listen = absl::StrCat("listen = ", Quoted(kAnyPort));
@@ -157,7 +206,7 @@ absl::Status LocalLayout::WriteAfterStart(const std::string& bus_endpoint) const
                     absl::StrCat("# Made by bitrepo local up: how to reach the repository here.\n",
                                  "coordinator = ", Quoted(bus_endpoint),
                                  "\nrepository = ", Quoted(kLocalRepository),
-                                 "\ncollection = ", Quoted(kLocalCollection), "\n"));
+                                 "\ncollection = ", Quoted(shape_.collections.front()), "\n"));
 }
 
 }  // namespace bitrepo::commands

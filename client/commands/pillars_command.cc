@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/runtime/settings.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/roster_words.h"
 #include "client/commands/words.h"
@@ -35,8 +35,9 @@ class PillarsCommand final : public Command {
     if (!session.flags().json) {
       session.console().Result(absl::StrCat(
           session.console().PaintOut(
-              Ink::kBold, absl::StrCat(Fit("pillar", 16), Fit("state", 10), Fit("heard", 9),
-                                       Fit("queue", 7), Fit("in", 14), Fit("out", 14), "free")),
+              Ink::kBold,
+              absl::StrCat(Fit("pillar", 14), Fit("kind", 9), Fit("state", 10), Fit("heard", 8),
+                           Fit("queue", 6), Fit("in", 12), Fit("out", 12), "free")),
           "\n"));
     }
     std::vector<std::string> away;
@@ -52,6 +53,7 @@ class PillarsCommand final : public Command {
       report.Count(member.present() ? "present" : "away");
       JsonRecord record = report.Record("item");
       record.Set("pillar", member.component_id()).Set("result", std::string(StateWord(member)));
+      record.Set("kind", KindWord(member));
       record.Set("collections", std::vector<std::string>(member.collections().begin(),
                                                          member.collections().end()));
       record.Set("version", member.program_version());
@@ -59,16 +61,21 @@ class PillarsCommand final : public Command {
       record.Set("queue", static_cast<uint64_t>(load.queue()));
       record.Set("in_bps", static_cast<uint64_t>(load.in_bytes_per_second()));
       record.Set("out_bps", static_cast<uint64_t>(load.out_bytes_per_second()));
-      record.Set("free_bytes", static_cast<uint64_t>(load.free_bytes()));
+      if (load.free_bytes() > 0) {
+        record.Set("free_bytes", static_cast<uint64_t>(load.free_bytes()));
+      }
       const std::string heard =
           member.present() ? ShortDuration(absl::Microseconds(member.silent_us())) : "";
-      report.Item(
-          record,
-          absl::StrCat(Fit(member.component_id(), 16), Fit(StateWord(member), 10), Fit(heard, 9),
-                       Fit(absl::StrCat(load.queue()), 7),
-                       Fit(Rate(static_cast<double>(load.in_bytes_per_second())), 14),
-                       Fit(Rate(static_cast<double>(load.out_bytes_per_second())), 14),
-                       member.present() ? runtime::FormatBytes(load.free_bytes()) : "", "\n"));
+      std::string line = absl::StrCat(Fit(Shown(member.component_id()), 13), " ",
+                                      Fit(KindWord(member), 9), Fit(StateWord(member), 10));
+      if (member.present()) {
+        absl::StrAppend(&line, Fit(heard, 8), Fit(absl::StrCat(load.queue()), 6),
+                        Fit(Rate(static_cast<double>(load.in_bytes_per_second())), 12),
+                        Fit(Rate(static_cast<double>(load.out_bytes_per_second())), 12),
+                        FreeText(member));
+      }
+      absl::StripTrailingAsciiWhitespace(&line);
+      report.Item(record, absl::StrCat(line, "\n"));
     }
     if (away.empty()) return ExitCode::kDone;
     report.Error({.code = present > 0 ? ExitCode::kPartial : ExitCode::kUnreachable,

@@ -78,7 +78,10 @@ void ProgressBoard::OnEvent(const std::string& file_id, const protocol::Conversa
     case protocol::EventKind::kProgress: {
       Row& row = RowOf(event.component);
       if (event.message != nullptr) {
-        SetPhase(event.component, row, file_id, PhaseWord(event.message->body.progress().phase()));
+        const wire::Progress& told = event.message->body.progress();
+        row.queue_place = told.queue_place();
+        row.left = absl::Microseconds(told.eta_us());
+        SetPhase(event.component, row, file_id, PhaseWord(told.phase()));
       }
       break;
     }
@@ -145,7 +148,10 @@ void ProgressBoard::Record(const std::string& pillar, Row& row, const std::strin
   record.Set("bytes_done", moved).Set("bytes_total", bytes_).Set("rate_bps", row.rate);
   if (row.rate > 0 && bytes_ > moved) {
     record.Set("eta_s", static_cast<double>(bytes_ - moved) / row.rate);
+  } else if (row.left > absl::ZeroDuration()) {
+    record.Set("eta_s", absl::ToDoubleSeconds(row.left));
   }
+  if (row.queue_place > 0) record.Set("queue_place", static_cast<uint64_t>(row.queue_place));
   records_.push_back(std::move(record));
   changed_.notify_all();
 }
@@ -203,7 +209,10 @@ std::vector<std::string> ProgressBoard::Rows(size_t columns) {
       absl::StrAppend(&text, "  ", Rate(row.rate), "  ",
                       ShortDuration(absl::Seconds(static_cast<double>(bytes_ - moved) / row.rate)),
                       " left");
+    } else if (row.left > absl::ZeroDuration()) {
+      absl::StrAppend(&text, "  ", ShortDuration(row.left), " left");
     }
+    if (row.queue_place > 0) absl::StrAppend(&text, "  behind ", row.queue_place);
     if (const absl::Duration silent = now - row.heard_at;
         silent > absl::Seconds(2) && !row.under_way.empty()) {
       absl::StrAppend(&text, "  silent ", ShortDuration(silent));

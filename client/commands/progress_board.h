@@ -50,6 +50,8 @@ class ProgressBoard {
     std::map<std::string, uint64_t> under_way;  // file -> bytes
     uint64_t bytes_done = 0;                    // of files that are done
     uint64_t files_done = 0;
+    uint32_t queue_place = 0;  // jobs before it at a pillar with slow media,
+    absl::Duration left;       // and how long that will take
     double rate = 0;
     uint64_t rate_bytes = 0;  // moved when the rate was last taken
     absl::Time rate_at = absl::InfinitePast();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/commands/roster_words.h"
 
+#include "base/runtime/settings.h"
+
 namespace bitrepo::commands {
 
 std::optional<wire::RosterReply> AskForRoster(Session& session, client::BlockingClient& client) {
@@ -33,6 +35,23 @@ absl::string_view StateWord(const wire::RosterMember& member) {
     default:
       return "ready";
   }
+}
+
+absl::string_view KindWord(const wire::RosterMember& member) {
+  switch (member.pillar_kind()) {
+    case wire::FULL_PILLAR:
+      return "full";
+    case wire::CHECKSUM_PILLAR:
+      return "checksum";
+    case wire::NEARLINE_PILLAR:
+      return "nearline";
+    default:
+      return "-";
+  }
+}
+
+std::string FreeText(const wire::RosterMember& member) {
+  return member.load().free_bytes() == 0 ? "-" : runtime::FormatBytes(member.load().free_bytes());
 }
 
 }  // namespace bitrepo::commands

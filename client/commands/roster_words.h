@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "client/commands/session.h"
@@ -14,5 +15,9 @@ std::optional<wire::RosterReply> AskForRoster(Session& session, client::Blocking
 
 // "ready", "read-only", "failing", "away".
 absl::string_view StateWord(const wire::RosterMember& member);
+// "full", "checksum", "nearline"; "-" for one that has not been there, or says nothing.
+absl::string_view KindWord(const wire::RosterMember& member);
+// "118.2 GiB"; "-" before it is known.
+std::string FreeText(const wire::RosterMember& member);
 
 }  // namespace bitrepo::commands

@@ -10,6 +10,7 @@
 #include "base/runtime/settings.h"
 #include "bus/protocol/primitive.h"
 #include "bus/protocol/response_code.h"
+#include "bus/protocol/subject.h"
 #include "client/commands/console.h"
 #include "client/commands/words.h"
 
@@ -40,28 +41,24 @@ std::string TypeOf(const wire::Header& header) {
 }
 
 std::string SelectionText(const wire::FileSelection& files) {
-  if (files.has_file_id()) return Shown(files.file_id());
-  if (files.has_prefix()) return absl::StrCat(Shown(files.prefix()), "*");
-  return "all files";
+  switch (files.which_case()) {
+    case wire::FileSelection::kFileId:
+      return files.file_id();
+    case wire::FileSelection::kPrefix:
+      return absl::StrCat(files.prefix(), "*");
+    case wire::FileSelection::kList:
+      return CountedOf(static_cast<uint64_t>(files.list().file_ids_size()), "file");
+    case wire::FileSelection::kParameters:
+      return CountedOf(files.parameters().items(), "file");
+    default:
+      return "all files";
+  }
 }
 
-// The file a message is about, or what it selects; empty where it is about none.
-std::string SubjectOf(const wire::Body& body) {
+// What is selected, or how much was listed; empty in all else.
+std::string ListText(const wire::Body& body) {
+  const auto counted = [](int items) { return CountedOf(static_cast<uint64_t>(items), "item"); };
   switch (body.content_case()) {
-    case wire::Body::kPutFileIdentify:
-      return Shown(body.put_file_identify().file_id());
-    case wire::Body::kPutFileRequest:
-      return Shown(body.put_file_request().file_id());
-    case wire::Body::kPutFileFinal:
-      return Shown(body.put_file_final().file().file_id());
-    case wire::Body::kGetFileIdentify:
-      return Shown(body.get_file_identify().range().file_id());
-    case wire::Body::kGetFileRequest:
-      return Shown(body.get_file_request().range().file_id());
-    case wire::Body::kGetFileProgress:
-      return Shown(body.get_file_progress().file().file_id());
-    case wire::Body::kGetFileFinal:
-      return Shown(body.get_file_final().file().file_id());
     case wire::Body::kGetChecksumsIdentify:
       return SelectionText(body.get_checksums_identify().files());
     case wire::Body::kGetChecksumsRequest:
@@ -70,15 +67,34 @@ std::string SubjectOf(const wire::Body& body) {
       return SelectionText(body.get_file_ids_identify().files());
     case wire::Body::kGetFileIdsRequest:
       return SelectionText(body.get_file_ids_request().files());
+    case wire::Body::kGetFileInfosIdentify:
+      return SelectionText(body.get_file_infos_identify().files());
+    case wire::Body::kGetFileInfosRequest:
+      return SelectionText(body.get_file_infos_request().files());
     case wire::Body::kGetChecksumsFinal:
-      return CountedOf(static_cast<uint64_t>(body.get_checksums_final().items_size()), "item");
+      return counted(body.get_checksums_final().items_size());
     case wire::Body::kGetFileIdsFinal:
-      return CountedOf(static_cast<uint64_t>(body.get_file_ids_final().items_size()), "item");
-    case wire::Body::kAlarm:
-      return Shown(body.alarm().file_id());
+      return counted(body.get_file_ids_final().items_size());
+    case wire::Body::kGetFileInfosFinal:
+      return counted(body.get_file_infos_final().items_size());
+    case wire::Body::kGetAuditTrailsFinal:
+      return counted(body.get_audit_trails_final().items_size());
+    case wire::Body::kGetAlarmsFinal:
+      return counted(body.get_alarms_final().items_size());
     default:
       return "";
   }
+}
+
+// The file a message is about, or what it selects; empty where it is about none.
+std::string SubjectOf(const wire::Body& body) {
+  std::string list = ListText(body);
+  return Shown(list.empty() ? protocol::FileIdOf(body) : list);
+}
+
+std::string HexOf(const std::string& bytes) {
+  const auto id = base::MessageId::FromBytes(absl::string_view(bytes.data(), bytes.size()));
+  return id.ok() ? id->ToString() : "";
 }
 
 std::string RoutedText(const wire::Routed& routed) {
@@ -124,6 +140,12 @@ std::string KeyFigure(const wire::Header& header, const wire::Body& body) {
     case wire::Body::kGetFileFinal:
       parts.push_back(runtime::FormatBytes(body.get_file_final().bytes_sent()));
       break;
+    case wire::Body::kUndelivered:
+      parts.push_back(absl::StrCat("to ", Shown(body.undelivered().to())));
+      break;
+    case wire::Body::kHello:
+      parts.push_back(absl::StrCat("version ", Shown(body.hello().program_version())));
+      break;
     default:
       break;
   }
@@ -147,9 +169,14 @@ std::string WatchLine(const bus::WatchCopy& copy, absl::Time at, size_t columns)
   return absl::StrCat(Fit(line, fitting), "\n");
 }
 
-void FillWatchRecord(const bus::WatchCopy& copy, JsonRecord& record) {
+void FillWatchRecord(const Heard& heard, JsonRecord& record) {
+  const bus::WatchCopy& copy = heard.copy;
   const base::ConversationId conversation = ConversationOf(copy.header);
   record.Set("result", "message").Set("sequence", copy.sequence).Set("missed", copy.missed);
+  record.SetTime("heard_at", heard.at).Set("message", HexOf(copy.header.message_id()));
+  if (!copy.header.answers().empty()) record.Set("answers", HexOf(copy.header.answers()));
+  if (heard.waited) record.Set("waited_s", absl::ToDoubleSeconds(*heard.waited));
+  if (!heard.file.empty()) record.Set("file_id", heard.file);
   if (!conversation.is_zero()) record.Set("conversation", conversation.ToString());
   record.Set("from", copy.header.from()).Set("destination", copy.destination.ToString());
   record.Set("kind", protocol::KindName(copy.header.kind()));

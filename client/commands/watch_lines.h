@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "bus/watch_stream.h"
 #include "client/commands/json_lines.h"
+#include "client/commands/watch_memory.h"
 
 namespace bitrepo::commands {
 
@@ -15,7 +16,7 @@ namespace bitrepo::commands {
 // was heard. Fits into `columns`, by narrower parts where there are few; 0: nothing is cut off.
 std::string WatchLine(const bus::WatchCopy& copy, absl::Time at, size_t columns = 0);
 // Fills in the record of one message.
-void FillWatchRecord(const bus::WatchCopy& copy, JsonRecord& record);
+void FillWatchRecord(const Heard& heard, JsonRecord& record);
 // What of the body a person wants to see first: the file, the answer, the bytes; may be empty.
 std::string KeyFigure(const wire::Header& header, const wire::Body& body);
 

@@ -80,6 +80,20 @@ absl::string_view PhaseWord(wire::Phase phase) {
       return "sending";
     case wire::READING:
       return "reading";
+    case wire::LOCATING:
+      return "locating";
+    case wire::LOADING:
+      return "loading";
+    case wire::SEEKING:
+      return "seeking";
+    case wire::STAGING:
+      return "staging";
+    case wire::WRITING:
+      return "writing";
+    case wire::READING_BACK:
+      return "reading-back";
+    case wire::INDEXING:
+      return "indexing";
     default:
       return "working";
   }

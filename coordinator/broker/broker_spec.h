@@ -12,6 +12,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/time/time.h"
+#include "base/audit_chain.h"
 #include "base/log.h"
 #include "bus/link.h"
 #include "bus/protocol/envelope.h"
@@ -77,8 +78,10 @@ struct BrokerOutbox {
   std::vector<PeerNumber> greeted;                       // no strangers any more
   std::vector<Frames> copies;                            // for watchers: destination, header, body
   std::vector<BrokerNote> notes;
-  std::vector<protocol::Envelope>
-      status_requests;  // to be given back by OnStatus, with what the host knows
+  std::vector<base::AuditLine> events;  // for the audit trail, without sequence and time
+  // Asked of the coordinator, valid: GetStatus to be given back by OnStatus with what the host
+  // knows, all else by OnAnswer.
+  std::vector<protocol::Envelope> questions;
 };
 
 // What only the host knows of its health.

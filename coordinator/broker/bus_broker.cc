@@ -48,6 +48,17 @@ BrokerNote MemberNote(base::LogLevel level, std::string event, const wire::Hello
            {"kind", hello.kind() == wire::PILLAR ? "pillar" : "client"}}};
 }
 
+base::AuditLine MemberEvent(absl::string_view action, wire::ResponseCode result,
+                            const wire::Hello& hello) {
+  base::AuditLine event;
+  event.action = std::string(action);
+  event.principal = hello.component_id();
+  event.result = wire::ResponseCode_Name(result);
+  event.detail = absl::StrCat(hello.kind() == wire::PILLAR ? "pillar" : "client", ", session ",
+                              hello.session_id());
+  return event;
+}
+
 }  // namespace
 
 BusBroker::BusBroker(BrokerSpec spec, absl::Time now, base::Random& random)
@@ -177,6 +188,8 @@ void BusBroker::Join(PeerNumber peer, const Envelope& envelope, absl::Time now, 
     note.fields.emplace_back("version", hello.program_version());
     note.fields.emplace_back("collections", absl::StrJoin(hello.collections(), ","));
     out.notes.push_back(std::move(note));
+    out.events.push_back(MemberEvent("MEMBER_JOINED", wire::OPERATION_COMPLETED, hello));
+    absl::StrAppend(&out.events.back().detail, ", version ", hello.program_version());
     out.copies.push_back(
         {envelope.destination.ToString(), envelope.header_bytes, envelope.body_bytes});
   } else {
@@ -210,6 +223,7 @@ void BusBroker::RefuseHello(PeerNumber peer, const wire::Header& header, const D
   }
   leaving_.emplace(peer, now + spec_.times.farewell);
   if (MaySay(kRefusals, now)) {
+    RecordRefusal("HELLO_REFUSED", header.from(), header, why.code(), why.text(), now, out);
     out.notes.push_back({base::LogLevel::kWarning,
                          "hello-refused",
                          {{"component", header.from()}, {"reason", why.text()}}});
@@ -228,6 +242,7 @@ void BusBroker::Leave(Member& member, const Envelope& envelope, absl::Time now, 
   const PeerNumber peer = member.peer;
   const std::string id = member.hello.component_id();
   out.notes.push_back(MemberNote(base::LogLevel::kInfo, "member-left", member.hello));
+  out.events.push_back(MemberEvent("MEMBER_LEFT", wire::OPERATION_COMPLETED, member.hello));
   out.copies.push_back(
       {envelope.destination.ToString(), envelope.header_bytes, envelope.body_bytes});
   roster_.Remove(peer);
@@ -255,6 +270,8 @@ void BusBroker::Lose(PeerNumber peer, absl::string_view cause, absl::Time now, B
                                "member-lost", member->hello);
   note.fields.emplace_back("cause", std::string(cause));
   out.notes.push_back(std::move(note));
+  out.events.push_back(MemberEvent("MEMBER_LOST", wire::GONE, member->hello));
+  absl::StrAppend(&out.events.back().detail, ": ", cause);
   roster_.Remove(peer);
   if (is_pillar && cause != "superseded" && roster_.IsExpected(id)) {
     RaiseAlarm("pillar-lost", absl::StrCat(id, " is no longer connected: ", std::string(cause)),

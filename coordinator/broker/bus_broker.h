@@ -32,7 +32,10 @@ class BusBroker {
   void OnBlocked(Delivery delivery, absl::Time now, BrokerOutbox& out);
   // The peer was no longer there when this was to be sent: its asker is told GONE.
   void OnGone(const Delivery& delivery, absl::Time now, BrokerOutbox& out);
-  // A status request that the outbox gave, with what the host adds.
+  // A question that the outbox gave, with the body of its final.
+  void OnAnswer(const protocol::Envelope& request, wire::Body body, absl::Time now,
+                BrokerOutbox& out);
+  // A GetStatus that the outbox gave, with what the host adds.
   void OnStatus(const protocol::Envelope& request, const HostFacts& facts, absl::Time now,
                 BrokerOutbox& out);
   void OnTime(absl::Time now, BrokerOutbox& out);
@@ -78,6 +81,10 @@ class BusBroker {
               wire::ResponseCode code, absl::string_view text, absl::Time now, BrokerOutbox& out);
   // To the asker of an identify or request that `absent` will not get.
   void TellGone(const Frames& frames, const std::string& absent, absl::Time now, BrokerOutbox& out);
+  // For the audit trail, while there is room for what is refused to this one.
+  void RecordRefusal(absl::string_view action, const std::string& principal,
+                     const wire::Header& asked, wire::ResponseCode code, absl::string_view text,
+                     absl::Time now, BrokerOutbox& out);
   wire::Body DescribeStatus(const HostFacts& facts, absl::Time now);
 
   void Deliver(PeerNumber peer, Frames frames, absl::Time now, BrokerOutbox& out);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/ids.h"
 #include "bus/protocol/limits.h"
 #include "bus/protocol/primitive.h"
 #include "coordinator/broker/bus_broker.h"
@@ -90,13 +91,16 @@ void BusBroker::OnFault(const Member& member, const EnvelopeFault& fault, absl::
   }
 }
 
-// Replies are not refused: their senders wait for nothing.
+// Of replies only that is told which nobody may say: else their senders wait for nothing.
 void BusBroker::Refuse(const Member& from, const wire::Header& asked, absl::string_view cause,
                        wire::ResponseCode code, absl::string_view text, absl::Time now,
                        BrokerOutbox& out) {
   Count(cause);
+  RecordRefusal("MESSAGE_REFUSED", from.hello.component_id(), asked, code,
+                absl::StrCat(cause, ": ", text), now, out);
   const bool is_known = protocol::FindKind(asked.kind()) != nullptr;
-  if (!is_known || IsSpokenBy(asked.kind(), Speaker::kAsker) || asked.kind() == wire::ALARM) {
+  if (!is_known || IsSpokenBy(asked.kind(), Speaker::kAsker) || asked.kind() == wire::ALARM ||
+      code == wire::DENIED) {
     DeliverNotice(from.peer, notices_.Refused(asked, AddressOf(from.hello), code, text, now), true,
                   now, out);
   }
@@ -184,15 +188,24 @@ void BusBroker::AnswerAsked(Member& from, const Envelope& envelope, absl::Time n
   }
   const wire::Header& header = request->header;
   if (header.kind() == wire::CANCEL) {
-    Count("late-cancel");  // what is asked of the coordinator has been answered at once
+    // What is asked of the coordinator has been answered at once, if it has come.
+    Count("late-cancel");
+    wire::Header withdrawn = header;
+    withdrawn.set_message_id(request->body.cancel().request_id());
+    wire::Body body;
+    body.mutable_response()->set_code(wire::CANCELLED);
+    body.mutable_response()->set_text("the request was withdrawn");
+    DeliverNotice(from.peer, notices_.Final(withdrawn, SessionOf(from.hello), std::move(body), now),
+                  true, now, out);
   } else if (header.operation() == wire::GET_ROSTER) {
     wire::Body body;
     body.mutable_response()->set_code(wire::OPERATION_COMPLETED);
     *body.mutable_roster_reply() = roster_.Describe(now, kRosterBytesMax);
     DeliverNotice(from.peer, notices_.Final(header, SessionOf(from.hello), std::move(body), now),
                   true, now, out);
-  } else if (header.operation() == wire::GET_STATUS) {
-    out.status_requests.push_back(*request);
+  } else if (const auto* row = protocol::FindOperation(header.operation());
+             row != nullptr && row->to_coordinator) {
+    out.questions.push_back(*request);
   } else {
     Refuse(from, header, "not-supported", wire::REQUEST_NOT_SUPPORTED,
            absl::StrCat("the coordinator does not answer ",
@@ -203,12 +216,38 @@ void BusBroker::AnswerAsked(Member& from, const Envelope& envelope, absl::Time n
 
 void BusBroker::OnStatus(const Envelope& request, const HostFacts& facts, absl::Time now,
                          BrokerOutbox& out) {
+  OnAnswer(request, DescribeStatus(facts, now), now, out);
+}
+
+void BusBroker::OnAnswer(const Envelope& request, wire::Body body, absl::Time now,
+                         BrokerOutbox& out) {
   if (const Member* asker = roster_.FindAsker(request.header.reply_to())) {
-    DeliverNotice(
-        asker->peer,
-        notices_.Final(request.header, SessionOf(asker->hello), DescribeStatus(facts, now), now),
-        true, now, out);
+    DeliverNotice(asker->peer,
+                  notices_.Final(request.header, SessionOf(asker->hello), std::move(body), now),
+                  true, now, out);
     EndDoomed(now, out);
+  }
+}
+
+// The header may be that of a message which is not valid.
+void BusBroker::RecordRefusal(absl::string_view action, const std::string& principal,
+                              const wire::Header& asked, wire::ResponseCode code,
+                              absl::string_view text, absl::Time now, BrokerOutbox& out) {
+  if (!MaySay(absl::StrCat(action, " ", principal), now)) {
+    return;
+  }
+  base::AuditLine& event = out.events.emplace_back();
+  event.action = std::string(action);
+  event.result = wire::ResponseCode_Name(code);
+  event.detail = std::string(text);
+  if (base::ComponentId::Parse(principal).ok()) {
+    event.principal = principal;
+  }
+  if (base::CollectionId::Parse(asked.collection_id()).ok()) {
+    event.collection = asked.collection_id();
+  }
+  if (const auto id = base::ConversationId::FromBytes(asked.conversation_id()); id.ok()) {
+    event.conversation = id->ToString();
   }
 }
 

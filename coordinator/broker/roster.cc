@@ -20,6 +20,7 @@ wire::RosterMember DescribeMember(const Member& member, absl::Time now) {
   described.set_kind(member.hello.kind());
   *described.mutable_collections() = member.hello.collections();
   described.set_program_version(member.hello.program_version());
+  described.set_pillar_kind(member.hello.pillar_kind());
   described.set_present(true);
   described.set_silent_us(static_cast<uint64_t>(
       std::max<int64_t>(0, absl::ToInt64Microseconds(now - member.last_heard))));

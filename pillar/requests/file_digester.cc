@@ -38,19 +38,6 @@ absl::StatusOr<Known> Lookup(wire::DigestAlgorithm algorithm) {
   }
 }
 
-// Bytes that the hash takes at a time: what an HMAC's key is padded to.
-size_t BlockBytesOf(base::Algorithm hash) {
-  return hash == base::Algorithm::kSha384 || hash == base::Algorithm::kSha512 ? 128 : 64;
-}
-
-std::string PaddedKey(base::Algorithm hash, absl::string_view salt, char pad) {
-  std::string key(salt);
-  if (key.size() > BlockBytesOf(hash)) key = base::Hasher::Of(hash, key).bytes();
-  key.resize(BlockBytesOf(hash), '\0');
-  for (char& c : key) c = static_cast<char>(c ^ pad);
-  return key;
-}
-
 }  // namespace
 
 absl::StatusOr<FileDigester> FileDigester::Make(
@@ -58,32 +45,27 @@ absl::StatusOr<FileDigester> FileDigester::Make(
   FileDigester digester;
   for (const wire::DigestAlgorithm algorithm : algorithms) {
     BITREPO_ASSIGN_OR_RETURN(const Known known, Lookup(algorithm));
-    Part part{algorithm, base::Hasher(known.hash), std::nullopt};
     if (known.hmac) {
-      part.inner.Update(PaddedKey(known.hash, salt, 0x36));
-      part.outer.emplace(known.hash);
-      part.outer->Update(PaddedKey(known.hash, salt, 0x5c));
+      digester.parts_.push_back({algorithm, base::Hmac(known.hash, salt)});
+    } else {
+      digester.parts_.push_back({algorithm, base::Hasher(known.hash)});
     }
-    digester.parts_.push_back(std::move(part));
   }
   return digester;
 }
 
 void FileDigester::Update(std::span<const std::byte> bytes) {
-  for (Part& part : parts_) part.inner.Update(bytes);
+  for (Part& part : parts_) {
+    std::visit([bytes](auto& hasher) { hasher.Update(bytes); }, part.hasher);
+  }
 }
 
 std::vector<wire::Digest> FileDigester::Finish() {
   std::vector<wire::Digest> digests;
   for (Part& part : parts_) {
-    base::Digest found = part.inner.Finish();
-    if (part.outer) {
-      part.outer->Update(found.bytes());
-      found = part.outer->Finish();
-    }
     wire::Digest digest;
     digest.set_algorithm(part.algorithm);
-    digest.set_value(found.bytes());
+    digest.set_value(std::visit([](auto& hasher) { return hasher.Finish(); }, part.hasher).bytes());
     digests.push_back(std::move(digest));
   }
   return digests;

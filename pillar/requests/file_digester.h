@@ -3,19 +3,20 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/checksum.h"
+#include "base/hmac.h"
 #include "proto/types.pb.h"
 
 namespace bitrepo::requests {
 
 // Digests for `algorithms`, in their order. HMAC: RFC 2104 over the algorithm's hash, the salt as
-// its key.
+// its key. All are made by OpenSSL.
 // Loop-confined; may be handed from one worker to the next.
 class FileDigester {
  public:
@@ -28,8 +29,7 @@ class FileDigester {
  private:
   struct Part {
     wire::DigestAlgorithm algorithm;
-    base::Hasher inner;
-    std::optional<base::Hasher> outer;  // of an HMAC, its key already taken in
+    std::variant<base::Hasher, base::Hmac> hasher;
   };
   FileDigester() = default;
   std::vector<Part> parts_;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "bus/protocol/response_code.h"
 #include "pillar/requests/replies.h"
+#include "pillar/requests/slow_steps.h"
 #include "pillar/requests/stored_source.h"
 
 namespace bitrepo::requests {
@@ -25,6 +26,10 @@ void GetFile::Start() {
     End(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, understood.message());
     return;
   }
+  if (parts_.slow != nullptr) {
+    Recall(*collection, *file_id, generation);
+    return;
+  }
   const absl::Status taken = RunThen(
       runtime::Lane::kRead,
       [store = &parts_.store, collection = *std::move(collection), file_id = *std::move(file_id),
@@ -33,8 +38,27 @@ void GetFile::Start() {
   if (!taken.ok()) End(wire::BUSY, "the pillar has too much to read");
 }
 
+// What is on disk already is there without a word; of all else the asker hears that it is accepted,
+// and how far it is, long before there is a token.
+void GetFile::Recall(const base::CollectionId& collection, const base::FileId& file_id,
+                     const base::GenerationId& generation) {
+  stage_ = Stage::kRecalling;
+  recall_ = parts_.slow->Recall(
+      collection, file_id, generation,
+      [this](const store::MediumStep& step) {
+        if (!std::exchange(told_of_recall_, true)) {
+          context_.Accepted(AcceptedBody(wire::GET_FILE), "");
+        }
+        context_.Phase(ProgressOf(step));
+      },
+      [this](Opened file) {
+        recall_.reset();
+        OnOpened(std::move(file));
+      });
+}
+
 void GetFile::OnOpened(Opened file) {
-  if (stage_ != Stage::kOpening) return;
+  if (stage_ != Stage::kOpening && stage_ != Stage::kRecalling) return;
   if (withdrawn_) {
     End(withdrawn_->code(), withdrawn_->text());
     return;
@@ -109,6 +133,9 @@ void GetFile::OnTransferEnded(const absl::Status& how) {
 void GetFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
   if (stage_ == Stage::kOpening) {
     withdrawn_ = MakeResponse(code, reason);
+  } else if (stage_ == Stage::kRecalling) {
+    recall_.reset();
+    End(code, reason);
   } else if (stage_ == Stage::kSending) {
     grant_->Revoke(protocol::StatusWith(code, reason));
     End(code, reason);
@@ -116,6 +143,9 @@ void GetFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
 }
 
 void GetFile::OnTime(absl::Time now) {
+  if (stage_ == Stage::kRecalling && told_of_recall_) {
+    context_.Phase(ProgressOf(recall_->step()));
+  }
   if (stage_ != Stage::kSending) return;
   wire::Progress progress;
   progress.set_phase(wire::SENDING);
@@ -136,9 +166,7 @@ void GetFile::End(wire::ResponseCode code, absl::string_view text) {
   if (grant_ != nullptr) {
     final.mutable_get_file_final()->set_bytes_sent(grant_->bytes_done());
   }
-  parts_.commits.Audit(AuditOf(request(), "GET_FILE",
-                               request().body.get_file_request().range().file_id(),
-                               final.response()));
+  parts_.commits.Audit(AuditOf(request(), final.response()));
   context_.Finished(std::move(final));
 }
 

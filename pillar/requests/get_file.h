@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GetFile: serves one range of one stored generation under a token, and says how it went.
+// GetFile: serves one range of one stored generation under a token, once it is on disk, and says
+// how it went.
 #pragma once
 
 #include <memory>
@@ -22,9 +23,11 @@ class GetFile final : public RequestHandler {
   void OnTime(absl::Time now) override;
 
  private:
-  enum class Stage { kOpening, kSending, kDone };
-  using Opened = absl::StatusOr<std::shared_ptr<store::StoredFile>>;
+  enum class Stage { kOpening, kRecalling, kSending, kDone };
+  using Opened = store::SlowStore::Opened;
 
+  void Recall(const base::CollectionId& collection, const base::FileId& file_id,
+              const base::GenerationId& generation);
   void OnOpened(Opened file);
   void Serve(std::shared_ptr<store::StoredFile> file);
   void OnDamaged(const absl::Status& why);
@@ -34,6 +37,8 @@ class GetFile final : public RequestHandler {
   Stage stage_ = Stage::kOpening;
   base::ByteRange range_;
   std::optional<wire::FileInfo> file_;
+  std::unique_ptr<store::SlowStore::Work> recall_;
+  bool told_of_recall_ = false;  // accepted, before there is a token
   std::unique_ptr<Grant> grant_;
   std::optional<wire::ResponseInfo> withdrawn_;  // to end with, when a worker comes back
 };

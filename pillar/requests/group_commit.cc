@@ -18,6 +18,10 @@ struct WaitingPut {
   store::Publication publication;
   GroupCommit::Published done;
 };
+struct WaitingRemoval {
+  store::Removal removal;
+  GroupCommit::Published done;
+};
 struct WaitingClose {
   store::Answer answer;
   store::AuditEvent audit;
@@ -27,11 +31,13 @@ struct WaitingClose {
 // What one pass of a worker makes durable.
 struct Group {
   std::vector<WaitingPut> puts;
+  std::vector<WaitingRemoval> removals;
   std::vector<WaitingClose> closes;
   std::vector<store::Answer> opens;
   std::vector<store::AuditEvent> audits;
 
   std::vector<absl::StatusOr<store::FileRecord>> published;
+  std::vector<absl::StatusOr<store::FileRecord>> removed;
   absl::Status closed;
   absl::Status noted;
 
@@ -46,6 +52,13 @@ void Group::Write(store::FileStore& store) {
     for (WaitingPut& put : puts) publications.push_back(std::move(put.publication));
     published = store.Publish(std::move(publications));
     published.resize(puts.size(), absl::InternalError("the store gave no result"));
+  }
+  if (!removals.empty()) {
+    std::vector<store::Removal> group;
+    group.reserve(removals.size());
+    for (WaitingRemoval& waiting : removals) group.push_back(std::move(waiting.removal));
+    removed = store.Remove(std::move(group));
+    removed.resize(removals.size(), absl::InternalError("the store gave no result"));
   }
   if (!closes.empty()) {
     std::vector<std::pair<store::Answer, store::AuditEvent>> answers;
@@ -66,6 +79,7 @@ void Group::Write(store::FileStore& store) {
 
 void Group::Tell() {
   for (size_t i = 0; i < puts.size(); ++i) puts[i].done(std::move(published[i]));
+  for (size_t i = 0; i < removals.size(); ++i) removals[i].done(std::move(removed[i]));
   for (WaitingClose& close : closes) close.done(closed);
   if (!noted.ok()) {
     base::LogLine(base::LogLevel::kError, "record-failed").With("why", noted.ToString());
@@ -89,7 +103,8 @@ struct GroupCommit::State : std::enable_shared_from_this<State> {
       : loop(loop_in), workers(workers_in), store(store_in) {}
 
   bool NothingIsDue() const {
-    return puts.empty() && closes.empty() && opens.empty() && (audits.empty() || !audits_due);
+    return puts.empty() && removals.empty() && closes.empty() && opens.empty() &&
+           (audits.empty() || !audits_due);
   }
 
   // Starts a group unless one is being written.
@@ -97,6 +112,7 @@ struct GroupCommit::State : std::enable_shared_from_this<State> {
     if (writing || paused || NothingIsDue()) return;
     auto group = std::make_shared<Group>();
     group->puts = TakeFront(puts, kGroupMax);
+    group->removals = TakeFront(removals, kGroupMax);
     group->closes = TakeFront(closes, kGroupMax);
     for (auto& [key, answer] : opens) group->opens.push_back(std::move(answer));
     opens.clear();
@@ -137,6 +153,8 @@ struct GroupCommit::State : std::enable_shared_from_this<State> {
     paused = true;
     puts.insert(puts.begin(), std::make_move_iterator(group.puts.begin()),
                 std::make_move_iterator(group.puts.end()));
+    removals.insert(removals.begin(), std::make_move_iterator(group.removals.begin()),
+                    std::make_move_iterator(group.removals.end()));
     closes.insert(closes.begin(), std::make_move_iterator(group.closes.begin()),
                   std::make_move_iterator(group.closes.end()));
     for (store::Answer& open : group.opens) opens.emplace(open.key, std::move(open));
@@ -155,6 +173,7 @@ struct GroupCommit::State : std::enable_shared_from_this<State> {
   runtime::WorkerPool& workers;
   store::FileStore& store;
   std::vector<WaitingPut> puts;
+  std::vector<WaitingRemoval> removals;
   std::vector<WaitingClose> closes;
   absl::btree_map<store::AnswerKey, store::Answer> opens;
   std::vector<store::AuditEvent> audits;
@@ -175,6 +194,12 @@ GroupCommit::~GroupCommit() = default;
 void GroupCommit::Publish(store::Publication publication, Published done) {
   state_->opens.erase(publication.answer.key);
   state_->puts.push_back({std::move(publication), std::move(done)});
+  state_->Pump();
+}
+
+void GroupCommit::Remove(store::Removal removal, Published done) {
+  state_->opens.erase(removal.answer.key);
+  state_->removals.push_back({std::move(removal), std::move(done)});
   state_->Pump();
 }
 
@@ -204,7 +229,9 @@ void GroupCommit::Flush() {
   state_->Pump();
 }
 
-size_t GroupCommit::waiting() const { return state_->puts.size() + state_->closes.size(); }
+size_t GroupCommit::waiting() const {
+  return state_->puts.size() + state_->removals.size() + state_->closes.size();
+}
 bool GroupCommit::idle() const {
   return !state_->writing && state_->NothingIsDue() && state_->audits.empty();
 }

@@ -17,7 +17,7 @@
 
 namespace bitrepo::requests {
 
-inline constexpr size_t kGroupMax = 1024;  // publications that share one commit
+inline constexpr size_t kGroupMax = 1024;  // publications, and removals, that share one commit
 inline constexpr size_t kAuditWaitingMax =
     65536;  // of reads; beyond, they are counted and left out
 inline constexpr absl::Duration kAuditPause = absl::Seconds(1);
@@ -39,6 +39,8 @@ class GroupCommit {
   // `done` on the loop, when it is durable or has failed. Never more than one for each request
   // under way.
   void Publish(store::Publication publication, Published done);
+  // As Publish, for what goes into quarantine.
+  void Remove(store::Removal removal, Published done);
   // A final that changed nothing.
   void Close(store::Answer answer, store::AuditEvent audit, Closed done);
   // Notes that a request is under way. Its own final, when it comes first, takes the place of the

@@ -43,7 +43,27 @@ wire::Body FinalBody(wire::Operation operation, wire::ResponseCode code, absl::s
   return BodyOf(wire::FINAL, operation, code, text);
 }
 
-bool ChangesFiles(wire::Operation operation) { return operation == wire::PUT_FILE; }
+std::string FileNamedIn(const wire::Body& request) {
+  switch (request.content_case()) {
+    case wire::Body::kPutFileRequest:
+      return request.put_file_request().file_id();
+    case wire::Body::kReplaceFileRequest:
+      return request.replace_file_request().file_id();
+    case wire::Body::kDeleteFileRequest:
+      return request.delete_file_request().file_id();
+    case wire::Body::kUndeleteFileRequest:
+      return request.undelete_file_request().file_id();
+    case wire::Body::kGetFileRequest:
+      return request.get_file_request().range().file_id();
+    default:
+      return "";
+  }
+}
+
+bool ChangesFiles(wire::Operation operation) {
+  return operation == wire::PUT_FILE || operation == wire::REPLACE_FILE ||
+         operation == wire::DELETE_FILE || operation == wire::UNDELETE_FILE;
+}
 
 wire::ResponseCode CodeOfStore(const absl::Status& status) {
   switch (status.code()) {
@@ -55,6 +75,8 @@ wire::ResponseCode CodeOfStore(const absl::Status& status) {
       return wire::FILE_NOT_FOUND_FAILURE;
     case absl::StatusCode::kAlreadyExists:
       return wire::DUPLICATE_FILE_FAILURE;
+    case absl::StatusCode::kAborted:
+      return wire::EXISTING_FILE_CHECKSUM_FAILURE;
     case absl::StatusCode::kOutOfRange:
       return wire::RANGE_ERROR;
     case absl::StatusCode::kInvalidArgument:
@@ -63,6 +85,8 @@ wire::ResponseCode CodeOfStore(const absl::Status& status) {
       return wire::CANCELLED;
     case absl::StatusCode::kDeadlineExceeded:
       return wire::EXPIRED;
+    case absl::StatusCode::kUnimplemented:
+      return wire::REQUEST_NOT_SUPPORTED;
     default:
       return wire::FAILURE;
   }
@@ -82,25 +106,25 @@ wire::FileInfo InfoOf(const store::FileRecord& record) {
   return info;
 }
 
+wire::DigestAlgorithm ToWire(base::Algorithm algorithm) {
+  switch (algorithm) {
+    case base::Algorithm::kMd5:
+      return wire::MD5;
+    case base::Algorithm::kSha1:
+      return wire::SHA1;
+    case base::Algorithm::kSha256:
+      return wire::SHA256;
+    case base::Algorithm::kSha384:
+      return wire::SHA384;
+    case base::Algorithm::kSha512:
+      return wire::SHA512;
+  }
+  return wire::DIGEST_ALGORITHM_UNSPECIFIED;
+}
+
 wire::Digest ToWire(const base::Digest& digest) {
   wire::Digest out;
-  switch (digest.algorithm()) {
-    case base::Algorithm::kMd5:
-      out.set_algorithm(wire::MD5);
-      break;
-    case base::Algorithm::kSha1:
-      out.set_algorithm(wire::SHA1);
-      break;
-    case base::Algorithm::kSha256:
-      out.set_algorithm(wire::SHA256);
-      break;
-    case base::Algorithm::kSha384:
-      out.set_algorithm(wire::SHA384);
-      break;
-    case base::Algorithm::kSha512:
-      out.set_algorithm(wire::SHA512);
-      break;
-  }
+  out.set_algorithm(ToWire(digest.algorithm()));
   out.set_value(digest.bytes());
   return out;
 }
@@ -130,16 +154,19 @@ store::Answer AnswerFor(const protocol::Envelope& request, absl::Time wall_now) 
   return answer;
 }
 
-store::AuditEvent AuditOf(const protocol::Envelope& request, absl::string_view action,
-                          absl::string_view file_id, const wire::ResponseInfo& response) {
+store::AuditEvent AuditOf(const protocol::Envelope& request, const wire::ResponseInfo& response) {
   store::AuditEvent event;
-  event.action = std::string(action);
+  event.action = wire::Operation_Name(request.header.operation());
   event.collection = request.header.collection_id();
-  event.file_id = std::string(file_id);
+  event.file_id = FileNamedIn(request.body);
   event.principal = request.header.from();
   event.conversation = request.conversation().ToString();
   event.result = wire::ResponseCode_Name(response.code());
   event.detail = response.text();
+  if (!request.body.reason().empty()) {
+    absl::StrAppend(&event.detail, event.detail.empty() ? "" : "; ",
+                    "reason: ", request.body.reason());
+  }
   return event;
 }
 

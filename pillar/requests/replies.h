@@ -24,6 +24,9 @@ wire::Body IdentifyReplyBody(wire::Operation operation, wire::ResponseCode code,
 wire::Body AcceptedBody(wire::Operation operation);
 wire::Body FinalBody(wire::Operation operation, wire::ResponseCode code, absl::string_view text);
 
+// The file that a request is about; empty where it is about several or none.
+std::string FileNamedIn(const wire::Body& request);
+
 // True for operations whose final is recorded: a repeat must not do them again.
 bool ChangesFiles(wire::Operation operation);
 
@@ -33,14 +36,14 @@ bool ChangesFiles(wire::Operation operation);
 wire::ResponseCode CodeOfStore(const absl::Status& status);
 
 wire::FileInfo InfoOf(const store::FileRecord& record);
+wire::DigestAlgorithm ToWire(base::Algorithm algorithm);
 wire::Digest ToWire(const base::Digest& digest);
 // kInvalidArgument for a salted or unknown algorithm, or a value of another length.
 absl::StatusOr<base::Digest> FromWire(const wire::Digest& digest);
 
 // The key and body digest under which an answer to `request` is recorded, without a final.
 store::Answer AnswerFor(const protocol::Envelope& request, absl::Time wall_now);
-// An audit row about `request` that ended with `response`.
-store::AuditEvent AuditOf(const protocol::Envelope& request, absl::string_view action,
-                          absl::string_view file_id, const wire::ResponseInfo& response);
+// An audit row about `request` that ended with `response`; it tells the asker's reason too.
+store::AuditEvent AuditOf(const protocol::Envelope& request, const wire::ResponseInfo& response);
 
 }  // namespace bitrepo::requests

@@ -21,12 +21,18 @@
 #include "bus/protocol/envelope.h"
 #include "channel/channel.h"
 #include "channel/transfer/token.h"
+#include "pillar/requests/checksum_intake.h"
 #include "pillar/requests/file_line.h"
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/group_commit.h"
 #include "pillar/store/file_store.h"
+#include "pillar/store/slow_store.h"
 
 namespace bitrepo::requests {
+
+// Other pillars that must be shown to keep a file before it is deleted here, unless the collection
+// says otherwise: the last good copy is never deleted by a plain delete.
+inline constexpr uint32_t kMinCopies = 1;
 
 // What a request may want to know of the pillar around it, or to tell it. Loop-confined.
 class Host {
@@ -43,8 +49,17 @@ class Host {
   // To the operators and the log: `code` is a stable word ("data-loss", "disk-failing").
   virtual void RaiseAlarm(absl::string_view code, absl::string_view text,
                           absl::string_view file_id) = 0;
+  // What is under way, or lately finished, of one conversation; in no order.
+  virtual std::vector<wire::RequestRecord> RequestsOf(
+      const base::ConversationId& conversation) const = 0;
   // A fresh self-check.
   virtual void OnReport(const store::StoreReport& report) = 0;
+};
+
+// What one collection asks of its files.
+struct CollectionTerms {
+  uint64_t file_bytes_max = store::kFileBytesMax;
+  wire::DigestAlgorithm default_algorithm = wire::SHA256;  // where a request names none
 };
 
 // What all requests of one pillar stand on.
@@ -67,6 +82,17 @@ struct RequestParts {
   std::vector<std::string> data_endpoints;  // empty: where the channel listens
   uint64_t keep_free_bytes = 0;
   absl::Duration transfer_idle;  // a transfer without a byte for so long has failed
+  wire::PillarKind kind = wire::FULL_PILLAR;
+  ChecksumIntake intake = ChecksumIntake::kWhenMissing;
+  std::map<base::CollectionId, uint32_t> min_copies = {};    // where it is not kMinCopies
+  std::map<base::CollectionId, CollectionTerms> terms = {};  // where they are not the usual ones
+  store::SlowStore* slow = nullptr;  // of `store`, where it stands on slow media
+
+  const CollectionTerms& TermsOf(const base::CollectionId& collection) const {
+    static constexpr CollectionTerms kUsual;
+    const auto found = terms.find(collection);
+    return found == terms.end() ? kUsual : found->second;
+  }
 };
 
 // Where a handler reports. Loop-confined; after Finished nothing may be reported.
@@ -78,6 +104,8 @@ class RequestContext {
   // The work is accepted; `token` where bytes are to move.
   virtual void Accepted(wire::Body body, std::string token) = 0;
   virtual void Progress(wire::Progress progress) = 0;
+  // As Progress, of work whose phases are news to a person who waits: a new one is told at once.
+  virtual void Phase(wire::Progress progress) = 0;
   // The one final, durable where it must be.
   virtual void Finished(wire::Body final) = 0;
 };

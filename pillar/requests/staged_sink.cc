@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "pillar/requests/file_digester.h"
 
 namespace bitrepo::requests {
 namespace {
@@ -17,72 +18,85 @@ constexpr size_t kReadBackBytes = 1024 * 1024;
 
 // Only ever touched by the work of one line, which is one piece at a time.
 struct StagedSink::Shared {
-  Shared(std::unique_ptr<store::StagedFile> staged_in, std::optional<base::Algorithm> also_in,
-         const base::Clock& clock_in, std::shared_ptr<Gauge> gauge_in,
-         absl::AnyInvocable<void(SealedPut)> sealed_in)
+  Shared(std::unique_ptr<store::StagedFile> staged_in, const DigestWish& wish_in,
+         bool digest_only_in, const base::Clock& clock_in, std::shared_ptr<Gauge> gauge_in,
+         absl::AnyInvocable<void(SealedFile)> sealed_in)
       : staged(std::move(staged_in)),
-        also(also_in),
+        wish(wish_in),
+        digest_only(digest_only_in),
         clock(clock_in),
         gauge(std::move(gauge_in)),
-        sealed(std::move(sealed_in)) {
-    if (also) hasher.emplace(*also);
-  }
+        sealed(std::move(sealed_in)) {}
 
   absl::Status Write(const base::ByteRange& range, std::span<const std::byte> bytes) {
     if (staged == nullptr) return absl::FailedPreconditionError("the file is sealed");
+    if (digest_only) {
+      return absl::FailedPreconditionError("the pillar keeps digests only: commit without bytes");
+    }
     const absl::Time began = clock.Now();
     BITREPO_RETURN_IF_ERROR(staged->Write(range.offset(), bytes));
     gauge->AddWrite(bytes.size(), clock.Now() - began);
-    if (hasher) HashInOrder(range, bytes);
+    return wish.computed().empty() ? absl::OkStatus() : DigestInOrder(range, bytes);
+  }
+
+  // What does not continue the bytes digested so far is digested when all is there.
+  absl::Status DigestInOrder(const base::ByteRange& range, std::span<const std::byte> bytes) {
+    if (range.offset() < digested_bytes && !range.empty()) {
+      digester.reset();
+      digested_bytes = 0;
+    } else if (range.offset() == digested_bytes) {
+      BITREPO_RETURN_IF_ERROR(Digest(bytes));
+    }
     return absl::OkStatus();
   }
 
-  // What does not continue the bytes hashed so far is hashed when all is there.
-  void HashInOrder(const base::ByteRange& range, std::span<const std::byte> bytes) {
-    if (range.offset() == hashed_bytes) {
-      hasher->Update(bytes);
-      hashed_bytes += bytes.size();
-    } else if (range.offset() < hashed_bytes && !range.empty()) {
-      hasher.emplace(*also);
-      hashed_bytes = 0;
+  absl::Status Digest(std::span<const std::byte> bytes) {
+    if (!digester) {
+      BITREPO_ASSIGN_OR_RETURN(digester, FileDigester::Make(wish.computed(), wish.salt()));
     }
+    digester->Update(bytes);
+    digested_bytes += bytes.size();
+    return absl::OkStatus();
   }
 
-  absl::StatusOr<base::Digest> Also(uint64_t size_bytes) {
-    while (hashed_bytes < size_bytes) {
-      std::vector<std::byte> block(std::min<uint64_t>(kReadBackBytes, size_bytes - hashed_bytes));
-      BITREPO_RETURN_IF_ERROR(staged->ReadBack(hashed_bytes, block));
-      hasher->Update(block);
-      hashed_bytes += block.size();
+  absl::StatusOr<std::vector<wire::Digest>> Computed(uint64_t size_bytes) {
+    BITREPO_RETURN_IF_ERROR(Digest({}));  // an empty file has digests too
+    while (digested_bytes < size_bytes) {
+      std::vector<std::byte> block(std::min<uint64_t>(kReadBackBytes, size_bytes - digested_bytes));
+      BITREPO_RETURN_IF_ERROR(staged->ReadBack(digested_bytes, block));
+      BITREPO_RETURN_IF_ERROR(Digest(block));
     }
-    return hasher->Finish();
+    return digester->Finish();
   }
 
-  absl::Status Seal(SealedPut& put) {
+  absl::Status Seal(SealedFile& file) {
     if (staged == nullptr) return absl::FailedPreconditionError("the file is sealed");
-    BITREPO_ASSIGN_OR_RETURN(put.facts, staged->Seal(put.committed_size_bytes));
-    if (hasher) {
-      BITREPO_ASSIGN_OR_RETURN(put.also, Also(put.facts->size_bytes));
+    if (digest_only && file.committed_sha256) {
+      BITREPO_RETURN_IF_ERROR(staged->Vouch({file.committed_size_bytes, *file.committed_sha256}));
     }
-    put.staged = std::move(staged);
+    BITREPO_ASSIGN_OR_RETURN(file.facts, staged->Seal(file.committed_size_bytes));
+    if (!wish.computed().empty()) {
+      BITREPO_ASSIGN_OR_RETURN(file.computed, Computed(file.facts->size_bytes));
+    }
+    file.staged = std::move(staged);
     return absl::OkStatus();
   }
 
   std::unique_ptr<store::StagedFile> staged;
-  const std::optional<base::Algorithm> also;
+  const DigestWish wish;
+  const bool digest_only;
   const base::Clock& clock;
   std::shared_ptr<Gauge> gauge;
-  absl::AnyInvocable<void(SealedPut)> sealed;
-  std::optional<base::Hasher> hasher;
-  uint64_t hashed_bytes = 0;
+  absl::AnyInvocable<void(SealedFile)> sealed;
+  std::optional<FileDigester> digester;  // of the first `digested_bytes`
+  uint64_t digested_bytes = 0;
 };
 
-StagedSink::StagedSink(std::unique_ptr<store::StagedFile> staged,
-                       std::optional<base::Algorithm> also, runtime::WorkerPool& workers,
-                       const base::Clock& clock, std::shared_ptr<Gauge> gauge,
-                       absl::AnyInvocable<void(SealedPut)> sealed)
-    : shared_(std::make_shared<Shared>(std::move(staged), also, clock, std::move(gauge),
-                                       std::move(sealed))),
+StagedSink::StagedSink(std::unique_ptr<store::StagedFile> staged, const DigestWish& wish,
+                       bool digest_only, runtime::WorkerPool& workers, const base::Clock& clock,
+                       std::shared_ptr<Gauge> gauge, absl::AnyInvocable<void(SealedFile)> sealed)
+    : shared_(std::make_shared<Shared>(std::move(staged), wish, digest_only, clock,
+                                       std::move(gauge), std::move(sealed))),
       line_(std::make_shared<WorkLine>(workers, runtime::Lane::kWrite)) {}
 
 StagedSink::~StagedSink() = default;
@@ -101,12 +115,12 @@ void StagedSink::Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
                         absl::AnyInvocable<void(wire::ResponseInfo)> done) {
   line_->Add([shared = shared_, size_bytes, sha256 = std::move(sha256),
               done = std::move(done)](absl::Status lane) mutable {
-    SealedPut put;
-    put.committed_size_bytes = size_bytes;
-    put.committed_sha256 = std::move(sha256);
-    put.done = std::move(done);
-    put.status = lane.ok() ? shared->Seal(put) : lane;
-    shared->sealed(std::move(put));
+    SealedFile file;
+    file.committed_size_bytes = size_bytes;
+    file.committed_sha256 = std::move(sha256);
+    file.done = std::move(done);
+    file.status = lane.ok() ? shared->Seal(file) : lane;
+    shared->sealed(std::move(file));
   });
 }
 

@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the bytes of a put go: into a staged file, hashed on the way, sealed when the sender
-// commits.
+// Where the bytes of a file that comes in go: into a staged file, digested on the way, sealed when
+// the sender commits.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "channel/sink.h"
+#include "pillar/requests/digest_wish.h"
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/work_line.h"
 #include "pillar/store/file_store.h"
 
 namespace bitrepo::requests {
 
-// A put whose sender has said that this is all.
-struct SealedPut {
+// A file whose sender has said that this is all.
+struct SealedFile {
   absl::Status status;                            // why it could not be sealed
   std::unique_ptr<store::StagedFile> staged;      // with status OK
   std::optional<store::StagedFile::Facts> facts;  // of the bytes that are here; with status OK
-  std::optional<base::Digest> also;               // by the other algorithm that was asked for
+  std::vector<wire::Digest> computed;             // what the wish has to compute
   uint64_t committed_size_bytes = 0;              // what the sender vouches for
   std::optional<base::Digest> committed_sha256;
   absl::AnyInvocable<void(wire::ResponseInfo)> done;  // tells the sender; exactly once
@@ -35,19 +37,20 @@ struct SealedPut {
 //           away.
 class StagedSink final : public channel::Sink {
  public:
-  // `also`: hashed in the same pass, beside SHA-256. `sealed` is called on a worker (or, when no
-  // worker takes it, on the
-  // channel's loop), once for each Commit.
-  StagedSink(std::unique_ptr<store::StagedFile> staged, std::optional<base::Algorithm> also,
+  // What `wish` has to compute is made in the same pass as SHA-256. `digest_only`: no bytes come,
+  // the facts are those that the sender vouches for. `sealed` is called on a worker (or, when no
+  // worker takes it, on the channel's loop), once for each Commit.
+  StagedSink(std::unique_ptr<store::StagedFile> staged, const DigestWish& wish, bool digest_only,
              runtime::WorkerPool& workers, const base::Clock& clock, std::shared_ptr<Gauge> gauge,
-             absl::AnyInvocable<void(SealedPut)> sealed);
+             absl::AnyInvocable<void(SealedFile)> sealed);
   ~StagedSink() override;
 
   void Write(base::ByteRange range, base::Buffer bytes,
              absl::AnyInvocable<void(absl::Status)> done) override;
   void Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
               absl::AnyInvocable<void(wire::ResponseInfo)> done) override;
-  // The grant may be opened again; what ends the put is the end of its grant.
+  // The grant may be opened again; what ends the request is the end of its
+  // grant.
   void Aborted(const absl::Status& why) override;
 
  private:

@@ -7,10 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "base/checksum.h"
 
 namespace bitrepo::store {
 namespace {
@@ -21,19 +18,13 @@ std::array<std::string AuditEvent::*, 7> TextFields() {
           &AuditEvent::detail};
 }
 
-// Bytes of UTF-8 stay readable; what would end a field or a line does not occur.
-std::string EscapeField(absl::string_view text) { return absl::Utf8SafeCEscape(text); }
-
 }  // namespace
 
-std::string ChainStart() { return std::string(kChainHashBytes, '\0'); }
-
 std::string RecordLine(const AuditRecord& record) {
-  std::string line = absl::StrCat(record.sequence, "\t", absl::ToUnixMicros(record.at));
-  for (std::string AuditEvent::*field : TextFields()) {
-    absl::StrAppend(&line, "\t", EscapeField(record.event.*field));
-  }
-  return line;
+  const AuditEvent& event = record.event;
+  return base::LineOf({record.sequence, absl::ToUnixMicros(record.at), event.action,
+                       event.collection, event.file_id, event.principal, event.conversation,
+                       event.result, event.detail});
 }
 
 absl::StatusOr<AuditRecord> ParseRecordLine(absl::string_view line) {
@@ -53,13 +44,6 @@ absl::StatusOr<AuditRecord> ParseRecordLine(absl::string_view line) {
     }
   }
   return record;
-}
-
-std::string ChainHash(absl::string_view previous_hash, absl::string_view line) {
-  base::Hasher hasher(base::Algorithm::kSha256);
-  hasher.Update(previous_hash);
-  hasher.Update(line);
-  return hasher.Finish().bytes();
 }
 
 AuditRecord NextRecord(uint64_t sequence, absl::string_view previous_hash, absl::Time at,

@@ -99,6 +99,11 @@ class StagedFile {
     uint64_t size_bytes = 0;
     base::Digest sha256;
   };
+  // Where digests only are kept, instead of all writes: the facts are those that the sender vouches
+  // for, and Seal gives them. kUnimplemented where bytes are kept.
+  virtual absl::Status Vouch(const Facts& /*facts*/) {
+    return absl::UnimplementedError("this store keeps bytes: write them");
+  }
   // No more comes: the facts of what is there. One pass over the bytes is needed only when they did
   // not come in order. kFailedPrecondition when there are holes before `size_bytes`.
   virtual absl::StatusOr<Facts> Seal(uint64_t size_bytes) = 0;
@@ -221,6 +226,12 @@ class FileStore {
   virtual absl::StatusOr<std::unique_ptr<StagedFile>> Stage(
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) = 0;
+  // Room for what is never published and goes when it is dropped: a list on its way. As Stage, and
+  // written to and read back also where no bytes of files are kept.
+  virtual absl::StatusOr<std::unique_ptr<StagedFile>> StageScratch(
+      const base::CollectionId& collection, std::optional<uint64_t> announced_bytes) {
+    return Stage(collection, base::FileId::Parse("list").value(), announced_bytes);
+  }
   // Makes a group durable and visible with shared syncs: data, names, then one commit of records,
   // answers and audit. One result for each, in order. kAlreadyExists: the id has a live generation
   // (nothing of that publication was recorded); only one that is missing, damaged or unproven here

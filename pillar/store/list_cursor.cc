@@ -9,14 +9,16 @@ namespace {
 
 constexpr char kVersion = 1;
 constexpr size_t kQueryDigestBytes = 16;
-constexpr size_t kSequenceBytes = 8;
+constexpr size_t kNumberBytes = 8;
 constexpr size_t kCheckBytes = 8;
-constexpr size_t kPrefixBytes = 1 + kQueryDigestBytes + kSequenceBytes;
+constexpr size_t kAsOfAt = 1 + kQueryDigestBytes;
+constexpr size_t kLastNumberAt = kAsOfAt + kNumberBytes;
+constexpr size_t kPrefixBytes = kLastNumberAt + kNumberBytes;
 
 std::string BigEndian(uint64_t value) {
-  std::string bytes(kSequenceBytes, '\0');
-  for (size_t i = 0; i < kSequenceBytes; ++i) {
-    bytes[kSequenceBytes - 1 - i] = static_cast<char>(value >> (8 * i));
+  std::string bytes(kNumberBytes, '\0');
+  for (size_t i = 0; i < kNumberBytes; ++i) {
+    bytes[kNumberBytes - 1 - i] = static_cast<char>(value >> (8 * i));
   }
   return bytes;
 }
@@ -29,13 +31,20 @@ uint64_t FromBigEndian(absl::string_view bytes) {
   return value;
 }
 
+// A window with an open end is no other than the widest one.
+std::string TextOf(const Window& window) {
+  return absl::StrCat(BigEndian(static_cast<uint64_t>(absl::ToUnixMicros(window.from))),
+                      BigEndian(static_cast<uint64_t>(absl::ToUnixMicros(window.until))));
+}
+
 // Each part with its length before it, so that no two queries look alike.
 std::string QueryDigest(const ListQuery& query) {
   const std::string only = query.only.has_value() ? query.only->text() : "";
   const std::string text =
       absl::StrCat(BigEndian(query.collection.text().size()), query.collection.text(),
                    BigEndian(query.prefix.size()), query.prefix, BigEndian(only.size()), only,
-                   BigEndian(query.question.size()), query.question);
+                   BigEndian(query.question.size()), query.question, TextOf(query.stored),
+                   TextOf(query.verified), query.removed ? "removed" : "held");
   return base::Hasher::Of(base::Algorithm::kSha256, text).bytes().substr(0, kQueryDigestBytes);
 }
 
@@ -47,8 +56,9 @@ std::string CheckOf(const base::StoreId& store, absl::string_view content) {
 
 std::string EncodeCursor(const base::StoreId& store, const ListQuery& query,
                          const ListCursor& cursor) {
-  std::string content = absl::StrCat(std::string(1, kVersion), QueryDigest(query),
-                                     BigEndian(cursor.as_of), cursor.last_id);
+  std::string content =
+      absl::StrCat(std::string(1, kVersion), QueryDigest(query), BigEndian(cursor.as_of),
+                   BigEndian(cursor.last_number), cursor.last_id);
   const std::string check = CheckOf(store, content);
   return content + check;
 }
@@ -66,7 +76,8 @@ absl::StatusOr<ListCursor> DecodeCursor(const base::StoreId& store, const ListQu
     return refused;
   }
   ListCursor cursor;
-  cursor.as_of = FromBigEndian(content.substr(1 + kQueryDigestBytes, kSequenceBytes));
+  cursor.as_of = FromBigEndian(content.substr(kAsOfAt, kNumberBytes));
+  cursor.last_number = FromBigEndian(content.substr(kLastNumberAt, kNumberBytes));
   cursor.last_id = std::string(content.substr(kPrefixBytes));
   return cursor;
 }

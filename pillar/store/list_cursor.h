@@ -17,7 +17,8 @@ inline constexpr uint32_t kPageRecordsMax = 10'000;  // of one page, whatever is
 
 struct ListCursor {
   uint64_t as_of = 0;        // the list shows what had been recorded up to this sequence number
-  std::string last_id = {};  // the last file id shown
+  std::string last_id = {};  // the last file id shown,
+  uint64_t last_number = 0;  // and the number of its generation
 };
 
 // Opaque bytes: version, digest of the query, position, and a keyed check, so that a cursor of

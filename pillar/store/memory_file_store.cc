@@ -3,42 +3,17 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <optional>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status.h"
+#include "pillar/store/audit_query.h"
+#include "pillar/store/change_rules.h"
 #include "pillar/store/content_digests.h"
-#include "pillar/store/list_cursor.h"
+#include "pillar/store/memory_generation.h"
 
 namespace bitrepo::store {
-namespace {
-
-constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
-
-}  // namespace
-
-struct MemoryFileStore::Generation {
-  enum class State { kHeld, kMissing, kDamaged };
-  FileRecord record;
-  std::string bytes = {};
-  std::string block_digests = {};
-  State state = State::kHeld;
-  uint64_t created_seq = 0;
-  uint64_t removed_seq = kNever;
-
-  absl::string_view Trouble() const {
-    return state == State::kHeld ? "" : state == State::kMissing ? "missing" : "damaged";
-  }
-  absl::Status Held() const {
-    if (state == State::kHeld) {
-      return absl::OkStatus();
-    }
-    return absl::DataLossError(absl::StrCat(record.file_id.text(), ": the file is ", Trouble()));
-  }
-};
 
 class MemoryFileStore::Staged final : public StagedFile {
  public:
@@ -109,8 +84,8 @@ class MemoryFileStore::Staged final : public StagedFile {
 
   // The bytes belong to the store now.
   void MoveInto(Generation& generation) {
-    generation.bytes = std::move(bytes_);
-    generation.block_digests = std::move(block_digests_);
+    generation.content = std::make_shared<Generation::Content>(Generation::Content{
+        .bytes = std::move(bytes_), .block_digests = std::move(block_digests_)});
     held_bytes_ = 0;
   }
 
@@ -122,41 +97,6 @@ class MemoryFileStore::Staged final : public StagedFile {
   ContentDigests digests_;
   std::string block_digests_;
   std::optional<Facts> facts_;
-};
-
-class MemoryFileStore::Stored final : public StoredFile {
- public:
-  Stored(MemoryFileStore& store, std::shared_ptr<Generation> generation)
-      : store_(store), generation_(std::move(generation)), record_(generation_->record) {}
-  const FileRecord& record() const override { return record_; }
-
-  absl::StatusOr<base::Buffer> Read(base::ByteRange range) override {
-    if (range.length() > kReadBytesMax) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a read of more than ", kReadBytesMax, " bytes"));
-    }
-    BITREPO_RETURN_IF_ERROR(
-        base::ByteRange::Within(record_.size_bytes, range.offset(), range.length()).status());
-    base::MutexLock lock(store_.mutex_);
-    const auto bytes = std::as_bytes(std::span(generation_->bytes));
-    for (uint64_t index = range.offset() / kBlockBytes; index * kBlockBytes < range.end();
-         ++index) {
-      const uint64_t begin = index * kBlockBytes;
-      const uint64_t end = std::min<uint64_t>(begin + kBlockBytes, bytes.size());
-      if (begin >= end ||
-          !BlockMatches(generation_->block_digests, index, bytes.subspan(begin, end - begin))) {
-        generation_->state = Generation::State::kDamaged;
-        return absl::DataLossError(
-            absl::StrCat(record_.file_id.text(), ": block ", index, " is damaged"));
-      }
-    }
-    return base::Buffer::Copy(bytes.subspan(range.offset(), range.length()));
-  }
-
- private:
-  MemoryFileStore& store_;
-  const std::shared_ptr<Generation> generation_;
-  const FileRecord record_;
 };
 
 MemoryFileStore::MemoryFileStore(MemoryStoreOptions options, const base::Clock& clock)
@@ -190,14 +130,31 @@ absl::StatusOr<MemoryFileStore::Collection*> MemoryFileStore::FindCollection(
   return &found->second;
 }
 
-absl::StatusOr<std::shared_ptr<MemoryFileStore::Generation>> MemoryFileStore::FindLive(
-    const base::CollectionId& collection, const base::FileId& file_id) {
-  BITREPO_ASSIGN_OR_RETURN(Collection* const files, FindCollection(collection));
-  const auto found = files->find(file_id.text());
-  if (found == files->end() || found->second.back()->removed_seq != kNever) {
-    return absl::NotFoundError(absl::StrCat(file_id.text(), ": no such file"));
+MemoryFileStore::Generations* MemoryFileStore::GenerationsOf(Collection& files,
+                                                             const base::FileId& file_id) {
+  const auto found = files.find(file_id.text());
+  return found == files.end() || found->second.empty() ? nullptr : &found->second;
+}
+
+std::shared_ptr<MemoryFileStore::Generation> MemoryFileStore::LiveOf(Collection& files,
+                                                                     const base::FileId& file_id) {
+  const Generations* const generations = GenerationsOf(files, file_id);
+  return generations == nullptr || !generations->back()->live() ? nullptr : generations->back();
+}
+
+// The newest that is asked for; `generation` zero: any.
+std::shared_ptr<MemoryFileStore::Generation> MemoryFileStore::RemovedOf(
+    Collection& files, const base::FileId& file_id, const base::GenerationId& generation) {
+  const Generations* const generations = GenerationsOf(files, file_id);
+  if (generations == nullptr) {
+    return nullptr;
   }
-  return found->second.back();
+  const auto found = std::find_if(
+      generations->rbegin(), generations->rend(), [&](const std::shared_ptr<Generation>& each) {
+        return each->in_quarantine() &&
+               (generation.is_zero() || each->record.generation == generation);
+      });
+  return found == generations->rend() ? nullptr : *found;
 }
 
 absl::StatusOr<std::unique_ptr<StagedFile>> MemoryFileStore::Stage(
@@ -215,201 +172,153 @@ absl::StatusOr<std::unique_ptr<StagedFile>> MemoryFileStore::Stage(
   return std::make_unique<Staged>(*this, announced_bytes);
 }
 
+absl::Status MemoryFileStore::CheckNoFinal(const AnswerKey& key) const {
+  return HasFinal(key) ? absl::FailedPreconditionError("the request has its final already")
+                       : absl::OkStatus();
+}
+
 // The staged files die with `group`, after the lock.
 std::vector<absl::StatusOr<FileRecord>> MemoryFileStore::Publish(std::vector<Publication> group) {
   base::MutexLock lock(mutex_);
   std::vector<absl::StatusOr<FileRecord>> results;
   results.reserve(group.size());
+  Changed changed;
   for (Publication& publication : group) {
-    results.push_back(PublishOne(publication));
+    results.push_back(PublishOne(publication, changed));
   }
   return results;
 }
 
-absl::StatusOr<FileRecord> MemoryFileStore::PublishOne(Publication& publication) {
+absl::StatusOr<FileRecord> MemoryFileStore::PublishOne(Publication& publication, Changed& changed) {
   BITREPO_RETURN_IF_ERROR(CheckWritable());
   BITREPO_ASSIGN_OR_RETURN(Collection* const files, FindCollection(publication.collection));
   auto* const staged = dynamic_cast<Staged*>(publication.staged.get());
   if (staged == nullptr || !staged->facts().has_value()) {
     return absl::FailedPreconditionError("a file is sealed before it is published");
   }
-  if (HasFinal(publication.answer.key)) {
-    return absl::FailedPreconditionError("the request has its final already");
+  BITREPO_RETURN_IF_ERROR(CheckNoFinal(publication.answer.key));
+  const base::FileId& file_id = publication.file_id;
+  const std::shared_ptr<Generation> before = LiveOf(*files, file_id);
+  if (publication.replaces.has_value() && changed.contains({publication.collection, file_id})) {
+    return ChangedInTheSameGroup(file_id);
   }
-  Generations& generations = (*files)[publication.file_id.text()];
-  Generation* const before = generations.empty() ? nullptr : generations.back().get();
-  if (before != nullptr && before->removed_seq == kNever) {
-    if (before->state == Generation::State::kHeld ||
-        before->record.sha256 != staged->facts()->sha256 ||
-        before->record.size_bytes != staged->facts()->size_bytes) {
-      return absl::AlreadyExistsError(
-          absl::StrCat(publication.file_id.text(), ": there is a file of this id"));
-    }
+  const std::optional<FileRecord> live =
+      before == nullptr ? std::nullopt : std::optional<FileRecord>(before->Record());
+  BITREPO_RETURN_IF_ERROR(CheckPublication(file_id, live.has_value() ? &*live : nullptr,
+                                           publication.replaces, *staged->facts()));
+  Generation generation{.record = FileRecord{.file_id = file_id,
+                                             .generation = publication.generation,
+                                             .size_bytes = staged->facts()->size_bytes,
+                                             .sha256 = staged->facts()->sha256,
+                                             .stored_at = publication.stored_at,
+                                             .verified_at = publication.stored_at},
+                        .content = {}};
+  staged->MoveInto(generation);
+  changed.emplace(publication.collection, file_id);
+  Conclude(std::move(publication.audit), std::move(publication.answer));
+  if (before != nullptr) {
+    Retire(*before, publication.stored_at);
   }
-  Audit(publication.audit);
-  if (before != nullptr && before->removed_seq == kNever) {
-    before->removed_seq = audit_.size();
-  }
-  auto generation = std::make_shared<Generation>(
-      Generation{.record = FileRecord{.file_id = publication.file_id,
-                                      .number = before == nullptr ? 1 : before->record.number + 1,
-                                      .generation = publication.generation,
-                                      .size_bytes = staged->facts()->size_bytes,
-                                      .sha256 = staged->facts()->sha256,
-                                      .stored_at = publication.stored_at,
-                                      .verified_at = publication.stored_at}});
-  generation->created_seq = audit_.size();
-  staged->MoveInto(*generation);
-  answers_.insert_or_assign(publication.answer.key, publication.answer);
-  generations.push_back(generation);
-  return generation->record;
+  return Add(*files, std::move(generation));
 }
 
-absl::StatusOr<FileRecord> MemoryFileStore::Find(const base::CollectionId& collection,
-                                                 const base::FileId& file_id) {
+// The number of the audit record is that of the change.
+void MemoryFileStore::Conclude(AuditEvent audit, Answer answer) {
+  Audit(std::move(audit));
+  const AnswerKey key = answer.key;
+  answers_.insert_or_assign(key, std::move(answer));
+}
+
+void MemoryFileStore::Retire(Generation& live, absl::Time at) {
+  live.removed_seq = audit_.size();
+  live.record.removed_at = at;
+}
+
+FileRecord MemoryFileStore::Add(Collection& files, Generation generation) {
+  Generations& generations = files[generation.record.file_id.text()];
+  generation.record.number = generations.empty() ? 1 : generations.back()->record.number + 1;
+  generation.created_seq = audit_.size();
+  generations.push_back(std::make_shared<Generation>(std::move(generation)));
+  return generations.back()->Record();
+}
+
+std::vector<absl::StatusOr<FileRecord>> MemoryFileStore::Remove(std::vector<Removal> group) {
   base::MutexLock lock(mutex_);
-  BITREPO_ASSIGN_OR_RETURN(const std::shared_ptr<Generation> live, FindLive(collection, file_id));
-  BITREPO_RETURN_IF_ERROR(live->Held());
-  return live->record;
+  std::vector<absl::StatusOr<FileRecord>> results;
+  results.reserve(group.size());
+  for (Removal& removal : group) {
+    results.push_back(RemoveOne(removal));
+  }
+  return results;
 }
 
-absl::StatusOr<std::unique_ptr<StoredFile>> MemoryFileStore::Open(
-    const base::CollectionId& collection, const base::FileId& file_id,
-    const base::GenerationId& generation) {
+absl::StatusOr<FileRecord> MemoryFileStore::RemoveOne(Removal& removal) {
+  BITREPO_RETURN_IF_ERROR(CheckWritable());
+  BITREPO_ASSIGN_OR_RETURN(Collection* const files, FindCollection(removal.collection));
+  BITREPO_RETURN_IF_ERROR(CheckNoFinal(removal.answer.key));
+  const std::shared_ptr<Generation> live = LiveOf(*files, removal.file_id);
+  BITREPO_RETURN_IF_ERROR(
+      CheckRemoval(removal.file_id, live == nullptr ? nullptr : &live->record, removal.sha256));
+  Conclude(std::move(removal.audit), std::move(removal.answer));
+  Retire(*live, removal.removed_at);
+  return live->Record();
+}
+
+absl::StatusOr<FileRecord> MemoryFileStore::Restore(Restoration restoration) {
   base::MutexLock lock(mutex_);
-  BITREPO_ASSIGN_OR_RETURN(const std::shared_ptr<Generation> live, FindLive(collection, file_id));
-  if (!generation.is_zero() && live->record.generation != generation) {
-    return absl::NotFoundError(
-        absl::StrCat(file_id.text(), ": no generation ", generation.ToString()));
+  BITREPO_RETURN_IF_ERROR(CheckWritable());
+  BITREPO_ASSIGN_OR_RETURN(Collection* const files, FindCollection(restoration.collection));
+  BITREPO_RETURN_IF_ERROR(CheckNoFinal(restoration.answer.key));
+  const std::shared_ptr<Generation> live = LiveOf(*files, restoration.file_id);
+  const std::shared_ptr<Generation> removed =
+      RemovedOf(*files, restoration.file_id, restoration.generation);
+  const std::optional<FileRecord> record =
+      removed == nullptr ? std::nullopt : std::optional<FileRecord>(removed->Record());
+  BITREPO_RETURN_IF_ERROR(
+      CheckRestoration(restoration.file_id, live == nullptr ? nullptr : &live->record,
+                       restoration.replaces, record.has_value() ? &*record : nullptr));
+  Conclude(std::move(restoration.audit), std::move(restoration.answer));
+  if (live != nullptr) {
+    Retire(*live, restoration.restored_at);
   }
-  if (live->state == Generation::State::kMissing) {
-    return live->Held();
-  }
-  return std::make_unique<Stored>(*this, live);
+  removed->gone_seq = audit_.size();
+  Generation restored{.record = removed->record, .content = removed->content};
+  restored.record.stored_at = restoration.restored_at;
+  restored.record.removed_at.reset();
+  return Add(*files, std::move(restored));
 }
 
-absl::StatusOr<RecordPage> MemoryFileStore::List(const ListQuery& query, uint32_t limit,
-                                                 absl::string_view cursor) {
+absl::StatusOr<uint64_t> MemoryFileStore::PurgeQuarantine(absl::Time removed_before,
+                                                          uint32_t limit) {
+  base::MutexLock lock(mutex_);
+  BITREPO_RETURN_IF_ERROR(CheckWritable());
   if (limit == 0) {
-    return absl::InvalidArgumentError("a page of no records");
+    return absl::InvalidArgumentError("a purge of no generations");
   }
-  base::MutexLock lock(mutex_);
-  BITREPO_ASSIGN_OR_RETURN(const Collection* const files, FindCollection(query.collection));
-  ListCursor position{.as_of = audit_.size()};
-  auto next = files->lower_bound(query.only.has_value() ? query.only->text() : query.prefix);
-  if (!cursor.empty()) {
-    BITREPO_ASSIGN_OR_RETURN(position, DecodeCursor(store_id(), query, cursor));
-    next = files->upper_bound(position.last_id);
-  }
-  RecordPage page;
-  for (; next != files->end() && absl::StartsWith(next->first, query.prefix); ++next) {
-    if (query.only.has_value() && next->first != query.only->text()) {
-      break;
-    }
-    for (const std::shared_ptr<Generation>& generation : next->second) {
-      if (generation->created_seq > position.as_of || generation->removed_seq <= position.as_of) {
-        continue;
+  uint64_t purged = 0;
+  for (auto& [collection, files] : collections_) {
+    for (auto& [file_id, generations] : files) {
+      const Generations there = generations;
+      for (const std::shared_ptr<Generation>& each : there) {
+        if (purged == limit) {
+          return purged;
+        }
+        if (!each->in_quarantine() || *each->record.removed_at >= removed_before) {
+          continue;
+        }
+        ++purged;
+        used_bytes_ -= each->content->bytes.size();
+        Audit(PurgeEvent(collection, each->record));
+        // With it goes what it was restored from.
+        generations.erase(std::remove_if(generations.begin(), generations.end(),
+                                         [&](const std::shared_ptr<Generation>& other) {
+                                           return other->content == each->content;
+                                         }),
+                          generations.end());
       }
-      if (page.records.size() == std::min(limit, kPageRecordsMax)) {
-        position.last_id = page.records.back().file_id.text();
-        page.next_cursor = EncodeCursor(store_id(), query, position);
-        return page;
-      }
-      page.records.push_back(generation->record);
-      page.records.back().trouble = std::string(generation->Trouble());
     }
   }
-  return page;
-}
-
-bool MemoryFileStore::HasFinal(const AnswerKey& key) const {
-  const auto found = answers_.find(key);
-  return found != answers_.end() && !found->second.final_body.empty();
-}
-
-absl::StatusOr<std::optional<Answer>> MemoryFileStore::FindAnswer(const AnswerKey& key) {
-  base::MutexLock lock(mutex_);
-  const auto found = answers_.find(key);
-  return found == answers_.end() ? std::nullopt : std::optional<Answer>(found->second);
-}
-
-absl::Status MemoryFileStore::OpenAnswer(const Answer& answer) {
-  base::MutexLock lock(mutex_);
-  BITREPO_RETURN_IF_ERROR(CheckWritable());
-  const auto [place, fresh] = answers_.try_emplace(answer.key, answer);
-  if (!fresh && place->second.body_sha256 != answer.body_sha256) {
-    return absl::AlreadyExistsError("another request was made under the same ids");
-  }
-  place->second.interrupted = false;
-  return absl::OkStatus();
-}
-
-absl::Status MemoryFileStore::CloseAnswers(std::vector<std::pair<Answer, AuditEvent>> closed) {
-  base::MutexLock lock(mutex_);
-  BITREPO_RETURN_IF_ERROR(CheckWritable());
-  for (auto& [answer, event] : closed) {
-    if (!HasFinal(answer.key)) {
-      answer.interrupted = false;
-      answers_.insert_or_assign(answer.key, answer);
-    }
-    Audit(std::move(event));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<Answer>> MemoryFileStore::InterruptedAnswers(absl::Duration age) {
-  base::MutexLock lock(mutex_);
-  const absl::Time now = clock_.WallNow();
-  std::vector<Answer> interrupted;
-  for (auto next = answers_.begin(); next != answers_.end();) {
-    const Answer& answer = next->second;
-    const absl::Duration old = now - answer.recorded_at;
-    if (answer.interrupted && old >= age) {
-      interrupted.push_back(answer);
-    }
-    next =
-        !answer.final_body.empty() && old > kAnswersKept ? answers_.erase(next) : std::next(next);
-  }
-  return interrupted;
-}
-
-absl::Status MemoryFileStore::AppendAudit(std::vector<AuditEvent> events) {
-  base::MutexLock lock(mutex_);
-  BITREPO_RETURN_IF_ERROR(CheckWritable());
-  for (AuditEvent& event : events) {
-    Audit(std::move(event));
-  }
-  return absl::OkStatus();
-}
-
-void MemoryFileStore::Audit(AuditEvent event) {
-  const std::string before = audit_.empty() ? ChainStart() : audit_.back().hash;
-  audit_.push_back(NextRecord(audit_.size() + 1, before, clock_.WallNow(), std::move(event)));
-}
-
-absl::StatusOr<StoreReport> MemoryFileStore::Check() {
-  base::MutexLock lock(mutex_);
-  StoreReport report;
-  report.writable = trouble_.empty();
-  report.trouble = std::string(CheckWritable().message());
-  report.total_bytes = options_.capacity_bytes;
-  report.free_bytes = options_.capacity_bytes - used_bytes_;
-  for (const auto& [id, files] : collections_) {
-    CollectionCount count{.collection = id};
-    for (const auto& [name, generations] : files) {
-      const Generation& last = *generations.back();
-      if (last.removed_seq != kNever) {
-        continue;
-      }
-      const bool held = last.state == Generation::State::kHeld;
-      count.files += held ? 1 : 0;
-      count.bytes += held ? last.record.size_bytes : 0;
-      count.missing_files += last.state == Generation::State::kMissing ? 1 : 0;
-      count.damaged_files += last.state == Generation::State::kDamaged ? 1 : 0;
-    }
-    report.collections.push_back(std::move(count));
-  }
-  return report;
+  return purged;
 }
 
 void MemoryFileStore::Restart() {
@@ -429,13 +338,13 @@ void MemoryFileStore::StopWriting(std::string reason) {
 void MemoryFileStore::FlipBit(const base::CollectionId& collection, const base::FileId& file_id,
                               uint64_t offset) {
   base::MutexLock lock(mutex_);
-  char& byte = FindLive(collection, file_id).value()->bytes.at(offset);
+  char& byte = LiveOf(collections_.at(collection), file_id)->content->bytes.at(offset);
   byte = static_cast<char>(byte ^ 1);
 }
 
 void MemoryFileStore::Lose(const base::CollectionId& collection, const base::FileId& file_id) {
   base::MutexLock lock(mutex_);
-  FindLive(collection, file_id).value()->state = Generation::State::kMissing;
+  LiveOf(collections_.at(collection), file_id)->content->state = Generation::State::kMissing;
 }
 
 std::vector<AuditRecord> MemoryFileStore::audit() const {
@@ -443,30 +352,9 @@ std::vector<AuditRecord> MemoryFileStore::audit() const {
   return audit_;
 }
 
-std::vector<absl::StatusOr<FileRecord>> MemoryFileStore::Remove(std::vector<Removal> group) {
-  return std::vector<absl::StatusOr<FileRecord>>(group.size(), absl::UnimplementedError("STUB"));
+void MemoryFileStore::Audit(AuditEvent event) {
+  const std::string before = audit_.empty() ? ChainStart() : audit_.back().hash;
+  audit_.push_back(NextRecord(audit_.size() + 1, before, clock_.WallNow(), std::move(event)));
 }
-absl::StatusOr<FileRecord> MemoryFileStore::Restore(Restoration) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<uint64_t> MemoryFileStore::PurgeQuarantine(absl::Time, uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> MemoryFileStore::FindMany(
-    const base::CollectionId&, std::span<const base::FileId>) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<FileRecord> MemoryFileStore::FindRemoved(const base::CollectionId&,
-                                                        const base::FileId&) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<std::vector<Answer>> MemoryFileStore::AnswersOf(const base::ConversationId&,
-                                                               uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<AuditPage> MemoryFileStore::ReadAudit(const AuditQuery&, uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
-absl::Status MemoryFileStore::VerifyAudit() { return absl::UnimplementedError("STUB"); }
 
 }  // namespace bitrepo::store

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "pillar/store/audit_record.h"
@@ -77,15 +78,26 @@ class MemoryFileStore final : public FileStore {
   struct Generation;
   using Generations = std::vector<std::shared_ptr<Generation>>;  // of one id, in order of number
   using Collection = absl::btree_map<std::string, Generations>;
+  // By earlier changes of one group.
+  using Changed = absl::btree_set<std::pair<base::CollectionId, base::FileId>>;
 
   absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Collection*> FindCollection(const base::CollectionId& id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::shared_ptr<Generation>> FindLive(const base::CollectionId& collection,
-                                                       const base::FileId& file_id)
+  static Generations* GenerationsOf(Collection& files, const base::FileId& file_id);
+  // nullptr where there is none.
+  static std::shared_ptr<Generation> LiveOf(Collection& files, const base::FileId& file_id);
+  static std::shared_ptr<Generation> RemovedOf(Collection& files, const base::FileId& file_id,
+                                               const base::GenerationId& generation);
+  absl::StatusOr<FileRecord> PublishOne(Publication& publication, Changed& changed)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<FileRecord> PublishOne(Publication& publication)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<FileRecord> RemoveOne(Removal& removal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Conclude(AuditEvent audit, Answer answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Retire(Generation& live, absl::Time at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  FileRecord Add(Collection& files, Generation generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool Shows(const ListQuery& query, uint64_t as_of, const Generation& generation);
+  static void CountIn(const Generation& generation, CollectionCount& count);
+  absl::Status CheckNoFinal(const AnswerKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasFinal(const AnswerKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Audit(AuditEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -274,10 +274,12 @@ TEST_F(HostilePeerTest, ATokenForOneVerbDoesNotServeTheOther) {
   peer_.SayOpen(2, store.token, wire::FETCH);
   peer_.SayOpen(3, fetch.token, wire::FETCH, {base::ByteRange::Make(5, 6).value()});
   peer_.SayOpen(4, store.token, wire::STORE, {base::ByteRange::Make(0, 5).value()});
+  peer_.SayOpen(5, fetch.token, wire::FETCH,
+                {base::ByteRange::Make(2, 5).value(), base::ByteRange::Make(6, 2).value()});
   pair_.loop.RunReady();
   EXPECT_EQ(peer_.Heard(),
             "WELCOME OPEN_REFUSED:DENIED OPEN_REFUSED:DENIED OPEN_REFUSED:RANGE_ERROR "
-            "OPEN_REFUSED:RANGE_ERROR");
+            "OPEN_REFUSED:RANGE_ERROR OPEN_REFUSED:RANGE_ERROR");
   EXPECT_FALSE(store.granted->ended());
   EXPECT_FALSE(fetch.granted->ended());
 }

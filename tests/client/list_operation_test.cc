@@ -99,6 +99,35 @@ TEST_F(Merge, OrdersIdsAsBytes) {
   EXPECT_EQ(Text(merge_.Take(10)), "B:p1-p2 a:p1,p2 z:p1-p2 \xC3\xA9:p1-p2");
 }
 
+TEST_F(Merge, SeveralOfOneIdAreRowsOfTheirOwnInTheirOrder) {
+  merge_.OnPage(p1_, Infos({"a", "a", "b"}), true);
+  merge_.OnPage(p2_, Infos({"a", "b"}), true);
+  const std::vector<FileIdRow> rows = merge_.Take(10);
+  EXPECT_EQ(Text(rows), "a:p1,p2 a:p1-p2 b:p1,p2");
+  EXPECT_EQ(rows[0].number, 0u);
+  EXPECT_EQ(rows[1].number, 1u);
+}
+
+TEST_F(Merge, NamedIdsComeInTheirPlacesWhateverTheirOrder) {
+  ListMerge<wire::FileInfo> named({"b", "a", "b"});
+  named.Expect(p1_);
+  named.Expect(p2_);
+  std::vector<wire::FileInfo> answers = Infos({"b", "a", "b"});
+  named.OnPage(p1_, answers, true);
+  answers[1].mutable_trouble()->set_code(wire::FILE_NOT_FOUND_FAILURE);
+  named.OnPage(p2_, answers, true);
+  EXPECT_EQ(Text(named.Take(10)), "b:p1,p2 a:p1-p2 b:p1,p2");
+}
+
+TEST_F(Merge, AnAnswerToAnotherIdThanTheOneWhoseTurnItIsEndsAList) {
+  ListMerge<wire::FileInfo> named({"b", "a"});
+  named.Expect(p1_);
+  named.Expect(p2_);
+  EXPECT_TRUE(named.OnPage(p1_, Infos({"b", "a"}), true));
+  EXPECT_FALSE(named.OnPage(p2_, Infos({"a", "b"}), true));
+  EXPECT_EQ(Text(named.Take(10)), "b:p1 a:p1");
+}
+
 // ---- lists of real pillars
 
 class GetFileIds : public ::testing::Test {

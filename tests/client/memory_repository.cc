@@ -259,6 +259,13 @@ ToldList MemoryRepository::GetFileIds(GetFileIdsSpec spec) {
   return told;
 }
 
+ToldList MemoryRepository::GetChecksums(GetChecksumsSpec spec) {
+  const auto told = std::make_shared<Told<ListResult>>();
+  Listen(spec.scope.events, told);
+  Begun(told, client_->GetChecksums(std::move(spec), EndOf(told)));
+  return told;
+}
+
 bool MemoryRepository::RunUntil(const std::function<bool()>& there, absl::Duration within) {
   const absl::Time end = loop.Now() + within;
   while (!there()) {

@@ -71,6 +71,7 @@ class MemoryRepository {
   ToldPut Put(absl::string_view file_id, const std::string& bytes);
   ToldGet Get(GetFileSpec spec);
   ToldList GetFileIds(GetFileIdsSpec spec);
+  ToldList GetChecksums(GetChecksumsSpec spec);
 
   void Run(absl::Duration time) { loop.Advance(time); }
   // In small steps, until `there` is so; false when it has not come within the time.

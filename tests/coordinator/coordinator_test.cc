@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "bus/bus.h"
 #include "bus/memory_link.h"
+#include "bus/protocol/primitive.h"
 #include "tests/support/manual_event_loop.h"
 #include "tests/support/status_matchers.h"
 
@@ -60,8 +61,8 @@ class Component final : public bus::Bus::Handler {
     if (to->kind == protocol::Destination::Kind::kPillar) {
       header.set_to(to->id);
     }
-    if (operation == wire::GET_STATUS) {
-      body.mutable_get_status_request();
+    if (to->kind == protocol::Destination::Kind::kCoordinator) {
+      protocol::SetEmptyContent(body, protocol::ContentOf(kind, operation));
     } else if (kind == wire::IDENTIFY) {
       header.set_collection_id("books");
       body.mutable_put_file_identify()->set_file_id("f");
@@ -250,6 +251,51 @@ TEST_F(CoordinatorTest, AnswersForItsStatusWithWhatLinkAndStreamCount) {
   EXPECT_EQ(status.version(), "1.2.3");
   EXPECT_EQ(status.connections(), 1u);
   EXPECT_EQ(status.dropped_frames().at("watch-slow"), 5u);
+}
+
+TEST_F(CoordinatorTest, TellsWhatItHasSeenOfItsBus) {
+  StartCoordinator();
+  auto p1 = Start(wire::PILLAR, "p1");
+  const auto alice = Start(wire::CLIENT, "alice.1");
+  loop_.Advance(absl::Seconds(5));
+  EXPECT_OK(alice->Ask(wire::REQUEST, wire::PUT_FILE, "pillar:p1"));
+  EXPECT_OK(alice->Ask(wire::REQUEST, wire::PUT_FILE, "pillar:p2"));
+  loop_.RunReady();
+  p1.reset();
+  loop_.RunReady();
+  alice->TakeKinds();
+  for (const auto operation : {wire::GET_CONVERSATION, wire::GET_ALARMS, wire::GET_AUDIT_TRAILS}) {
+    EXPECT_OK(alice->Ask(wire::REQUEST, operation, "coordinator"));
+  }
+  loop_.RunReady();
+  ASSERT_THAT(alice->heard, SizeIs(3));
+  const wire::GetConversationFinal& seen = alice->heard[0].body.get_conversation_final();
+  ASSERT_THAT(seen.observed(), SizeIs(1));
+  EXPECT_EQ(seen.observed(0).file_id(), "f");
+  EXPECT_THAT(seen.observed(0).owed_by(), ElementsAre("p1"));
+  EXPECT_THAT(seen.observed(0).failed_at(), ElementsAre("p2")) << "it is not connected";
+  const wire::GetAlarmsFinal& alarms = alice->heard[1].body.get_alarms_final();
+  ASSERT_THAT(alarms.items(), SizeIs(1));
+  EXPECT_EQ(alarms.items(0).alarm().code(), "pillar-lost");
+  EXPECT_EQ(alarms.items(0).from(), "coordinator");
+  std::vector<std::string> actions;
+  for (const wire::AuditItem& item : alice->heard[2].body.get_audit_trails_final().items()) {
+    actions.push_back(item.action());
+  }
+  EXPECT_THAT(actions, ElementsAre("BUS_STARTED", "MEMBER_JOINED", "MEMBER_JOINED", "MEMBER_LOST"));
+}
+
+TEST_F(CoordinatorTest, NothingOfWhatItHasSeenHoldsASecret) {
+  StartCoordinator();
+  const auto p1 = Start(wire::PILLAR, "p1");
+  const auto alice = Start(wire::CLIENT, "alice.1");
+  EXPECT_OK(alice->Ask(wire::REQUEST, wire::PUT_FILE, "pillar:p1"));
+  loop_.RunReady();
+  ASSERT_EQ(p1->heard.at(0).secret, "the-token");
+  const auto observed =
+      coordinator_->observer().timeline().Describe(p1->heard.at(0).conversation());
+  ASSERT_TRUE(observed.has_value());
+  EXPECT_THAT(observed->SerializeAsString(), ::testing::Not(::testing::HasSubstr("the-token")));
 }
 
 TEST_F(CoordinatorTest, AskersOfACollectionAreToldWhoWasAsked) {

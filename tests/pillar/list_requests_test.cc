@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bus/protocol/limits.h"
-#include "tests/pillar/pillar_rig.h"
+#include "tests/pillar/list_bench.h"
 #include "tests/support/status_matchers.h"
 
 namespace bitrepo::pillar {
@@ -18,97 +18,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class ListRequests : public ::testing::Test {
- protected:
-  wire::FileSelection One(const std::string& id) {
-    wire::FileSelection files;
-    files.set_file_id(id);
-    return files;
-  }
-  wire::FileSelection All() {
-    wire::FileSelection files;
-    files.mutable_all();
-    return files;
-  }
-  wire::FileSelection Prefix(const std::string& prefix) {
-    wire::FileSelection files;
-    files.set_prefix(prefix);
-    return files;
-  }
-  Envelope Send(PillarRig::Ask ask, absl::Duration time = absl::Seconds(1)) {
-    const Envelope request = rig.Request(std::move(ask));
-    rig.Send(request);
-    rig.Run(time);
-    return request;
-  }
-  Envelope FileIds(wire::FileSelection files, wire::PageSpec page = {}) {
-    PillarRig::Ask ask;
-    ask.operation = wire::GET_FILE_IDS;
-    *ask.body.mutable_get_file_ids_request()->mutable_files() = std::move(files);
-    *ask.body.mutable_page() = std::move(page);
-    return Send(std::move(ask));
-  }
-  Envelope Checksums(wire::FileSelection files, std::vector<wire::DigestAlgorithm> algorithms = {},
-                     bool fresh = false, wire::PageSpec page = {}) {
-    PillarRig::Ask ask;
-    ask.operation = wire::GET_CHECKSUMS;
-    auto* request = ask.body.mutable_get_checksums_request();
-    *request->mutable_files() = std::move(files);
-    for (const wire::DigestAlgorithm algorithm : algorithms) {
-      request->mutable_checksums()->add_algorithms(algorithm);
-      if (algorithm >= wire::HMAC_MD5) request->mutable_checksums()->set_salt("salt");
-    }
-    request->mutable_checksums()->set_fresh(fresh);
-    *ask.body.mutable_page() = std::move(page);
-    return Send(std::move(ask));
-  }
-  Envelope RangeChecksum(const std::string& id, std::optional<uint64_t> offset,
-                         std::optional<uint64_t> length) {
-    PillarRig::Ask ask;
-    ask.operation = wire::GET_CHECKSUMS;
-    auto* request = ask.body.mutable_get_checksums_request();
-    *request->mutable_files() = One(id);
-    if (offset) request->set_offset(*offset);
-    if (length) request->set_length(*length);
-    return Send(std::move(ask));
-  }
-  const wire::GetChecksumsFinal& Sums(const Envelope& asked) {
-    return rig.Final(asked)->body.get_checksums_final();
-  }
-  std::vector<std::string> Ids(const Envelope& asked) {
-    std::vector<std::string> ids;
-    for (const auto& item : rig.Final(asked)->body.get_file_ids_final().items()) {
-      ids.push_back(item.file_id());
-    }
-    return ids;
-  }
-  // Straight into the store: much faster than putting.
-  void Keep(const std::string& id, const std::string& bytes) {
-    auto staged = rig.store.memory.Stage(Photos(), File(id), bytes.size());
-    ASSERT_OK(staged);
-    ASSERT_OK((*staged)->Write(0, std::as_bytes(std::span(bytes))));
-    ASSERT_OK((*staged)->Seal(bytes.size()));
-    std::vector<store::Publication> group;
-    const auto conversation = base::ConversationId::Make(absl::FromUnixSeconds(9), rig.random);
-    store::Answer answer{
-        {"loader", conversation, base::MessageId::Make(absl::FromUnixSeconds(9), rig.random)},
-        std::string(32, 'd'),
-        "final",
-        absl::FromUnixSeconds(9)};
-    group.push_back({Photos(),
-                     File(id),
-                     conversation,
-                     absl::FromUnixSeconds(1'700'000'000),
-                     *std::move(staged),
-                     std::move(answer),
-                     {}});
-    ASSERT_OK(rig.store.memory.Publish(std::move(group)).front());
-  }
+class ListRequests : public ListBench {};
 
-  PillarRig rig;
-};
-
-// ---- GetFileIDs
+// ---- GetFileIDs: H-24 to H-29, FI-04 to FI-06
 
 TEST_F(ListRequests, FileIdsAreListedInOrderWithWhatIsKept) {
   Keep("b", "22");
@@ -195,7 +107,7 @@ TEST_F(ListRequests, ACursorOfAnotherQueryIsNotUnderstood) {
   EXPECT_EQ(rig.Code(Checksums(All(), {}, false, page)), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
 }
 
-// ---- GetChecksums
+// ---- GetChecksums: CH-04 to CH-07
 
 TEST_F(ListRequests, ARecordedChecksumComesWithItsAge) {
   Keep("a", "hello");

@@ -66,8 +66,15 @@ void PillarRig::Begin() {
   pillar_options.requests_per_principal_max = options_.requests_per_principal_max;
   pillar_options.finished_kept_max = options_.finished_kept_max;
   pillar_options.interrupted_term = options_.interrupted_term;
+  pillar_options.keep_free_bytes = options_.keep_free_bytes;
+  pillar_options.kind = options_.kind;
+  pillar_options.intake = options_.intake;
+  pillar_options.min_copies = options_.min_copies;
+  pillar_options.quarantine_term = options_.quarantine_term;
+  const RigStore kept =
+      options_.open_store ? options_.open_store(*this) : RigStore{&store, nullptr};
   pillar.emplace(pillar_options, PillarParts{loop, address.NewSpoke("p1"), life_->channel,
-                                             life_->mint, store, workers, random});
+                                             life_->mint, *kept.store, workers, random, kept.slow});
   PillarEvents events;
   events.on_refused = [this](absl::Status why) {
     ++refusals;
@@ -84,6 +91,7 @@ void PillarRig::Kill() {
   life_.reset();
   workers.Drop();
   loop.RunReady();
+  if (options_.close_store) options_.close_store();
 }
 
 void PillarRig::Restart() {

@@ -3,6 +3,7 @@
 // client's data channel.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,14 @@
 
 namespace bitrepo::pillar {
 
+class PillarRig;
+
+// What the pillar keeps its files in.
+struct RigStore {
+  store::FileStore* store = nullptr;
+  store::SlowStore* slow = nullptr;
+};
+
 // What the rig is told at its start.
 struct RigOptions {
   uint64_t capacity_bytes = 1ull << 30;
@@ -32,7 +41,16 @@ struct RigOptions {
   size_t requests_per_principal_max = kRequestsPerPrincipalMax;
   size_t finished_kept_max = kFinishedKeptMax;
   absl::Duration interrupted_term = absl::Hours(24);
+  uint64_t keep_free_bytes = 0;
+  wire::PillarKind kind = wire::FULL_PILLAR;
+  requests::ChecksumIntake intake = requests::ChecksumIntake::kWhenMissing;
+  std::map<base::CollectionId, uint32_t> min_copies =
+      {  // Another store than the rig's own in memory: opened at each start, closed after each end.
+          std::function<RigStore(PillarRig&)> open_store = nullptr;
+  std::function<void()> close_store = nullptr;
 };
+absl::Duration quarantine_term = store::kQuarantineTerm;
+};  // namespace bitrepo::pillar
 
 // How one transfer of the client ended.
 struct Transfer {

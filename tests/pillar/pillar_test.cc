@@ -300,7 +300,7 @@ TEST_F(BadInput, AnotherOperationsContentIsNotUnderstood) {
 
 TEST_F(BadInput, ReservedOperationsAndUnknownFeaturesAreNotSupported) {
   Envelope put = rig.Put("a", 5);
-  put.header.set_operation(wire::DELETE_FILE);
+  put.header.set_operation(wire::UPDATE_FILE);
   put.header_bytes = put.header.SerializeAsString();
   EXPECT_EQ(CodeFor(put, [](wire::Body&) {}), wire::REQUEST_NOT_SUPPORTED);
   Envelope feature = rig.Put("a", 5);

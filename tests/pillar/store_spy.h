@@ -20,6 +20,7 @@ class StoreSpy final : public store::FileStore {
 
   base::StoreId store_id() const override { return memory.store_id(); }
   uint64_t incarnation() const override { return memory.incarnation(); }
+  bool keeps_bytes() const override { return keeps; }
   absl::StatusOr<std::unique_ptr<store::StagedFile>> Stage(
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) override {
@@ -36,12 +37,18 @@ class StoreSpy final : public store::FileStore {
   }
   std::vector<absl::StatusOr<store::FileRecord>> Remove(
       std::vector<store::Removal> group) override {
+    removal_sizes.push_back(group.size());
+    if (!fail_remove.ok()) {
+      return std::vector<absl::StatusOr<store::FileRecord>>(group.size(), fail_remove);
+    }
     return memory.Remove(std::move(group));
   }
   absl::StatusOr<store::FileRecord> Restore(store::Restoration restoration) override {
+    if (!fail_restore.ok()) return fail_restore;
     return memory.Restore(std::move(restoration));
   }
   absl::StatusOr<uint64_t> PurgeQuarantine(absl::Time removed_before, uint32_t limit) override {
+    purged_before.push_back(removed_before);
     return memory.PurgeQuarantine(removed_before, limit);
   }
   absl::StatusOr<std::vector<absl::StatusOr<store::FileRecord>>> FindMany(
@@ -108,9 +115,14 @@ class StoreSpy final : public store::FileStore {
   }
 
   store::MemoryFileStore memory;
+  bool keeps = true;  // what it says of itself
   absl::Status fail_publish;
+  absl::Status fail_remove;
+  absl::Status fail_restore;
   absl::Time answers_from = absl::InfinitePast();
-  std::vector<size_t> group_sizes;  // of each Publish
+  std::vector<size_t> group_sizes;        // of each Publish
+  std::vector<size_t> removal_sizes;      // of each Remove
+  std::vector<absl::Time> purged_before;  // of each PurgeQuarantine
   int stages = 0;
   int lookups = 0;
   int opens = 0;

@@ -28,10 +28,14 @@ class TransferEnds : public ::testing::Test {
   static base::ByteRange Range(uint64_t offset, uint64_t length) {
     return *base::ByteRange::Make(offset, length);
   }
-  std::shared_ptr<StagedSink> Sink(std::optional<base::Algorithm> also) {
+  std::shared_ptr<StagedSink> Sink(const DigestWish& wish = {}) {
+    return SinkInto(*store.memory.Stage(photos(), file(), std::nullopt), wish, false);
+  }
+  std::shared_ptr<StagedSink> SinkInto(std::unique_ptr<store::StagedFile> staged,
+                                       const DigestWish& wish, bool digest_only) {
     return std::make_shared<StagedSink>(
-        *store.memory.Stage(photos(), file(), std::nullopt), also, workers, loop.clock(), gauge,
-        [this](SealedPut put) { sealed.push_back(std::move(put)); });
+        std::move(staged), wish, digest_only, workers, loop.clock(), gauge,
+        [this](SealedFile file) { sealed.push_back(std::move(file)); });
   }
   void Write(StagedSink& sink, uint64_t offset, const std::string& bytes) {
     sink.Write(Range(offset, bytes.size()), base::Buffer::Of(bytes),
@@ -44,14 +48,14 @@ class TransferEnds : public ::testing::Test {
                          loop.clock()};
   pillar::SlowWorkers workers{loop};
   std::shared_ptr<Gauge> gauge = std::make_shared<Gauge>();
-  std::vector<SealedPut> sealed;
+  std::vector<SealedFile> sealed;
   std::vector<absl::Status> written;
 };
 
 // ---- StagedSink
 
 TEST_F(TransferEnds, ASinkGivesItsFactsWhenItIsCommitted) {
-  const auto sink = Sink(std::nullopt);
+  const auto sink = Sink();
   Write(*sink, 0, "hel");
   Write(*sink, 3, "lo");
   loop.Advance(absl::Milliseconds(10));
@@ -63,11 +67,15 @@ TEST_F(TransferEnds, ASinkGivesItsFactsWhenItIsCommitted) {
   ASSERT_OK(sealed[0].status);
   EXPECT_EQ(sealed[0].facts->sha256, digest);
   EXPECT_EQ(sealed[0].committed_sha256, digest);
-  EXPECT_EQ(sealed[0].also, std::nullopt);
+  EXPECT_THAT(sealed[0].computed, IsEmpty());
   EXPECT_NE(sealed[0].staged, nullptr);
 }
 
-TEST_F(TransferEnds, TheOtherAlgorithmIsRightInWhateverOrderTheBytesCame) {
+TEST_F(TransferEnds, TheOtherDigestsAreRightInWhateverOrderTheBytesCame) {
+  wire::ChecksumSpec wanted;
+  wanted.add_algorithms(wire::SHA512);
+  wanted.add_algorithms(wire::HMAC_SHA1);
+  wanted.set_salt("salt");
   const std::string text = base::SeededRandom(2).Bytes(5000);
   const std::vector<std::vector<uint64_t>> orders = {{0, 1000, 2000, 3000, 4000},
                                                      {4000, 3000, 2000, 1000, 0},
@@ -76,18 +84,77 @@ TEST_F(TransferEnds, TheOtherAlgorithmIsRightInWhateverOrderTheBytesCame) {
                                                      {0, 1000, 2000, 3000, 4000, 0}};
   for (const std::vector<uint64_t>& order : orders) {
     sealed.clear();
-    const auto sink = Sink(base::Algorithm::kMd5);
+    const DigestWish wish(&wanted, base::Hasher::Of(base::Algorithm::kMd5, text));
+    const auto sink = Sink(wish);
     for (const uint64_t offset : order) Write(*sink, offset, text.substr(offset, 1000));
     sink->Commit(text.size(), std::nullopt, [](wire::ResponseInfo) {});
     loop.Advance(absl::Milliseconds(50));
     ASSERT_THAT(sealed, SizeIs(1));
     ASSERT_OK(sealed[0].status);
-    EXPECT_EQ(sealed[0].also, base::Hasher::Of(base::Algorithm::kMd5, text));
+    EXPECT_TRUE(wish.Agrees(sealed[0].facts->sha256, sealed[0].computed));
+    const std::vector<wire::Digest> told = wish.Answer(sealed[0].facts->sha256, sealed[0].computed);
+    ASSERT_THAT(told, SizeIs(2));
+    EXPECT_EQ(told[0].value(), base::Hasher::Of(base::Algorithm::kSha512, text).bytes());
+    FileDigester hmac = *FileDigester::Make({wire::HMAC_SHA1}, "salt");
+    hmac.Update(std::as_bytes(std::span(text)));
+    EXPECT_EQ(told[1].value(), hmac.Finish().front().value());
   }
 }
 
+TEST_F(TransferEnds, AnEmptyFileHasItsOtherDigestsToo) {
+  const DigestWish wish(nullptr, base::Hasher::Of(base::Algorithm::kMd5, ""));
+  Sink(wish)->Commit(0, std::nullopt, [](wire::ResponseInfo) {});
+  loop.Advance(absl::Milliseconds(10));
+  ASSERT_THAT(sealed, SizeIs(1));
+  EXPECT_TRUE(wish.Agrees(sealed[0].facts->sha256, sealed[0].computed));
+}
+
+// Keeps what is vouched for.
+class VouchedFile final : public store::StagedFile {
+ public:
+  absl::Status Write(uint64_t, std::span<const std::byte>) override {
+    return absl::InternalError("bytes came to a store that keeps none");
+  }
+  absl::Status Vouch(const Facts& facts) override {
+    facts_ = facts;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<Facts> Seal(uint64_t) override {
+    if (!facts_) return absl::FailedPreconditionError("nothing is known of the file");
+    return *facts_;
+  }
+  absl::Status ReadBack(uint64_t, std::span<std::byte>) override {
+    return absl::UnimplementedError("no bytes");
+  }
+
+ private:
+  std::optional<Facts> facts_;
+};
+
+TEST_F(TransferEnds, WhereDigestsOnlyAreKeptTheCommitTellsWhatTheFileIs) {
+  const auto sink = SinkInto(std::make_unique<VouchedFile>(), {}, true);
+  Write(*sink, 0, "hello");
+  const base::Digest digest = base::Hasher::Of(base::Algorithm::kSha256, "hello");
+  sink->Commit(5, digest, [](wire::ResponseInfo) {});
+  loop.Advance(absl::Milliseconds(10));
+  EXPECT_THAT(written,
+              ElementsAre(testing_support::StatusIs(absl::StatusCode::kFailedPrecondition)));
+  ASSERT_THAT(sealed, SizeIs(1));
+  ASSERT_OK(sealed[0].status);
+  EXPECT_EQ(sealed[0].facts->size_bytes, 5u);
+  EXPECT_EQ(sealed[0].facts->sha256, digest);
+}
+
+TEST_F(TransferEnds, WithoutADigestACommitThatBringsNoBytesIsNothing) {
+  SinkInto(std::make_unique<VouchedFile>(), {}, true)
+      ->Commit(5, std::nullopt, [](wire::ResponseInfo) {});
+  loop.Advance(absl::Milliseconds(10));
+  ASSERT_THAT(sealed, SizeIs(1));
+  EXPECT_THAT(sealed[0].status, Not(testing_support::IsOk()));
+}
+
 TEST_F(TransferEnds, ASinkWithHolesIsNotSealed) {
-  const auto sink = Sink(std::nullopt);
+  const auto sink = Sink();
   Write(*sink, 3, "lo");
   sink->Commit(5, std::nullopt, [](wire::ResponseInfo) {});
   loop.Advance(absl::Milliseconds(10));
@@ -96,7 +163,7 @@ TEST_F(TransferEnds, ASinkWithHolesIsNotSealed) {
 }
 
 TEST_F(TransferEnds, NothingIsWrittenAfterTheSeal) {
-  const auto sink = Sink(std::nullopt);
+  const auto sink = Sink();
   sink->Commit(0, std::nullopt, [](wire::ResponseInfo) {});
   Write(*sink, 0, "late");
   loop.Advance(absl::Milliseconds(10));
@@ -104,7 +171,7 @@ TEST_F(TransferEnds, NothingIsWrittenAfterTheSeal) {
 }
 
 TEST_F(TransferEnds, AFullLaneIsToldToTheTransfer) {
-  const auto sink = Sink(std::nullopt);
+  const auto sink = Sink();
   workers.full = true;
   Write(*sink, 0, "x");
   EXPECT_THAT(written,

@@ -147,6 +147,13 @@ TEST_F(JsonLines, ListsHaveAnItemForEachRowOrCopy) {
   EXPECT_THAT(cut.back()["resume"], ::testing::Ne(nullptr));
   EXPECT_THAT(Results(Run({"file-ids", "-l", "--prefix", "o"}, 0)), ElementsAre("ok"));
   EXPECT_THAT(Results(Run({"stat", "one"}, 0)), ElementsAre("ok", "ok"));
+  EXPECT_EQ(Of(Run({"checksums", "one", "--block-size", "4KiB"}, 0), "item")[0]["block"], 0);
+  EXPECT_THAT(Results(Run({"checksums", "one", "--algorithm", "md5", "--algorithm", "sha1"}, 0)),
+              ElementsAre("ok", "ok", "ok", "ok"));
+  const std::vector<Json> infos = Run({"file-infos", "one"}, 0);
+  EXPECT_THAT(Results(infos), ElementsAre("ok", "ok"));
+  EXPECT_TRUE(Of(infos, "item")[0].contains("generation"));
+  EXPECT_THAT(Results(Run({"file-infos", "--removed"}, 0)), ::testing::IsEmpty());
   const std::vector<Json> where = Run({"whereis", "one", "no/such"}, 3);
   EXPECT_THAT(Results(where), ElementsAre("ok", "missing"));
   EXPECT_EQ(Of(where, "item")[0]["pillars"]["p2"], "ok");
@@ -162,7 +169,30 @@ TEST_F(JsonLines, WatchTellsMessages) {
   // Asked until the watcher, who begins at a moment of its own, has heard enough.
   while (!watch->Wait(absl::ZeroDuration()).has_value()) rig_->Run({"file-ids", "-q"});
   const std::vector<Json> records = Judge({*watch->Wait(), watch->Log()}, {"watch", "--json"}, 0);
-  EXPECT_THAT(Results(records), ElementsAre("message", "message", "message"));
+  EXPECT_THAT(Results(records), ElementsAre("message", "message", "message", "watched"));
+}
+
+TEST_F(JsonLines, WatchByConversationIsRecordedAndReplayed) {
+  const std::string recording = rig_->Path("bus.rec");
+  const auto watch = rig_->StartBy(
+      Line(), {"watch", "--tree", "--count", "2", "--record", recording, "--for", "60s", "--json"});
+  while (!watch->Wait(absl::ZeroDuration()).has_value()) rig_->Run({"file-ids", "-q"});
+  const std::vector<Json> records = Judge({*watch->Wait(), watch->Log()}, {"watch", "--tree"}, 0);
+  EXPECT_THAT(Results(records), Contains("verdict"));
+  EXPECT_THAT(Results(Run({"replay", recording, "--tree"}, 0)), Contains("verdict"));
+  EXPECT_THAT(Results(Run({"replay", recording, "--phase", "final"}, 0)), Contains("message"));
+  Run({"replay", rig_->Path("one")}, 2);
+  Run({"replay", rig_->Path("absent")}, 10);
+  Run({"replay", recording, "--speed", "fast"}, 2);
+  Run({"watch", "--record", recording, "--for", "1s"}, 10);
+  Run({"watch", "--type", "fly"}, 2);
+}
+
+TEST_F(JsonLines, TopTellsOfTheBusAndItsPillars) {
+  const std::vector<Json> records = Run({"top", "--once", "--interval", "300ms"}, 0);
+  EXPECT_THAT(Results(records), Contains("bus"));
+  EXPECT_THAT(Results(records), Contains("ready"));
+  Run({"top", "--interval", "1ms"}, 2);
 }
 
 TEST_F(JsonLines, TheProgramTellsOfItself) {

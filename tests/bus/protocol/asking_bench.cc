@@ -74,7 +74,11 @@ Envelope IdentifyReply(const Envelope& asked, const std::string& from, wire::Res
 
 Envelope HeldAlready(const Envelope& asked, const std::string& from) {
   wire::Body body = With(wire::IDENTIFICATION_POSITIVE, "");
-  body.mutable_put_file_identify_reply()->set_already_held(true);
+  if (asked.header.operation() == wire::REPLACE_FILE) {
+    body.mutable_replace_file_identify_reply()->set_already_held(true);
+  } else {
+    body.mutable_put_file_identify_reply()->set_already_held(true);
+  }
   return Answer(asked, wire::IDENTIFY_REPLY, from, std::move(body));
 }
 

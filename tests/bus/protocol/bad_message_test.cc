@@ -127,7 +127,7 @@ TEST(BadMessage, OperationAndContent) {
        wire::REQUEST_NOT_SUPPORTED},
       {"operation of the future", "put-file-request", operation(static_cast<wire::Operation>(77)),
        "operation", wire::REQUEST_NOT_SUPPORTED},
-      {"identify of a reserved operation", "put-file-identify", operation(wire::DELETE_FILE),
+      {"identify of a reserved operation", "put-file-identify", operation(wire::UPDATE_FILE),
        "operation", wire::REQUEST_NOT_SUPPORTED},
       {"content of another operation", "put-file-request", operation(wire::GET_FILE),
        "content-mismatch"},

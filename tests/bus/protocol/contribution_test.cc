@@ -207,6 +207,26 @@ TEST(Contribution, EveryProgressBringsTheTokenAgain) {
   EXPECT_EQ(bench.only().secret, "token-1");
 }
 
+// [C-22] A list by token: the way up for its parameters, then the way down for its items.
+TEST(Contribution, AFurtherTokenTakesThePlaceOfTheOneBefore) {
+  Bench bench("get-file-infos-request");
+  bench.machine().OnAccepted({}, "the-way-up", bench.now(), bench.out());
+  wire::Body reading;
+  reading.mutable_progress()->set_bytes_done(40000000);
+  bench.Wait(absl::Seconds(1));
+  bench.out() = {};
+  bench.machine().OnProgress(reading.progress(), bench.now(), bench.out());
+  EXPECT_EQ(bench.only().secret, "the-way-up");
+  bench.out() = {};
+  bench.machine().OnAccepted({}, "the-way-down", bench.now(), bench.out());
+  EXPECT_EQ(bench.only().secret, "the-way-down") << "at once";
+  EXPECT_EQ(bench.only().body.response().code(), wire::OPERATION_PROGRESS);
+  EXPECT_EQ(bench.only().body.progress().phase(), wire::SENDING);
+  EXPECT_EQ(bench.only().body.progress().bytes_done(), 0u) << "other bytes are counted now";
+  bench.Do(Event::kTimeToTell);
+  EXPECT_EQ(bench.only().secret, "the-way-down");
+}
+
 // [C-21]
 TEST(Contribution, WhileItWorksItTellsSoEveryTwoSeconds) {
   Bench bench;

@@ -12,20 +12,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "bus/protocol/envelope.h"
+#include "bus/protocol/response_code.h"
+#include "tests/bus/protocol/golden_vectors.h"
 #include "tests/bus/protocol/message_samples.h"
 
 namespace bitrepo::protocol {
 namespace {
 
+using samples::Vector;
+
 constexpr const char* kFrameNames[] = {"destination", "header", "body", "secret", "signature"};
 constexpr size_t kHexPerLine = 96;
-
-struct Vector {
-  std::string name;
-  std::string about;
-  Frames frames;
-  std::string cause;  // empty: it is valid
-};
 
 std::string FileOf(const std::string& name) {
   return absl::StrCat(BITREPO_SOURCE_ROOT, "/tests/golden/", name, ".hex");
@@ -63,65 +60,21 @@ Vector Read(const std::string& name) {
   return vector;
 }
 
-Frames Edited(const std::string& sample, const std::function<void(wire::Header&)>& header,
-              const std::function<void(std::string&)>& body) {
-  samples::Sample changed = samples::ByName(sample);
-  Frames frames = ToFrames(samples::Seal(changed));
-  header(changed.header);
-  frames[1] = changed.header.SerializeAsString();
-  body(frames[2]);
-  return frames;
-}
-
-std::vector<Vector> Vectors() {
-  std::vector<Vector> vectors;
-  for (const samples::Sample& sample : samples::All()) {
-    vectors.push_back({sample.name, "one valid message", ToFrames(samples::Seal(sample)), ""});
+std::vector<Vector> AllVectors() {
+  std::vector<Vector> vectors = samples::Vectors();
+  for (Vector& skew : samples::SkewVectors()) {
+    vectors.push_back(std::move(skew));
   }
-  const auto same_header = [](wire::Header&) {};
-  const auto same_body = [](std::string&) {};
-  vectors.push_back(
-      {"skew-newer-unknown-field",
-       "version 2, understood from 1 on, with field 2000 = 1 in the body: it is ignored",
-       Edited(
-           "put-file-request", [](wire::Header& h) { h.set_version(2); },
-           [](std::string& b) { b += std::string("\x80\x7d\x01", 3); }),
-       ""});
-  vectors.push_back(
-      {"skew-must-understand",
-       "a feature that must be understood and is not: REQUEST_NOT_SUPPORTED",
-       Edited(
-           "put-file-request", [](wire::Header& h) { h.add_must_understand("base-generation"); },
-           same_body),
-       "feature"});
-  vectors.push_back({"skew-too-new", "understood from version 2 on: VERSION_NOT_SUPPORTED",
-                     Edited(
-                         "put-file-request",
-                         [](wire::Header& h) {
-                           h.set_version(2);
-                           h.set_min_version(2);
-                         },
-                         same_body),
-                     "version"});
-  vectors.push_back({"skew-reserved-operation",
-                     "UpdateFile, whose messages are not there yet: REQUEST_NOT_SUPPORTED",
-                     Edited(
-                         "put-file-request",
-                         [](wire::Header& h) { h.set_operation(wire::UPDATE_FILE); }, same_body),
-                     "operation"});
-  vectors.push_back({"bad-body", "a body that ends in the middle of a field",
-                     Edited("put-file-request", same_header, [](std::string& b) { b.pop_back(); }),
-                     "body-garbage"});
   return vectors;
 }
 
 TEST(Golden, WeSayExactlyTheseBytes) {
   if (std::getenv("BITREPO_WRITE_GOLDEN") != nullptr) {
-    for (const Vector& vector : Vectors()) {
+    for (const Vector& vector : AllVectors()) {
       std::ofstream(FileOf(vector.name)) << Write(vector);
     }
   }
-  for (const Vector& vector : Vectors()) {
+  for (const Vector& vector : AllVectors()) {
     std::ifstream file(FileOf(vector.name));
     std::stringstream text;
     text << file.rdbuf();
@@ -132,7 +85,7 @@ TEST(Golden, WeSayExactlyTheseBytes) {
 }
 
 TEST(Golden, TheseBytesAreUnderstood) {
-  for (const Vector& expected : Vectors()) {
+  for (const Vector& expected : AllVectors()) {
     const Vector vector = Read(expected.name);
     EnvelopeFault fault;
     const auto opened = OpenEnvelope(vector.frames, fault);
@@ -151,6 +104,54 @@ TEST(Golden, TheseBytesAreUnderstood) {
     EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(opened->header, sample.header))
         << sample.name;
   }
+}
+
+// [B-4] [B-5] [B-6] [B-23] What a component of another version is answered, by kind and code.
+TEST(Golden, OtherVersionsAreAnsweredOrUnderstood) {
+  size_t answered = 0;
+  for (const Vector& expected : samples::SkewVectors()) {
+    SCOPED_TRACE(expected.name);
+    const Vector vector = Read(expected.name);
+    EnvelopeFault fault;
+    const auto opened = OpenEnvelope(vector.frames, fault);
+    ASSERT_EQ(opened.ok(), expected.cause.empty()) << fault.text;
+    if (expected.code == wire::RESPONSE_CODE_UNSPECIFIED) {
+      continue;
+    }
+    ++answered;
+    EXPECT_EQ(fault.code, expected.code);
+    EnvelopeFault none;
+    const auto answer = OpenEnvelope(Read(expected.name + "-answer").frames, none);
+    ASSERT_TRUE(answer.ok()) << none.text;
+    EXPECT_EQ(answer->body.response().code(), expected.code);
+    EXPECT_EQ(answer->header.kind(),
+              fault.header.kind() == wire::IDENTIFY ? wire::IDENTIFY_REPLY : wire::FINAL);
+    EXPECT_EQ(answer->header.answers(), fault.header.message_id());
+    EXPECT_EQ(answer->header.min_version(), kProtocolVersionMin)
+        << "whoever is newer must be able to read its refusal";
+  }
+  EXPECT_EQ(answered, 10u);
+}
+
+// [B-7] What is not known is ignored, and is there still when the message is passed on.
+TEST(Golden, UnknownFieldsStayInTheBytes) {
+  for (const char* name : {"skew-newer-unknown-field", "skew-newer-unknown-header-field",
+                           "skew-newer-nested-unknown-field"}) {
+    const Frames frames = Read(name).frames;
+    EnvelopeFault fault;
+    const auto opened = OpenEnvelope(frames, fault);
+    ASSERT_TRUE(opened.ok()) << name;
+    EXPECT_EQ(ToFrames(*opened), frames) << name;
+    EXPECT_EQ(ToFrames(*OpenForRouting(frames, fault)), frames) << name;
+  }
+}
+
+// [B-20]
+TEST(Golden, ACodeThatIsNotKnownIsAFailure) {
+  EnvelopeFault fault;
+  const auto final = OpenEnvelope(Read("skew-newer-code").frames, fault);
+  ASSERT_TRUE(final.ok());
+  EXPECT_EQ(RowOf(final->body.response().code()).code, wire::FAILURE);
 }
 
 }  // namespace

@@ -5,47 +5,12 @@
 
 #include "base/check.h"
 #include "bus/protocol/primitive.h"
+#include "tests/bus/protocol/sample_parts.h"
 
 namespace bitrepo::protocol::samples {
 namespace {
 
 using Kind = Destination::Kind;
-constexpr char kFile[] = "shelf 3/b\xc3\xa9zier.pdf";
-constexpr int64_t kIssuedAt = 1767225600000000;
-
-wire::Body Response(wire::ResponseCode code, const std::string& text = "") {
-  wire::Body body;
-  body.mutable_response()->set_code(code);
-  body.mutable_response()->set_text(text);
-  return body;
-}
-
-void SetDigest(wire::Digest& digest) {
-  digest.set_algorithm(wire::SHA256);
-  digest.set_value(Sha256Value('d'));
-}
-
-void SetFile(wire::FileInfo& file) {
-  file.set_file_id(kFile);
-  file.set_size_bytes(1 << 20);
-  SetDigest(*file.mutable_digest());
-  file.set_generation_id(Id('g'));
-  file.set_stored_at_us(kIssuedAt - 1000000);
-}
-
-void SetTime(wire::TimeToDeliver& time) {
-  time.set_first_byte_us(1500);
-  time.set_bytes_per_second(200000000);
-  time.set_queue_place(2);
-}
-
-void SetProgress(wire::Body& body, uint32_t sequence, wire::Phase phase) {
-  wire::Progress& progress = *body.mutable_progress();
-  progress.set_sequence(sequence);
-  progress.set_phase(phase);
-  progress.set_bytes_done(4096);
-  progress.set_bytes_total(1 << 20);
-}
 
 void AddPut(std::vector<Sample>& samples) {
   constexpr wire::Operation kOperation = wire::PUT_FILE;
@@ -68,6 +33,8 @@ void AddPut(std::vector<Sample>& samples) {
   body.mutable_put_file_request()->set_file_id(kFile);
   body.mutable_put_file_request()->set_size_bytes(1 << 20);
   SetDigest(*body.mutable_put_file_request()->mutable_digest());
+  body.mutable_put_file_request()->mutable_checksums()->add_algorithms(wire::SHA512);
+  body.set_reason("accession 1204");
   samples.push_back(MakeSample("put-file-request", wire::REQUEST, kOperation, body));
 
   body = Response(wire::OPERATION_ACCEPTED_PROGRESS);
@@ -78,6 +45,8 @@ void AddPut(std::vector<Sample>& samples) {
 
   body = Response(wire::OPERATION_COMPLETED);
   SetFile(*body.mutable_put_file_final()->mutable_file());
+  body.mutable_put_file_final()->add_digests()->set_algorithm(wire::SHA512);
+  body.mutable_put_file_final()->mutable_digests(0)->set_value(std::string(64, '5'));
   samples.push_back(MakeSample("put-file-final", wire::FINAL, kOperation, body));
   samples.push_back(MakeSample("put-file-final-refusal", wire::FINAL, kOperation,
                                Response(wire::NO_SPACE, "4096 bytes free, 1048576 needed")));
@@ -118,78 +87,6 @@ void AddGet(std::vector<Sample>& samples) {
   SetFile(*body.mutable_get_file_final()->mutable_file());
   body.mutable_get_file_final()->set_bytes_sent(7);
   samples.push_back(MakeSample("get-file-final", wire::FINAL, kOperation, body));
-}
-
-void AddChecksums(std::vector<Sample>& samples) {
-  constexpr wire::Operation kOperation = wire::GET_CHECKSUMS;
-  wire::ChecksumSpec spec;
-  spec.add_algorithms(wire::HMAC_SHA256);
-  spec.set_salt("salt");
-  spec.set_fresh(true);
-  wire::Body body;
-  body.mutable_get_checksums_identify()->mutable_files()->set_file_id(kFile);
-  *body.mutable_get_checksums_identify()->mutable_checksums() = spec;
-  samples.push_back(MakeSample("get-checksums-identify", wire::IDENTIFY, kOperation, body));
-
-  body = Response(wire::IDENTIFICATION_POSITIVE);
-  SetTime(*body.mutable_get_checksums_identify_reply()->mutable_time_to_deliver());
-  samples.push_back(
-      MakeSample("get-checksums-identify-reply", wire::IDENTIFY_REPLY, kOperation, body));
-
-  body.Clear();
-  body.mutable_get_checksums_request()->mutable_files()->set_file_id(kFile);
-  *body.mutable_get_checksums_request()->mutable_checksums() = spec;
-  body.mutable_get_checksums_request()->set_offset(5);
-  body.mutable_get_checksums_request()->set_length(7);
-  body.mutable_page()->set_limit_items(100);
-  samples.push_back(MakeSample("get-checksums-request", wire::REQUEST, kOperation, body));
-
-  body = Response(wire::OPERATION_PROGRESS);
-  SetProgress(body, 2, wire::READING);
-  body.mutable_get_checksums_progress();
-  samples.push_back(MakeSample("get-checksums-progress", wire::PROGRESS, kOperation, body));
-
-  body = Response(wire::OPERATION_COMPLETED);
-  wire::ChecksumItem& item = *body.mutable_get_checksums_final()->add_items();
-  item.set_file_id(kFile);
-  item.add_digests()->set_algorithm(wire::HMAC_SHA256);
-  item.mutable_digests(0)->set_value(Sha256Value('h'));
-  item.set_calculated_at_us(kIssuedAt);
-  item.set_size_bytes(1 << 20);
-  wire::ChecksumItem& damaged = *body.mutable_get_checksums_final()->add_items();
-  damaged.set_file_id("shelf 3/z");
-  damaged.mutable_trouble()->set_code(wire::DATA_LOSS);
-  damaged.mutable_trouble()->set_text("block 4 fails its digest");
-  body.mutable_get_checksums_final()->mutable_page()->set_next_cursor("opaque");
-  samples.push_back(MakeSample("get-checksums-final", wire::FINAL, kOperation, body));
-}
-
-void AddFileIds(std::vector<Sample>& samples) {
-  constexpr wire::Operation kOperation = wire::GET_FILE_IDS;
-  wire::Body body;
-  body.mutable_get_file_ids_identify()->mutable_files()->mutable_all();
-  samples.push_back(MakeSample("get-file-ids-identify", wire::IDENTIFY, kOperation, body));
-
-  body = Response(wire::IDENTIFICATION_POSITIVE);
-  SetTime(*body.mutable_get_file_ids_identify_reply()->mutable_time_to_deliver());
-  samples.push_back(
-      MakeSample("get-file-ids-identify-reply", wire::IDENTIFY_REPLY, kOperation, body));
-
-  body.Clear();
-  body.mutable_get_file_ids_request()->mutable_files()->set_prefix("shelf 3/");
-  body.mutable_page()->set_limit_items(100);
-  body.mutable_page()->set_cursor("opaque");
-  samples.push_back(MakeSample("get-file-ids-request", wire::REQUEST, kOperation, body));
-
-  body = Response(wire::OPERATION_PROGRESS);
-  SetProgress(body, 1, wire::QUEUED);
-  body.mutable_get_file_ids_progress();
-  samples.push_back(MakeSample("get-file-ids-progress", wire::PROGRESS, kOperation, body));
-
-  body = Response(wire::OPERATION_COMPLETED);
-  SetFile(*body.mutable_get_file_ids_final()->add_items());
-  body.mutable_get_file_ids_final()->mutable_page();
-  samples.push_back(MakeSample("get-file-ids-final", wire::FINAL, kOperation, body));
 }
 
 void AddStatus(std::vector<Sample>& samples) {
@@ -241,6 +138,7 @@ void AddRoster(std::vector<Sample>& samples) {
   member.add_collections(kCollection);
   member.set_program_version("0.1.0");
   member.set_present(true);
+  member.set_pillar_kind(wire::FULL_PILLAR);
   samples.push_back(MakeSample("roster-reply", wire::FINAL, kOperation, body));
 }
 
@@ -255,6 +153,7 @@ void AddHub(std::vector<Sample>& samples) {
   hello.set_program_version("0.1.0");
   hello.set_store_id(Id('s'));
   hello.set_incarnation(4);
+  hello.set_pillar_kind(wire::FULL_PILLAR);
   samples.push_back(MakeSample("hello", wire::HELLO, kNone, body));
 
   body.Clear();
@@ -379,8 +278,8 @@ std::vector<Sample> MakeAll() {
   std::vector<Sample> samples;
   AddPut(samples);
   AddGet(samples);
-  AddChecksums(samples);
-  AddFileIds(samples);
+  AddChanges(samples);
+  AddLists(samples);
   AddStatus(samples);
   AddRoster(samples);
   AddHub(samples);

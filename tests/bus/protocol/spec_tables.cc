@@ -149,14 +149,14 @@ std::string OperationsTable() {
     if (row.to_coordinator && asked_of == "pillars") {
       asked_of = "pillars, coordinator";
     }
-    rows.push_back({absl::StrCat(static_cast<int>(row.operation), " ", row.name),
-                    std::string(row.word), std::string(row.permission),
-                    reserved ? "" : PresenceWord(row.in_collection), moves, YesOrNothing(row.paged),
-                    reserved ? "" : asked_of,
-                    reserved ? "reserved" : absl::StrJoin(contents, ", ")});
+    rows.push_back(
+        {absl::StrCat(static_cast<int>(row.operation), " ", row.name), std::string(row.word),
+         std::string(row.permission), reserved ? "" : PresenceWord(row.in_collection), moves,
+         row.by_token ? "yes, by token too" : YesOrNothing(row.paged), YesOrNothing(row.changes),
+         reserved ? "" : asked_of, reserved ? "reserved" : absl::StrJoin(contents, ", ")});
   }
-  return Markdown({"operation", "word", "permission", "collection", "moves", "list", "asked of",
-                   "contents: identify, its reply, request, progress, final"},
+  return Markdown({"operation", "word", "permission", "collection", "moves", "list", "changes",
+                   "asked of", "contents: identify, its reply, request, progress, final"},
                   rows);
 }
 
@@ -167,14 +167,73 @@ std::string ContributionsTable() {
                                                             kContributionEvents);
 }
 
+std::string TestOf(wire::ResponseCode code) {
+  switch (code) {
+    case wire::IDENTIFICATION_POSITIVE:
+      return "Pillar.IdentifyOfAPutTellsWhatWouldBecomeOfIt";
+    case wire::IDENTIFICATION_NEGATIVE:
+      return "Pillar.AStoreThatTakesNoWritesSaysNoToPutsAndServesReads";
+    case wire::OPERATION_PROGRESS:
+      return "Contribution.WhileItWorksItTellsSoEveryTwoSeconds";
+    case wire::OPERATION_ACCEPTED_PROGRESS:
+      return "PutFile.StoresTheBytesAndSaysWhatIsStored";
+    case wire::OPERATION_COMPLETED:
+      return "Pillar.KeepsFilesUnderEveryIdThatIsAllowed";
+    case wire::FAILURE:
+      return "PutFile.AStoreThatStopsWritingIsAnAlarmAndNoSuccess";
+    case wire::DUPLICATE_FILE_FAILURE:
+      return "PutFile.AnExistingFileWithAnotherDigestOrSizeIsADuplicate";
+    case wire::FILE_NOT_FOUND_FAILURE:
+      return "GetFile.OfAnUnknownIdOrGenerationIsNotFound";
+    case wire::NEW_FILE_CHECKSUM_FAILURE:
+      return "PutFile.BytesWithoutTheNamedDigestAreNotStoredWhateverTheAlgorithm";
+    case wire::EXISTING_FILE_CHECKSUM_FAILURE:
+      return "ConversationReplace.WhoLosesTheRaceReplacesNothingElsewhere";
+    case wire::FILE_TRANSFER_FAILURE:
+      return "PutFile.FailsWhenNoByteComesForTooLong";
+    case wire::REQUEST_NOT_UNDERSTOOD_FAILURE:
+      return "Pillar.RefusesWhatIsNotForIt";
+    case wire::REQUEST_NOT_SUPPORTED:
+      return "BadInput.ReservedOperationsAndUnknownFeaturesAreNotSupported";
+    case wire::VERSION_NOT_SUPPORTED:
+      return "MembershipTest.AHelloIsRefusedFor";
+    case wire::BUSY:
+      return "Pillar.BeyondItsLimitsItIsBusyAndLaterNotAnyMore";
+    case wire::NO_SPACE:
+      return "PutFile.WithoutSpaceItIsRefusedAndNothingIsKept";
+    case wire::CONFLICT:
+      return "PutFile.OtherBytesUnderTheSameIdsAreAConflict";
+    case wire::SOURCE_CHANGED:
+      return "DigestOnlyTest.ASourceThatHasChangedIsNotVouchedFor";
+    case wire::RANGE_ERROR:
+      return "GetFile.ServesRangesAndRefusesWhatPassesTheEnd";
+    case wire::INVALID_TOKEN:
+      return "ChannelBreakTest.ATokenThatDoesNotFitIsRefusedWithItsReason";
+    case wire::DENIED:
+      return "RoutingTest.HostileMembers";
+    case wire::CANCELLED:
+      return "PutFile.ACancelAtAnyMomentLeavesOneFinalThatIsTrue";
+    case wire::EXPIRED:
+      return "PutFile.IsRefusedPastItsTimeButItsRecordedAnswerIsGiven";
+    case wire::UNREACHABLE:
+      return "RoutingTest.APillarThatIsNotThereIsToldOfAtOnce";
+    case wire::GONE:
+      return "BlockedTest.AMessageThatMeetsALostConnectionIsToldAsGone";
+    case wire::DATA_LOSS:
+      return "GetFile.OfDamagedBytesIsDataLossAndAnAlarmAndNeverTheBytes";
+    default:
+      return "";
+  }
+}
+
 std::string CodesTable() {
   std::vector<Row> rows;
   for (const ResponseCodeRow& row : ResponseCodes()) {
     rows.push_back({absl::StrCat(static_cast<int>(row.code)), std::string(row.name),
-                    std::string(row.when), absl::StrCat(row.exit_code),
-                    YesOrNothing(row.retryable)});
+                    std::string(row.when), absl::StrCat(row.exit_code), YesOrNothing(row.retryable),
+                    TestOf(row.code)});
   }
-  return Markdown({"number", "code", "sent when", "exit", "again"}, rows);
+  return Markdown({"number", "code", "sent when", "exit", "again", "seen in"}, rows);
 }
 
 std::string LimitsTable() {
@@ -199,6 +258,13 @@ std::string LimitsTable() {
           row("endpoint", kEndpointBytesMax, "bytes"),
           row("algorithms of a checksum spec", kAlgorithmsMax, ""),
           row("salt", kSaltBytesMax, "bytes"),
+          row("ids named in one message", kFileListMax, ""),
+          row("least block of checksums by blocks", kBlockBytesMin, "bytes, not fewer"),
+          row("block of checksums by blocks", kBlockBytesMax, "bytes"),
+          row("copies named by one delete", kCopyProofsMax, ""),
+          row("requests of one conversation, told by GetConversation", kRequestsOfConversationMax,
+              ""),
+          row("messages of one observed conversation", kTimelineMax, ""),
           row("collections of one component or status", kCollectionsMax, ""),
           row("sent_to, away, members of a roster, each", kMembersMax, ""),
           row("checks of one status", kChecksMax, ""),

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "proto/types.pb.h"
+
 namespace bitrepo::protocol::samples {
 
 std::string KindsTable();
@@ -11,6 +13,8 @@ std::string OperationsTable();
 std::string PhasesTable();
 std::string LegsTable();
 std::string ContributionsTable();
+// The test that sees a component say it; empty where the code is reserved.
+std::string TestOf(wire::ResponseCode code);
 std::string CodesTable();
 std::string LimitsTable();
 

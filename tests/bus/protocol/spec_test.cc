@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
 
+#include "bus/protocol/response_code.h"
 #include "tests/bus/protocol/spec_tables.h"
 
 namespace bitrepo::protocol {
@@ -69,6 +71,44 @@ TEST(Specification, ItsTablesAreThoseOfTheCode) {
     EXPECT_EQ(page.substr(begin, end - begin), printed)
         << "print it anew: BITREPO_WRITE_SPEC=1 protocol_spec_test";
   }
+}
+
+// "Suite.Name" of every test in the tree.
+std::set<std::string> NamesOfTests() {
+  std::set<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(Root() / "tests")) {
+    if (entry.path().extension() != ".cc") {
+      continue;
+    }
+    const std::string text = Load(entry.path());
+    for (size_t at = text.find("\nTEST"); at != std::string::npos;
+         at = text.find("\nTEST", at + 1)) {
+      const size_t open = text.find('(', at);
+      const size_t comma = text.find(',', open);
+      const size_t name = text.find_first_not_of(" \n", comma + 1);
+      names.insert(text.substr(open + 1, comma - open - 1) + "." +
+                   text.substr(name, text.find(')', name) - name));
+    }
+  }
+  return names;
+}
+
+// Each code is said by something, and a test has seen it; but for those that are kept for what is
+// not there yet.
+TEST(Specification, TheTestsOfItsCodesAreThere) {
+  const std::set<std::string> tests = NamesOfTests();
+  std::set<wire::ResponseCode> reserved;
+  for (const ResponseCodeRow& row : ResponseCodes()) {
+    const std::string test = samples::TestOf(row.code);
+    if (test.empty()) {
+      reserved.insert(row.code);
+      continue;
+    }
+    EXPECT_TRUE(tests.contains(test)) << row.name << ": there is no test " << test;
+  }
+  EXPECT_EQ(reserved,
+            (std::set<wire::ResponseCode>{wire::RESPONSE_CODE_UNSPECIFIED, wire::NOT_AUTHORISED,
+                                          wire::BASE_MISMATCH, wire::BLOCK_SIZE_MISMATCH}));
 }
 
 }  // namespace

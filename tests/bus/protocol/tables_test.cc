@@ -91,6 +91,40 @@ TEST(OperationTable, EmptyContentAndReadersFitEachRow) {
   EXPECT_EQ(TimeToDeliverOf(Body()).first_byte_us(), 0u);
 }
 
+// [C-37] [C-33]
+TEST(OperationTable, AnIdentifyReplyMaySayThatItIsDoneAlready) {
+  for (const OperationRow& row : Operations()) {
+    Envelope reply;
+    reply.header.set_kind(wire::IDENTIFY_REPLY);
+    reply.header.set_operation(row.operation);
+    SetEmptyContent(reply.body, row.identify_reply);
+    reply.body.mutable_response()->set_code(wire::IDENTIFICATION_POSITIVE);
+    EXPECT_FALSE(IsDoneAlready(reply)) << row.name;
+    reply.body.mutable_response()->set_code(wire::FILE_NOT_FOUND_FAILURE);
+    reply.body.clear_content();
+    EXPECT_EQ(IsDoneAlready(reply), row.operation == wire::DELETE_FILE) << row.name;
+  }
+  Envelope held;
+  held.header.set_operation(wire::PUT_FILE);
+  held.body.mutable_response()->set_code(wire::IDENTIFICATION_POSITIVE);
+  held.body.mutable_put_file_identify_reply()->set_already_held(true);
+  EXPECT_TRUE(IsDoneAlready(held));
+  held.body.mutable_response()->set_code(wire::BUSY);
+  EXPECT_FALSE(IsDoneAlready(held)) << "a refusal promises nothing";
+  held.header.set_operation(wire::REPLACE_FILE);
+  held.body.mutable_response()->set_code(wire::IDENTIFICATION_POSITIVE);
+  held.body.mutable_replace_file_identify_reply()->set_already_held(true);
+  EXPECT_TRUE(IsDoneAlready(held));
+}
+
+TEST(OperationTable, WhatChangesAStoreNeedsMoreThanToRead) {
+  for (const OperationRow& row : Operations()) {
+    EXPECT_EQ(row.changes, row.permission == "write" || row.permission == "delete") << row.name;
+    EXPECT_TRUE(row.moves != Moves::kUp || row.changes) << row.name;
+    EXPECT_TRUE(!row.by_token || row.paged) << row.name;
+  }
+}
+
 TEST(KindTable, HasEachKindOnce) {
   std::set<int> seen;
   for (const KindRow& row : Kinds()) {

@@ -131,6 +131,49 @@ TEST(Receiver, AStoreOfUnknownLengthIsAsLongAsItsCommitSays) {
   EXPECT_THAT(bench.commits, ElementsAre(20));
 }
 
+// [D-37]
+TEST(Receiver, AStoreOfADigestAloneIsCommittedByCommit) {
+  for (const bool size_known : {true, false}) {
+    ReceiverSpec spec = Store(1000);
+    spec.size_known = size_known;
+    spec.digest_only = true;
+    Bench bench(spec, 0);
+    EXPECT_THAT(bench.receiver.Missing(), IsEmpty());
+    EXPECT_THAT(bench.credits, IsEmpty());
+    EXPECT_THAT(bench.commits, IsEmpty());
+    bench.Commit(size_known ? 1000 : 30);
+    EXPECT_THAT(bench.commits, ElementsAre(size_known ? 1000 : 30));
+    EXPECT_TRUE(bench.receiver.done());
+  }
+}
+
+// [D-29] [D-37]
+TEST(Receiver, AStoreOfADigestAloneIsOfTheSizeGranted) {
+  ReceiverSpec spec = Store(1000);
+  spec.digest_only = true;
+  Bench bench(spec, 0);
+  bench.Commit(999);
+  EXPECT_THAT(bench.failure(), StatusIs(absl::StatusCode::kOutOfRange));
+  spec.size_known = false;
+  Bench more(spec, 0);
+  more.Commit(1001);
+  EXPECT_THAT(more.failure(), StatusIs(absl::StatusCode::kOutOfRange));
+  EXPECT_THAT(more.commits, IsEmpty());
+}
+
+// [D-37]
+TEST(Receiver, AStoreOfADigestAloneTakesNoBytes) {
+  ReceiverSpec spec = Store(1000);
+  spec.digest_only = true;
+  Bench bench(spec, 0);
+  bench.Data(0, 1);
+  EXPECT_THAT(bench.failure(), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_FALSE(bench.violated()) << "the session goes on";
+  EXPECT_THAT(bench.writes, IsEmpty());
+  bench.Commit(1000);
+  EXPECT_THAT(bench.commits, IsEmpty());
+}
+
 TEST(Receiver, AFetchIsCommittedWithItsLastByte) {
   Bench bench(Fetch({Range(100, 10), Range(0, 5)}), 0);
   bench.Data(100, 10);

@@ -59,7 +59,7 @@ TEST(WatchLine, EscapesWhatOthersWrote) {
 
 TEST(WatchRecord, HasTheMessageInParts) {
   JsonRecord record("item");
-  FillWatchRecord(Copy("report.pdf"), record);
+  FillWatchRecord(Heard{.copy = Copy("report.pdf")}, record);
   EXPECT_THAT(record.ToString(),
               AllOf(HasSubstr("\"result\":\"message\""), HasSubstr("\"sequence\":7"),
                     HasSubstr("\"destination\":\"collection:default\""),

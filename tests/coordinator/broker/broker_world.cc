@@ -241,6 +241,14 @@ std::vector<std::string> BrokerWorld::Events() const {
   return events;
 }
 
+std::vector<std::string> BrokerWorld::Recorded() const {
+  std::vector<std::string> recorded;
+  for (const base::AuditLine& event : out_.events) {
+    recorded.push_back(absl::StrCat(event.action, " ", event.principal, " ", event.result));
+  }
+  return recorded;
+}
+
 std::vector<std::string> BrokerWorld::Copied() const {
   std::vector<std::string> kinds;
   for (const Frames& copy : out_.copies) {

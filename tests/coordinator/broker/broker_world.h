@@ -60,8 +60,9 @@ class BrokerWorld : public ::testing::Test {
   std::string KindsTo(const Talker& talker) const;
   // "7 silent" for each cut.
   std::vector<std::string> Cuts() const;
-  std::vector<std::string> Events() const;  // of the notes
-  std::vector<std::string> Copied() const;  // the kinds of the copies
+  std::vector<std::string> Events() const;    // of the notes
+  std::vector<std::string> Recorded() const;  // "ACTION principal RESULT" of the trail's events
+  std::vector<std::string> Copied() const;    // the kinds of the copies
   uint64_t CountOf(const std::string& cause) const;
 
   base::SeededRandom random_{5};

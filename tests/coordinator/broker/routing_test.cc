@@ -147,7 +147,7 @@ TEST_F(RoutingTest, APillarThatAsksHearsTheReplies) {
   Say(p2_, ReplyOf(p2_, "p1"));
   EXPECT_EQ(KindsTo(p1_), "FINAL");
   Say(p1_, StatusOf(p1_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
   EXPECT_EQ(KindsTo(p1_), "FINAL");
@@ -214,8 +214,8 @@ TEST_F(RoutingTest, TheStatusSaysWhatTheBrokerAndItsHostKnow) {
   Say(bob_, {"garbage"});
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
   EXPECT_THAT(out_.sends, IsEmpty());
-  ASSERT_THAT(out_.status_requests, SizeIs(1));
-  const protocol::Envelope request = out_.status_requests[0];
+  ASSERT_THAT(out_.questions, SizeIs(1));
+  const protocol::Envelope request = out_.questions[0];
   HostFacts facts;
   facts.connections = 7;
   facts.link_drops = {{"oversize", 3}, {"frame-count", 2}};
@@ -242,7 +242,7 @@ TEST_F(RoutingTest, TheStatusSaysWhatTheBrokerAndItsHostKnow) {
 
 TEST_F(RoutingTest, TheStatusIsGoodWhenAllAreThere) {
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
   EXPECT_EQ(SentTo(alice_)[0].body.get_status_final().health(), wire::HEALTH_OK);
@@ -250,7 +250,7 @@ TEST_F(RoutingTest, TheStatusIsGoodWhenAllAreThere) {
 
 TEST_F(RoutingTest, AStatusForOneWhoHasLeftMeanwhileGoesNowhere) {
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   Lose(alice_);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
@@ -274,7 +274,7 @@ TEST_F(RoutingTest, ThousandsOfMembersDoNotBurstTheRosterAndTheStatus) {
   EXPECT_EQ(static_cast<uint32_t>(roster.members_size()) + roster.left_out(), 254u);
   EXPECT_GT(roster.left_out(), 0u);
   Say(alice_, StatusOf(alice_, wire::GET_STATUS));
-  const protocol::Envelope request = out_.status_requests.at(0);
+  const protocol::Envelope request = out_.questions.at(0);
   out_ = BrokerOutbox();
   broker_->OnStatus(request, {}, now_, out_);
   EXPECT_EQ(KindsTo(alice_), "FINAL");
@@ -327,7 +327,7 @@ TEST_F(RoutingTest, HostileMembers) {
        "header-garbage",
        kNothing},
       {"no message id", alice_, With(RequestOf(alice_, "p1"), no_id), "field", kNothing},
-      {"a destination that is none", alice_, nowhere, "destination", kNothing},
+      {"a destination that is none", alice_, nowhere, "destination", kNotUnderstood},
       {"another pillar than the header says", alice_, misdirected, "destination", kNotUnderstood},
       {"a large secret", alice_, long_secret, "field", kNotUnderstood},
       {"an odd signature", alice_, odd_signature, "signature", kNotUnderstood},
@@ -344,9 +344,9 @@ TEST_F(RoutingTest, HostileMembers) {
        kNotUnderstood},
       {"a kind of the future", alice_, With(RequestOf(alice_, "p1"), newer), "kind",
        wire::REQUEST_NOT_SUPPORTED},
-      {"a client that answers", alice_, ReplyOf(alice_, "bob.1"), "wrong-speaker", kNothing},
+      {"a client that answers", alice_, ReplyOf(alice_, "bob.1"), "wrong-speaker", wire::DENIED},
       {"a pillar that answers in another's name", p1_, ReplyOf(p2_, "bob.1"), "spoofed-sender",
-       kNothing},
+       wire::DENIED},
       {"a pillar that answers a pillar", p1_,
        [&] {
          Frames reply = ReplyOf(p1_, "bob.1");
@@ -354,17 +354,6 @@ TEST_F(RoutingTest, HostileMembers) {
          return reply;
        }(),
        "destination", kNothing},
-      {"a cancel to the coordinator", alice_,
-       [&] {
-         Frames cancel = With(RequestOf(alice_, "p1", wire::CANCEL), [](wire::Header& header) {
-           header.clear_to();
-           header.set_operation(wire::GET_STATUS);
-           header.clear_collection_id();
-         });
-         cancel[0] = "coordinator";
-         return cancel;
-       }(),
-       "late-cancel", kNothing},
       {"an operation that the coordinator has not", alice_,
        [&] {
          Frames request =
@@ -387,8 +376,8 @@ TEST_F(RoutingTest, HostileMembers) {
          return alarm;
        }(),
        "body-garbage", kNothing},
-      {"a heartbeat in another's name", alice_, HeartbeatOf(bob_), "spoofed-sender", kNothing},
-      {"a bye in another's name", alice_, ByeOf(bob_), "spoofed-sender", kNothing},
+      {"a heartbeat in another's name", alice_, HeartbeatOf(bob_), "spoofed-sender", wire::DENIED},
+      {"a bye in another's name", alice_, ByeOf(bob_), "spoofed-sender", wire::DENIED},
   };
   for (const Row& row : rows) {
     const uint64_t before = CountOf(row.counted);
@@ -404,6 +393,23 @@ TEST_F(RoutingTest, HostileMembers) {
     EXPECT_THAT(Cuts(), IsEmpty()) << row.name;
     EXPECT_EQ(broker_->roster().members().size(), 5u) << row.name;
   }
+}
+
+// [C-25] The coordinator answers at once, so there is nothing to stop; but nobody waits for ever.
+TEST_F(RoutingTest, ACancelToTheCoordinatorIsAnsweredByTheFinalOfItsRequest) {
+  Frames cancel = With(RequestOf(alice_, "p1", wire::CANCEL), [](wire::Header& header) {
+    header.clear_to();
+    header.set_operation(wire::GET_STATUS);
+    header.clear_collection_id();
+  });
+  cancel[0] = "coordinator";
+  Say(alice_, cancel);
+  ASSERT_EQ(KindsTo(alice_), "FINAL");
+  EXPECT_EQ(SentTo(alice_)[0].body.response().code(), wire::CANCELLED);
+  wire::Body body;
+  ASSERT_TRUE(body.ParseFromString(cancel[2]));
+  EXPECT_EQ(SentTo(alice_)[0].header.answers(), body.cancel().request_id());
+  EXPECT_EQ(CountOf("late-cancel"), 1u);
 }
 
 // The body and what must be understood are for the addressee to judge.

@@ -5,6 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "pillar/store/memory_file_store.h"
+#include "tests/conformance/file_change_suite.h"
+#include "tests/conformance/file_list_suite.h"
 #include "tests/conformance/file_store_suite.h"
 #include "tests/pillar/store/store_on_disk.h"
 
@@ -66,12 +68,15 @@ std::string NameOf(const ::testing::TestParamInfo<MakeStore>& info) {
   return kNames[info.index];
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Stores, FileStoreSuite,
+const auto kStores =
     ::testing::Values(MakeStore([] { return std::make_unique<MemoryStoreUnderTest>(); }),
                       MakeStore([] { return std::make_unique<DiskStoreUnderTest>(true); }),
-                      MakeStore([] { return std::make_unique<DiskStoreUnderTest>(false); })),
-    NameOf);
+                      MakeStore([] { return std::make_unique<DiskStoreUnderTest>(false); }));
+INSTANTIATE_TEST_SUITE_P(Stores, FileStoreSuite, kStores, NameOf);
+const auto kMemory =
+    ::testing::Values(MakeStore([] { return std::make_unique<MemoryStoreUnderTest>(); }));
+INSTANTIATE_TEST_SUITE_P(Stores, FileChangeSuite, kMemory, NameOf);
+INSTANTIATE_TEST_SUITE_P(Stores, FileListSuite, kMemory, NameOf);
 
 }  // namespace
 }  // namespace bitrepo::store

@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/checksum.h"
 #include "base/random.h"
 #include "pillar/store/file_store.h"
 
@@ -92,6 +93,63 @@ class Publications {
     if (!publication.ok()) return publication.status();
     return PublishOne(*std::move(publication));
   }
+  static base::Digest Sha256(absl::string_view bytes) {
+    return base::Hasher::Of(base::Algorithm::kSha256, bytes);
+  }
+  // In place of the file whose bytes are `old_bytes`.
+  absl::StatusOr<store::FileRecord> Replace(absl::string_view id, absl::string_view old_bytes,
+                                            absl::string_view bytes) {
+    absl::StatusOr<store::Publication> publication = TrySealed(id, bytes);
+    if (!publication.ok()) return publication.status();
+    publication->replaces = Sha256(old_bytes);
+    publication->audit.action = "REPLACE_FILE";
+    return PublishOne(*std::move(publication));
+  }
+  store::AuditEvent Event(absl::string_view action, absl::string_view id,
+                          const store::Answer& answer, absl::string_view collection = "books") {
+    return {.action = std::string(action),
+            .collection = std::string(collection),
+            .file_id = std::string(id),
+            .principal = answer.key.principal,
+            .conversation = answer.key.conversation.ToString(),
+            .result = "COMPLETED",
+            .detail = {}};
+  }
+  store::Removal Removing(absl::string_view id, absl::string_view bytes,
+                          absl::string_view collection = "books") {
+    const store::Answer answer = NewAnswer();
+    return {.collection = Collection(collection),
+            .file_id = Id(id),
+            .sha256 = Sha256(bytes),
+            .removed_at = wall_now(),
+            .answer = answer,
+            .audit = Event("DELETE_FILE", id, answer, collection)};
+  }
+  absl::StatusOr<store::FileRecord> RemoveOne(store::Removal removal) {
+    std::vector<store::Removal> group;
+    group.push_back(std::move(removal));
+    return store().Remove(std::move(group)).at(0);
+  }
+  // The file whose bytes are `bytes`.
+  absl::StatusOr<store::FileRecord> Remove(absl::string_view id, absl::string_view bytes,
+                                           absl::string_view collection = "books") {
+    return RemoveOne(Removing(id, bytes, collection));
+  }
+  store::Restoration Restoring(absl::string_view id) {
+    const store::Answer answer = NewAnswer();
+    return {.collection = books(),
+            .file_id = Id(id),
+            .generation = {},
+            .restored_at = wall_now(),
+            .answer = answer,
+            .audit = Event("UNDELETE_FILE", id, answer)};
+  }
+  absl::StatusOr<store::FileRecord> Restore(absl::string_view id) {
+    return store().Restore(Restoring(id));
+  }
+  absl::StatusOr<store::FileRecord> FindRemoved(absl::string_view id) {
+    return store().FindRemoved(books(), Id(id));
+  }
   // Each with one byte.
   void PutAll(const std::vector<std::string>& ids) {
     std::vector<store::Publication> group;
@@ -119,7 +177,6 @@ class Publications {
   static store::ListQuery Query(absl::string_view prefix) {
     return {.collection = books(), .prefix = std::string(prefix), .only = std::nullopt};
   }
-  // All pages of a list.
   // All that is recorded, each with its trouble.
   std::vector<std::pair<std::string, std::string>> Troubles() {
     std::vector<std::pair<std::string, std::string>> all;
@@ -129,16 +186,27 @@ class Publications {
     }
     return all;
   }
-  std::vector<std::string> Ids(absl::string_view prefix, uint32_t limit) {
-    std::vector<std::string> ids;
+  // All pages of a list.
+  std::vector<store::FileRecord> ListAll(const store::ListQuery& query, uint32_t limit) {
+    std::vector<store::FileRecord> records;
     std::string cursor;
     do {
-      const store::RecordPage page = store().List(Query(prefix), limit, cursor).value();
+      const store::RecordPage page = store().List(query, limit, cursor).value();
       EXPECT_LE(page.records.size(), limit);
-      for (const store::FileRecord& record : page.records) ids.push_back(record.file_id.text());
+      records.insert(records.end(), page.records.begin(), page.records.end());
       cursor = page.next_cursor;
     } while (!cursor.empty());
+    return records;
+  }
+  std::vector<std::string> IdsOf(const store::ListQuery& query, uint32_t limit) {
+    std::vector<std::string> ids;
+    for (const store::FileRecord& record : ListAll(query, limit)) {
+      ids.push_back(record.file_id.text());
+    }
     return ids;
+  }
+  std::vector<std::string> Ids(absl::string_view prefix, uint32_t limit) {
+    return IdsOf(Query(prefix), limit);
   }
   static store::CollectionCount CountOf(const store::StoreReport& report, absl::string_view name) {
     for (const store::CollectionCount& count : report.collections) {

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pillar/requests/list_work.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "bus/protocol/primitive.h"
+#include "pillar/requests/replies.h"
+
+namespace bitrepo::requests {
+namespace {
+
+constexpr uint64_t kReadBytes = 1024 * 1024;  // of one read of the store
+constexpr size_t kFlushBytes = 256 * 1024;    // of items, written at once
+constexpr size_t kLossesOfASliceMax = 100;    // told to the operators
+
+void AppendVarint(uint64_t value, std::string& out) {
+  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
+  out.push_back(static_cast<char>(value));
+}
+
+}  // namespace
+
+ListWork::ListWork(store::FileStore& store, const base::Clock& clock, std::shared_ptr<Gauge> gauge,
+                   std::shared_ptr<const ListOrder> order, std::unique_ptr<ListSource> source)
+    : store_(store),
+      clock_(clock),
+      gauge_(std::move(gauge)),
+      order_(std::move(order)),
+      source_(std::move(source)),
+      final_(FinalBody(order_->operation, wire::OPERATION_COMPLETED, "")) {}
+
+ListWork::Slice ListWork::Run() {
+  Slice slice;
+  slice.status = Advance(slice);
+  slice.bytes_done = bytes_done_;
+  slice.bytes_total = next_cursor_.empty() || !order_->page.by_token() ? bytes_known_ : 0;
+  return slice;
+}
+
+absl::Status ListWork::Advance(Slice& slice) {
+  if (order_->page.by_token() && staged_.file == nullptr) {
+    BITREPO_ASSIGN_OR_RETURN(staged_.file, store_.StageScratch(order_->collection, std::nullopt));
+  }
+  uint64_t budget_bytes = kSliceBytes;
+  for (uint32_t answered = 0; answered < kSliceEntries && budget_bytes > 0;) {
+    if (next_ == entries_.size() &&
+        (!begun_ || (order_->page.by_token() && !next_cursor_.empty()))) {
+      BITREPO_RETURN_IF_ERROR(LoadPage());
+      continue;
+    }
+    if (next_ == entries_.size() || verdict_) {
+      slice.done = true;
+      return order_->page.by_token() ? Seal() : absl::OkStatus();
+    }
+    const ListEntry& entry = entries_[next_];
+    if (order_->reads() && entry.record.ok() && entry.record->trouble.empty()) {
+      const absl::StatusOr<bool> read = ReadOn(entry, budget_bytes);
+      if (read.ok() && !*read) continue;
+      BITREPO_RETURN_IF_ERROR(AddRead(entry, read.status(), slice));
+    } else {
+      BITREPO_RETURN_IF_ERROR(Answer(entry, slice));
+    }
+    ++next_;
+    ++answered;
+  }
+  return absl::OkStatus();
+}
+
+protocol::PageLimits ListWork::Limits() const {
+  if (order_->page.by_token()) {
+    return {store::kFindManyMax, std::numeric_limits<size_t>::max()};
+  }
+  uint32_t items = order_->reads() ? kReadItemsMax : kRecordedItemsMax;
+  if (order_->block_bytes > 0) {
+    items = static_cast<uint32_t>(
+        std::clamp<uint64_t>(kReadBlocksBytesMax / order_->block_bytes, 1, kRecordedItemsMax));
+  }
+  return protocol::EffectiveLimits(order_->page, {items, protocol::kPageBytesMax});
+}
+
+absl::Status ListWork::LoadPage() {
+  BITREPO_RETURN_IF_ERROR(protocol::CheckCursor(order_->page.cursor()));
+  BITREPO_ASSIGN_OR_RETURN(EntryPage page,
+                           source_->Page(begun_ ? next_cursor_ : order_->page.cursor(), Limits()));
+  begun_ = true;
+  entries_ = std::move(page.entries);
+  next_ = 0;
+  next_cursor_ = std::move(page.next_cursor);
+  if (!order_->reads()) return absl::OkStatus();
+  for (const ListEntry& entry : entries_) bytes_known_ += entry.range.length();
+  return absl::OkStatus();
+}
+
+// From the record.
+absl::Status ListWork::Answer(const ListEntry& entry, Slice& slice) {
+  Finding finding{entry, {}, clock_.WallNow(), absl::OkStatus()};
+  if (!entry.record.ok()) {
+    finding.trouble = entry.record.status();
+  } else if (!entry.record->trouble.empty()) {
+    finding.trouble = absl::DataLossError(absl::StrCat("the file is ", entry.record->trouble));
+  } else {
+    finding.calculated_at = entry.record->verified_at;
+    if (!order_->algorithms.empty()) finding.digests.push_back(ToWire(entry.record->sha256));
+  }
+  return Add(finding, slice);
+}
+
+absl::Status ListWork::Open(const ListEntry& entry) {
+  left_ = entry.range;
+  if (file_ == nullptr || file_->record().generation != entry.record->generation ||
+      file_->record().file_id != entry.file_id) {
+    file_.reset();
+    BITREPO_ASSIGN_OR_RETURN(
+        file_, store_.Open(order_->collection, entry.file_id, entry.record->generation));
+  }
+  BITREPO_ASSIGN_OR_RETURN(digester_, FileDigester::Make(order_->algorithms, order_->salt));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ListWork::ReadOn(const ListEntry& entry, uint64_t& budget_bytes) {
+  if (!digester_) BITREPO_RETURN_IF_ERROR(Open(entry));
+  while (!left_.empty()) {
+    if (budget_bytes == 0) return false;
+    const uint64_t length = std::min({kReadBytes, left_.length(), budget_bytes});
+    BITREPO_ASSIGN_OR_RETURN(const base::ByteRange range,
+                             base::ByteRange::Make(left_.offset(), length));
+    const absl::Time began = clock_.Now();
+    BITREPO_ASSIGN_OR_RETURN(const base::Buffer bytes, file_->Read(range));
+    gauge_->AddRead(length, clock_.Now() - began);
+    digester_->Update(bytes.bytes());
+    BITREPO_ASSIGN_OR_RETURN(left_, base::ByteRange::Make(range.end(), left_.length() - length));
+    bytes_done_ += length;
+    budget_bytes -= length;
+  }
+  return true;
+}
+
+// Not without looking at the record: a whole SHA-256 must be the recorded one.
+absl::Status ListWork::AddRead(const ListEntry& entry, const absl::Status& how, Slice& slice) {
+  Finding finding{entry, {}, clock_.WallNow(), how};
+  if (how.ok()) finding.digests = digester_->Finish();
+  digester_.reset();
+  for (const wire::Digest& digest : finding.digests) {
+    if (digest.algorithm() == wire::SHA256 && entry.range.length() == entry.record->size_bytes &&
+        digest.value() != entry.record->sha256.bytes()) {
+      finding.trouble = absl::DataLossError("the bytes do not have the recorded digest");
+    }
+  }
+  if (!finding.trouble.ok()) finding.digests.clear();
+  if (!finding.trouble.ok() && order_->files.has_file_id()) verdict_ = TroubleOf(finding.trouble);
+  return Add(finding, slice);
+}
+
+absl::Status ListWork::Add(const Finding& finding, Slice& slice) {
+  if (absl::IsDataLoss(finding.trouble) && !order_->algorithms.empty() &&
+      slice.losses.size() < kLossesOfASliceMax) {
+    slice.losses.emplace_back(finding.entry.file_id.text(), finding.trouble.message());
+  }
+  const google::protobuf::MessageLite& item = order_->add_item(finding, final_);
+  if (!order_->page.by_token()) return absl::OkStatus();
+  AppendVarint(item.ByteSizeLong(), unwritten_);
+  item.AppendToString(&unwritten_);
+  return unwritten_.size() < kFlushBytes ? absl::OkStatus() : Flush();
+}
+
+absl::Status ListWork::Flush() {
+  BITREPO_RETURN_IF_ERROR(staged_.file->Write(
+      written_bytes_, std::as_bytes(std::span(unwritten_.data(), unwritten_.size()))));
+  written_bytes_ += unwritten_.size();
+  unwritten_.clear();
+  protocol::SetEmptyContent(final_, protocol::ContentOf(wire::FINAL, order_->operation));
+  return absl::OkStatus();
+}
+
+absl::Status ListWork::Seal() {
+  BITREPO_RETURN_IF_ERROR(Flush());
+  BITREPO_ASSIGN_OR_RETURN(staged_.facts, staged_.file->Seal(written_bytes_));
+  return absl::OkStatus();
+}
+
+wire::Body ListWork::TakeFinal() {
+  if (!order_->page.by_token()) {
+    switch (order_->operation) {
+      case wire::GET_CHECKSUMS:
+        final_.mutable_get_checksums_final()->mutable_page()->set_next_cursor(next_cursor_);
+        break;
+      case wire::GET_FILE_INFOS:
+        final_.mutable_get_file_infos_final()->mutable_page()->set_next_cursor(next_cursor_);
+        break;
+      default:
+        final_.mutable_get_file_ids_final()->mutable_page()->set_next_cursor(next_cursor_);
+        break;
+    }
+  }
+  if (verdict_) *final_.mutable_response() = *verdict_;
+  return std::move(final_);
+}
+
+}  // namespace bitrepo::requests

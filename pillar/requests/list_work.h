@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answering of one list, a slice at a time: entries become items, in the final of a page or in
+// a staged file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "pillar/requests/file_digester.h"
+#include "pillar/requests/gauge.h"
+#include "pillar/requests/list_order.h"
+#include "pillar/requests/list_source.h"
+
+namespace bitrepo::requests {
+
+inline constexpr uint64_t kSliceBytes =
+    16 * 1024 * 1024;  // of files, read in one go, before others get the worker
+inline constexpr uint32_t kSliceEntries = 1000;      // answered in one go
+inline constexpr uint32_t kRecordedItemsMax = 5000;  // of a page that is answered from the records
+inline constexpr uint32_t kReadItemsMax = 100;       // of a page whose files must be read
+inline constexpr uint64_t kReadBlocksBytesMax = 1ull << 30;  // of a page of blocks; but one block
+
+// Holds no more than one page and what one read needs, however long the list is.
+// Threads:  goes from worker to worker, never on two at once.
+// Lifetime: store and clock outlive it.
+class ListWork {
+ public:
+  // How far it is after a slice.
+  struct Slice {
+    absl::Status status;  // not OK: the answer to the request, and there is no other
+    bool done = false;
+    uint64_t bytes_done = 0;                                  // of files, read
+    uint64_t bytes_total = 0;                                 // 0: unknown
+    std::vector<std::pair<std::string, std::string>> losses;  // file id and why, for the operators
+  };
+  // A list that goes by token.
+  struct Staged {
+    std::unique_ptr<store::StagedFile> file;
+    std::optional<store::StagedFile::Facts> facts;  // once it is sealed
+  };
+
+  ListWork(store::FileStore& store, const base::Clock& clock, std::shared_ptr<Gauge> gauge,
+           std::shared_ptr<const ListOrder> order, std::unique_ptr<ListSource> source);
+
+  Slice Run();
+  // Requires, both: the last slice was done.
+  wire::Body TakeFinal();  // with its items, where they do not go by token
+  Staged TakeStaged() { return std::move(staged_); }
+
+ private:
+  absl::Status Advance(Slice& slice);
+  absl::Status LoadPage();
+  protocol::PageLimits Limits() const;
+  absl::Status Answer(const ListEntry& entry, Slice& slice);
+  // True when the entry has been read to its end, or cannot be.
+  absl::StatusOr<bool> ReadOn(const ListEntry& entry, uint64_t& budget_bytes);
+  absl::Status Open(const ListEntry& entry);
+  absl::Status AddRead(const ListEntry& entry, const absl::Status& how, Slice& slice);
+  absl::Status Add(const Finding& finding, Slice& slice);
+  absl::Status Flush();
+  absl::Status Seal();
+
+  store::FileStore& store_;
+  const base::Clock& clock_;
+  const std::shared_ptr<Gauge> gauge_;
+  const std::shared_ptr<const ListOrder> order_;
+  const std::unique_ptr<ListSource> source_;
+
+  std::vector<ListEntry> entries_;  // of the page being answered
+  size_t next_ = 0;
+  std::string next_cursor_;
+  bool begun_ = false;
+  uint64_t bytes_done_ = 0;
+  uint64_t bytes_known_ = 0;  // of the files of all pages so far
+
+  std::shared_ptr<store::StoredFile> file_;  // of the entry being read, or the one before it
+  std::optional<FileDigester> digester_;     // of the entry being read
+  base::ByteRange left_;
+
+  wire::Body final_;
+  std::optional<wire::ResponseInfo> verdict_;  // of the one file asked for
+  Staged staged_;
+  std::string unwritten_;
+  uint64_t written_bytes_ = 0;
+};
+
+}  // namespace bitrepo::requests
