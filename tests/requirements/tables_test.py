@@ -49,7 +49,7 @@ class Tables(unittest.TestCase):
                                            for number in range(first, last + 1)])
 
     def test_a_name_that_does_not_exist_is_found(self):
-        self.assertTrue(missing("requirements/tables_test.py", "test_nothing"))
+        self.assertTrue(missing("requirements/tables_test.py", "check_" + "nothing"))
         self.assertTrue(missing("no/such_test.cc", "Suite.Name"))
         self.assertFalse(missing("requirements/tables_test.py", "check_page"))
 

@@ -48,7 +48,7 @@ class _Sending:
 
 
 class DataSession:
-    """One connection to one endpoint. Loop-confined. Lifetime: `with`, which says BYE at its end."""
+    """One connection to one endpoint. Loop-confined. Lifetime: `with`, which ends with BYE."""
 
     def __init__(self, endpoint, node):
         self._sent = 0
@@ -227,7 +227,7 @@ class DataSession:
             elif frame.kind == frames.GOAWAY or (
                     frame.kind in (frames.ABORT, frames.OPEN_REFUSED) and frame.stream == stream):
                 raise TransferEnded(wire.channel.StreamEnd.FromString(frame.payload).response)
-            elif frame.stream == stream and frame.kind <= frames.BYE and frame.kind != frames.PONG:
+            elif frame.stream == stream and frame.kind in frames.OF_STREAMS:
                 raise frames.FrameFault(f"type {frame.kind} is not due")
         raise frames.FrameFault(f"nothing that was waited for has come in {STALL_SECONDS} s")
 
@@ -258,7 +258,7 @@ def _end(code):
 
 
 def transfer(node, action):
-    """For Conversation.ask(): dials the first endpoint of a token and runs action(session, token)."""
+    """For Conversation.ask(): dials the first endpoint of a token, does action(session, token)."""
 
     def run(token):
         with DataSession(read_token(token).endpoints[0], node) as session:

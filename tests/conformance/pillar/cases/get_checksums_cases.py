@@ -249,4 +249,4 @@ def block_sizes(pillar):
     for size in (4096, 1 << 30):
         check_exchange(pillar, blocks(pillar, file, size), COMPLETED)
     for size in (1, 4095, (1 << 30) + 1):
-        check_exchange(pillar, blocks(pillar, file, size), types.RANGE_ERROR)
+        check_exchange(pillar, blocks(pillar, file, size), types.REQUEST_NOT_UNDERSTOOD_FAILURE)
