@@ -26,7 +26,7 @@ def contents_by_operation():
 
 
 def kinds(copies):
-    """The kinds of message in the order in which each was first seen; what routing adds left out."""
+    """The kinds of message as each was first seen; what routing adds is left out."""
     names = [types.Kind.Name(copy.kind) for copy in copies]
     return [name for name in dict.fromkeys(names) if name not in ("ROUTED", "UNDELIVERED")]
 

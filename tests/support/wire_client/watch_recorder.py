@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What passes over the bus, from the watch stream (docs/spec/10), kept from one moment to another."""
+"""What passes over the bus from one moment to another, by the watch stream (docs/spec/10)."""
 
 import time
 
