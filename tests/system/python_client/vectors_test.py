@@ -42,7 +42,7 @@ class VectorsTest(unittest.TestCase):
                 content = message.body.WhichOneof("content") or ""
                 kind = wire.types.Kind.Name(message.kind).lower()
                 if message.header.operation not in wire.types.Operation.values():
-                    self.assertRegex(path.name, "^skew-newer-operation")
+                    self.assertRegex(path.name, "^skew-newer-.*operation")
                     continue
                 operation = wire.types.Operation.Name(message.header.operation).lower()
                 hub = message.kind >= wire.types.HELLO or kind in ("cancel", "alarm")
