@@ -139,6 +139,24 @@ absl::StatusOr<PutFileResult> BlockingClient::PutFile(PutFileSpec spec) {
   });
 }
 
+absl::StatusOr<PutFileResult> BlockingClient::ReplaceFile(ReplaceFileSpec spec) {
+  return Wait<PutFileResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.ReplaceFile(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<DeleteFileResult> BlockingClient::DeleteFile(DeleteFileSpec spec) {
+  return Wait<DeleteFileResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.DeleteFile(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<UndeleteFileResult> BlockingClient::UndeleteFile(UndeleteFileSpec spec) {
+  return Wait<UndeleteFileResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.UndeleteFile(std::move(spec), std::move(end));
+  });
+}
+
 absl::StatusOr<GetFileResult> BlockingClient::GetFile(GetFileSpec spec) {
   return Wait<GetFileResult>([spec = std::move(spec)](Client& client, auto end) mutable {
     return client.GetFile(std::move(spec), std::move(end));
@@ -166,6 +184,30 @@ absl::StatusOr<ListResult> BlockingClient::GetFileInfos(GetFileInfosSpec spec) {
 absl::StatusOr<GetStatusResult> BlockingClient::GetStatus(GetStatusSpec spec) {
   return Wait<GetStatusResult>([spec = std::move(spec)](Client& client, auto end) mutable {
     return client.GetStatus(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<OutcomeResult> BlockingClient::GetAuditTrails(GetAuditTrailsSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.GetAuditTrails(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<OutcomeResult> BlockingClient::GetConversation(GetConversationSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.GetConversation(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<OutcomeResult> BlockingClient::Withdraw(WithdrawSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.Withdraw(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<OutcomeResult> BlockingClient::GetAlarms(GetAlarmsSpec spec) {
+  return Wait<OutcomeResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.GetAlarms(std::move(spec), std::move(end));
   });
 }
 

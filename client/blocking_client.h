@@ -52,15 +52,23 @@ class BlockingClient {
   absl::StatusOr<wire::Welcome> WaitUntilUp(absl::Duration patience);
 
   absl::StatusOr<PutFileResult> PutFile(PutFileSpec spec);
+  absl::StatusOr<PutFileResult> ReplaceFile(ReplaceFileSpec spec);
+  absl::StatusOr<DeleteFileResult> DeleteFile(DeleteFileSpec spec);
+  absl::StatusOr<UndeleteFileResult> UndeleteFile(UndeleteFileSpec spec);
   absl::StatusOr<GetFileResult> GetFile(GetFileSpec spec);
   absl::StatusOr<ListResult> GetChecksums(GetChecksumsSpec spec);
   absl::StatusOr<ListResult> GetFileIds(GetFileIdsSpec spec);
   absl::StatusOr<ListResult> GetFileInfos(GetFileInfosSpec spec);
   absl::StatusOr<GetStatusResult> GetStatus(GetStatusSpec spec);
+  absl::StatusOr<OutcomeResult> GetAuditTrails(GetAuditTrailsSpec spec);
+  absl::StatusOr<OutcomeResult> GetConversation(GetConversationSpec spec);
+  absl::StatusOr<OutcomeResult> Withdraw(WithdrawSpec spec);
+  absl::StatusOr<OutcomeResult> GetAlarms(GetAlarmsSpec spec);
   absl::StatusOr<GetRosterResult> GetRoster(GetRosterSpec spec);
 
   // Withdraws all that is under way, now and from now on; calls return soon.
   void Cancel(const std::string& reason);
+  bool cancelled() const { return cancelled_; }
   // Runs `work` on the loop, with the client: for several operations at once.
   void Post(absl::AnyInvocable<void(Client&)> work);
 

@@ -12,7 +12,9 @@
 #include "client/list_bodies.h"
 #include "client/list_operation.h"
 #include "client/long_list_operation.h"
+#include "client/pages_operation.h"
 #include "client/put_operation.h"
+#include "client/wire_words.h"
 
 namespace bitrepo::client {
 namespace {
@@ -43,6 +45,32 @@ ListOperation<wire::FileInfo>::Page FileIdPage(const wire::Body& body) {
 }
 ListOperation<wire::FileInfoItem>::Page FileInfoPage(const wire::Body& body) {
   return PageOf<wire::FileInfoItem>(body.get_file_infos_final());
+}
+
+// The finals of those that have given one of this kind.
+template <typename Final>
+FinalsResult<Final> FinalsOf(const base::ConversationId& id, const protocol::Outcome& outcome,
+                             bool (wire::Body::*has)() const,
+                             const Final& (wire::Body::*get)() const) {
+  FinalsResult<Final> result{id, outcome, {}};
+  for (const auto& [component, contributor] : outcome.contributors) {
+    if (contributor.state != protocol::ContributorResult::State::kDone) continue;
+    if (contributor.final != nullptr && (contributor.final->body.*has)()) {
+      result.finals[component] = (contributor.final->body.*get)();
+    }
+  }
+  return result;
+}
+
+// A page handler of one kind of final, for those of any.
+template <typename Final>
+PagesOperation::OnPage PagesTo(PageHandler<Final> handler,
+                               const Final& (wire::Body::*get)() const) {
+  return
+      [handler = std::move(handler), get](const base::ComponentId& component,
+                                          const wire::Body& body, absl::AnyInvocable<void()> more) {
+        handler(component, (body.*get)(), std::move(more));
+      };
 }
 
 }  // namespace
@@ -92,6 +120,12 @@ struct Client::State final : public bus::Bus::Handler {
     spec.wall_start = wall_now;
     spec.patience = patience.value_or(options.patience);
     return spec;
+  }
+
+  static void TakeUp(std::optional<TakenUp>& taken_up, protocol::ConversationSpec& spec) {
+    if (!taken_up) return;
+    spec.id = taken_up->id;
+    spec.resumed = std::move(taken_up->remains);
   }
 
   absl::StatusOr<Operation> Open(protocol::ConversationSpec spec,
@@ -175,10 +209,76 @@ absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileRe
   conversation.reach = protocol::Reach::kFirstThenRest;
   conversation.named = spec.pillars;
   conversation.quorum = spec.quorum;
+  State::TakeUp(spec.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
       std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::ReplaceFile(ReplaceFileSpec spec, EndHandler<PutFileResult> end) {
+  auto conversation = state_->Spec(wire::REPLACE_FILE, spec.file.collection, spec.file.patience);
+  conversation.identify = PutOperation::Identify(spec);
+  conversation.request = PutOperation::Request(spec);
+  conversation.reach = protocol::Reach::kFirstThenRest;
+  conversation.named = spec.file.pillars;
+  conversation.quorum = spec.file.quorum;
+  State::TakeUp(spec.file.taken_up, conversation);
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec.file),
+                                                     std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::DeleteFile(DeleteFileSpec spec,
+                                             EndHandler<DeleteFileResult> end) {
+  if (spec.pillars.empty() && !spec.everywhere) {
+    return absl::InvalidArgumentError("a delete names its pillar, or says that no copy is to stay");
+  }
+  auto conversation = state_->Spec(wire::DELETE_FILE, spec.collection, spec.patience);
+  conversation.identify.mutable_delete_file_identify()->set_file_id(spec.file_id.text());
+  conversation.request.set_reason(spec.reason);
+  wire::DeleteFileRequest& request = *conversation.request.mutable_delete_file_request();
+  request.set_file_id(spec.file_id.text());
+  *request.mutable_digest() = ToWire(spec.digest);
+  for (const wire::CopyProof& copy : spec.copies) *request.add_copies() = copy;
+  if (spec.everywhere) request.set_delete_everywhere(spec.file_id.text());
+  if (spec.checksums) *request.mutable_checksums() = *spec.checksums;
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<AskOperation>(
+                          state_->surroundings, id, std::move(spec.events),
+                          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                                 const protocol::Outcome& outcome) mutable {
+                            end(FinalsOf<wire::DeleteFileFinal>(conversation_id, outcome,
+                                                                &wire::Body::has_delete_file_final,
+                                                                &wire::Body::delete_file_final));
+                          }));
+}
+
+absl::StatusOr<Operation> Client::UndeleteFile(UndeleteFileSpec spec,
+                                               EndHandler<UndeleteFileResult> end) {
+  auto conversation = state_->Spec(wire::UNDELETE_FILE, spec.collection, spec.patience);
+  conversation.identify.mutable_undelete_file_identify()->set_file_id(spec.file_id.text());
+  conversation.request.set_reason(spec.reason);
+  wire::UndeleteFileRequest& request = *conversation.request.mutable_undelete_file_request();
+  request.set_file_id(spec.file_id.text());
+  if (spec.generation) request.set_generation_id(spec.generation->ToBytes());
+  if (spec.old_digest) *request.mutable_old_digest() = ToWire(*spec.old_digest);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(std::move(conversation),
+                      std::make_shared<AskOperation>(
+                          state_->surroundings, id, std::move(spec.events),
+                          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                                 const protocol::Outcome& outcome) mutable {
+                            end(FinalsOf<wire::UndeleteFileFinal>(
+                                conversation_id, outcome, &wire::Body::has_undelete_file_final,
+                                &wire::Body::undelete_file_final));
+                          }));
 }
 
 absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileResult> end) {
@@ -188,6 +288,9 @@ absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileRe
   conversation.reach = protocol::Reach::kOne;
   conversation.prefer = spec.prefer;
   conversation.fail_over = spec.fail_over;
+  // What others could do does not matter where none of them is to deliver.
+  if (spec.prefer && !spec.fail_over) conversation.named = {*spec.prefer};
+  State::TakeUp(spec.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
@@ -233,6 +336,83 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
             }
             end(std::move(result));
           }));
+}
+
+absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
+                                                 EndHandler<OutcomeResult> end) {
+  const uint64_t last = spec.query.last_sequence();
+  const wire::TimeWindow& at = spec.query.at();
+  if ((last > 0 && last < spec.query.first_sequence()) ||
+      (at.has_from_us() && at.has_until_us() && at.until_us() < at.from_us())) {
+    return absl::InvalidArgumentError(
+        "the part of the audit trail that is asked for ends before it "
+        "begins");
+  }
+  auto conversation = state_->Spec(wire::GET_AUDIT_TRAILS, spec.collection, spec.patience);
+  conversation.identify.mutable_get_audit_trails_identify();
+  *conversation.request.mutable_get_audit_trails_request() = spec.query;
+  conversation.request.mutable_page()->set_limit_items(spec.page_items);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  conversation.to_coordinator = !spec.collection && spec.pillars.empty();
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<PagesOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          PagesTo(std::move(spec.on_page), &wire::Body::get_audit_trails_final), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetConversation(GetConversationSpec spec,
+                                                  EndHandler<OutcomeResult> end) {
+  if ((spec.collection || !spec.pillars.empty()) && !spec.conversation) {
+    return absl::InvalidArgumentError("pillars tell of one conversation: name it");
+  }
+  auto conversation = state_->Spec(wire::GET_CONVERSATION, spec.collection, spec.patience);
+  conversation.identify.mutable_get_conversation_identify();
+  wire::GetConversationRequest& request = *conversation.request.mutable_get_conversation_request();
+  if (spec.conversation) request.set_conversation_id(spec.conversation->ToBytes());
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  conversation.to_coordinator = !spec.collection && spec.pillars.empty();
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<PagesOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          PagesTo(std::move(spec.on_page), &wire::Body::get_conversation_final), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::Withdraw(WithdrawSpec spec, EndHandler<OutcomeResult> end) {
+  auto conversation = state_->Spec(spec.operation, spec.collection, spec.patience);
+  conversation.id = spec.taken_up.id;
+  conversation.resumed = std::move(spec.taken_up.remains);
+  conversation.resumed->unasked.clear();
+  conversation.reach = protocol::Reach::kAll;
+  const base::ConversationId id = conversation.id;
+  auto begun = state_->Open(std::move(conversation),
+                            std::make_shared<AskOperation>(
+                                state_->surroundings, id, std::move(spec.events),
+                                [end = std::move(end)](const base::ConversationId& conversation_id,
+                                                       const protocol::Outcome& outcome) mutable {
+                                  end(OutcomeResult{conversation_id, outcome});
+                                }));
+  if (begun.ok()) begun->Cancel(spec.reason);
+  return begun;
+}
+
+absl::StatusOr<Operation> Client::GetAlarms(GetAlarmsSpec spec, EndHandler<OutcomeResult> end) {
+  auto conversation = state_->Spec(wire::GET_ALARMS, std::nullopt, spec.patience);
+  *conversation.request.mutable_get_alarms_request() = spec.query;
+  conversation.request.mutable_page()->set_limit_items(spec.page_items);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.to_coordinator = true;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<PagesOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          PagesTo(std::move(spec.on_page), &wire::Body::get_alarms_final), std::move(end)));
 }
 
 absl::StatusOr<Operation> Client::GetRoster(GetRosterSpec spec, EndHandler<GetRosterResult> end) {

@@ -66,11 +66,22 @@ class Client {
   void CancelAll(absl::string_view reason);
 
   absl::StatusOr<Operation> PutFile(PutFileSpec spec, EndHandler<PutFileResult> end);
+  absl::StatusOr<Operation> ReplaceFile(ReplaceFileSpec spec, EndHandler<PutFileResult> end);
+  // kInvalidArgument: all pillars are meant, and not said by `everywhere`.
+  absl::StatusOr<Operation> DeleteFile(DeleteFileSpec spec, EndHandler<DeleteFileResult> end);
+  absl::StatusOr<Operation> UndeleteFile(UndeleteFileSpec spec, EndHandler<UndeleteFileResult> end);
   absl::StatusOr<Operation> GetFile(GetFileSpec spec, EndHandler<GetFileResult> end);
   absl::StatusOr<Operation> GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetFileInfos(GetFileInfosSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end);
+  // kInvalidArgument: the query ends before it begins.
+  absl::StatusOr<Operation> GetAuditTrails(GetAuditTrailsSpec spec, EndHandler<OutcomeResult> end);
+  // kInvalidArgument: pillars are asked of no conversation.
+  absl::StatusOr<Operation> GetConversation(GetConversationSpec spec,
+                                            EndHandler<OutcomeResult> end);
+  absl::StatusOr<Operation> Withdraw(WithdrawSpec spec, EndHandler<OutcomeResult> end);
+  absl::StatusOr<Operation> GetAlarms(GetAlarmsSpec spec, EndHandler<OutcomeResult> end);
   absl::StatusOr<Operation> GetRoster(GetRosterSpec spec, EndHandler<GetRosterResult> end);
 
  private:

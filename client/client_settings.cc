@@ -112,6 +112,10 @@ std::string DefaultLocalDirectory(const SettingsPlaces& places) {
   return UserDirectory(places, "XDG_DATA_HOME", ".local/share");
 }
 
+std::string StateDirectory(const SettingsPlaces& places) {
+  return UserDirectory(places, "XDG_STATE_HOME", ".local/state");
+}
+
 absl::StatusOr<ClientSettings> ReadSettings(const SettingsFlags& flags,
                                             const SettingsPlaces& places) {
   ClientSettings result;

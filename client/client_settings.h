@@ -52,6 +52,10 @@ struct SettingsPlaces {
 // ~/.local/share/bitrepo.
 std::string DefaultLocalDirectory(const SettingsPlaces& places);
 
+// Where what a client remembers between its runs is kept: $XDG_STATE_HOME/bitrepo or
+// ~/.local/state/bitrepo; empty when neither is set.
+std::string StateDirectory(const SettingsPlaces& places);
+
 // Each value from the first that has it: flag, BITREPO_COORDINATOR, BITREPO_REPOSITORY,
 // BITREPO_COLLECTION, BITREPO_NAME; then the file of --config or BITREPO_CONFIG, and where neither
 // is given

@@ -83,6 +83,16 @@ void ConversationDesk::Cancel(const base::ConversationId& id, absl::string_view 
   }
 }
 
+std::optional<protocol::ConversationRemains> ConversationDesk::Leave(
+    const base::ConversationId& id) {
+  const auto live = Find(id);
+  if (live == nullptr || live->machine->done()) return std::nullopt;
+  loop_.CancelTimer(live->timer);
+  live_.erase(id);
+  live->owner.reset();
+  return live->machine->remains();
+}
+
 void ConversationDesk::OnEnvelope(const protocol::Envelope& envelope) {
   auto live = Find(envelope.conversation());
   if (live == nullptr) {
@@ -187,6 +197,7 @@ void ConversationDesk::Drain() {
   while (!news_.empty()) {
     auto [live, event] = std::move(news_.front());
     news_.pop_front();
+    if (live->owner == nullptr) continue;  // left
     if (event) {
       live->owner->OnConversationEvent(*event);
     } else {

@@ -50,6 +50,8 @@ class ConversationDesk {
   void TransferFailed(const base::ConversationId& id, const base::ComponentId& component,
                       absl::Status why);
   void Cancel(const base::ConversationId& id, absl::string_view reason);
+  // Forgets it, telling neither owner nor contributors; its owner is let go.
+  std::optional<protocol::ConversationRemains> Leave(const base::ConversationId& id);
 
   // From the bus.
   void OnEnvelope(const protocol::Envelope& envelope);

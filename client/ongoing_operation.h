@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -40,6 +41,8 @@ class OngoingOperation : public ConversationOwner,
       : here_(surroundings), id_(id), events_(std::move(events)) {}
 
   void Cancel(absl::string_view reason) override { here_.desk.Cancel(id_, reason); }
+
+  std::optional<protocol::ConversationRemains> Leave() override { return here_.desk.Leave(id_); }
 
   void OnConversationEvent(const protocol::ConversationEvent& event) final {
     OnNews(event);

@@ -32,6 +32,19 @@ struct OperationEvents {
       on_transfer;
 };
 
+// What came of an operation whose answers were told on the way, or say all there is.
+struct OutcomeResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+};
+
+// A conversation that an earlier process of the same principal left to the pillars: it is gone on
+// with, in place of a new one.
+struct TakenUp {
+  base::ConversationId id;
+  protocol::ConversationRemains remains;
+};
+
 // ---- PutFile: one file to all pillars of the collection, or to those named.
 struct PutFileSpec {
   base::CollectionId collection;
@@ -44,6 +57,9 @@ struct PutFileSpec {
   std::function<std::shared_ptr<channel::Source>(const base::ComponentId& pillar)> source;
   std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
   uint32_t quorum = 0;                          // copies that make success; 0: every pillar asked
+  std::optional<wire::ChecksumSpec> checksums = {};  // that the finals are to carry
+  std::string reason = {};                           // for the audit trails
+  std::optional<TakenUp> taken_up = {};
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
@@ -52,7 +68,50 @@ struct PutFileResult {
   protocol::Outcome outcome;
   absl::Status source;  // not OK when the bytes could not be read, or changed while they were read
   absl::btree_map<base::ComponentId, wire::PutFileFinal> finals;  // of the pillars that hold it
+  absl::btree_map<base::ComponentId, wire::FileInfo> replaced;    // ReplaceFile: what went
 };
+
+// ---- ReplaceFile: other bytes under an id that is taken, at each pillar wholly or not at all.
+struct ReplaceFileSpec {
+  PutFileSpec file;
+  base::Digest old_digest;  // what the pillars must hold now; any algorithm
+};
+
+// What came of an operation that moves no bytes: the finals of those that have done it.
+template <typename Final>
+struct FinalsResult {
+  base::ConversationId conversation;
+  protocol::Outcome outcome;
+  absl::btree_map<base::ComponentId, Final> finals;
+};
+
+// ---- DeleteFile: takes a file from one pillar, or from all of them; the bytes go into quarantine.
+struct DeleteFileSpec {
+  base::CollectionId collection;
+  base::FileId file_id;
+  base::Digest digest;                          // what the file must have; any algorithm
+  std::vector<base::ComponentId> pillars = {};  // empty: all, which needs `everywhere`
+  std::vector<wire::CopyProof> copies = {};     // that stay, and were read lately
+  bool everywhere = false;                      // no copy is to stay
+  std::optional<wire::ChecksumSpec> checksums = {};
+  std::string reason = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+using DeleteFileResult = FinalsResult<wire::DeleteFileFinal>;
+
+// ---- UndeleteFile: brings a removed or replaced generation back from quarantine.
+struct UndeleteFileSpec {
+  base::CollectionId collection;
+  base::FileId file_id;
+  std::vector<base::ComponentId> pillars = {};        // empty: all of the collection
+  std::optional<base::GenerationId> generation = {};  // absent: the one removed last
+  std::optional<base::Digest> old_digest = {};        // of what stands there now, where it does
+  std::string reason = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+using UndeleteFileResult = FinalsResult<wire::UndeleteFileFinal>;
 
 // ---- GetFile: one file, or a range of it, from the best pillar; the next one goes on where one
 // fails. Makes the place for the bytes of `range`; called again (the former was Aborted) when what
@@ -70,6 +129,7 @@ struct GetFileSpec {
   std::optional<base::ComponentId> prefer = {};
   bool fail_over = true;
   SinkFactory sink;
+  std::optional<TakenUp> taken_up = {};
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
@@ -144,6 +204,56 @@ struct GetFileInfosSpec {
   RowHandler<wire::FileInfoItem> on_rows = {};
 };
 
+// ---- What is told in pages, as its contributors tell it. Gets the pages of one contributor in
+// order, those of several in any; the next page of a contributor is asked for when `more` is called
+// (on any thread), and the operation ends when the last page of each has been taken in this way.
+template <typename Final>
+using PageHandler = std::function<void(const base::ComponentId& component, const Final& page,
+                                       absl::AnyInvocable<void()> more)>;
+// ---- GetAuditTrails: what was changed and what was refused, each trail by rising sequence.
+struct GetAuditTrailsSpec {
+  std::optional<base::CollectionId> collection = {};  // absent: records of any collection and none
+  std::vector<base::ComponentId> pillars = {};  // empty: all of the collection, without one the
+                                                // coordinator itself
+  wire::GetAuditTrailsRequest query = {};
+  uint32_t page_items = 0;  // 0: as the contributors like
+  PageHandler<wire::GetAuditTrailsFinal> on_page = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+
+// ---- GetConversation: what became of one, by the records of pillars or as the coordinator saw it.
+struct GetConversationSpec {
+  std::optional<base::CollectionId> collection = {};
+  std::vector<base::ComponentId> pillars = {};  // empty: all of the collection, without one the
+                                                // coordinator itself
+  std::optional<base::ConversationId> conversation =
+      {};  // absent, of the coordinator: those lately
+  PageHandler<wire::GetConversationFinal> on_page = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+
+// ---- Withdraws a conversation that was left to the pillars: what they still owe is cancelled, and
+// the end tells what each had done by then.
+struct WithdrawSpec {
+  base::CollectionId collection;
+  wire::Operation operation = wire::OPERATION_UNSPECIFIED;
+  TakenUp taken_up;
+  std::string reason;
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+
+// ---- GetAlarms: what was raised lately, from the coordinator, the newest first.
+struct GetAlarmsSpec {
+  wire::GetAlarmsRequest query = {};
+  uint32_t page_items = 0;  // 0: as the coordinator likes
+  PageHandler<wire::GetAlarmsFinal> on_page = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+
 // ---- GetStatus: every pillar that serves the collection and, when asked, the coordinator.
 struct GetStatusSpec {
   std::optional<base::CollectionId> collection = {};  // absent: the coordinator itself is asked
@@ -177,6 +287,7 @@ class OperationControl {
  public:
   virtual ~OperationControl() = default;
   virtual void Cancel(absl::string_view reason) = 0;
+  virtual std::optional<protocol::ConversationRemains> Leave() = 0;
 };
 
 // A hold on an operation under way; it goes on without it. A value; may outlive operation and
@@ -192,6 +303,12 @@ class Operation {
   // end.
   void Cancel(absl::string_view reason) {
     if (std::shared_ptr<OperationControl> control = control_.lock()) control->Cancel(reason);
+  }
+  // Leaves it to the pillars, untold: it does not end here any more. Gives what another process
+  // needs to take it up; nothing when it has ended. Not from inside one of its events.
+  std::optional<protocol::ConversationRemains> Leave() {
+    std::shared_ptr<OperationControl> control = control_.lock();
+    return control == nullptr ? std::nullopt : control->Leave();
   }
 
  private:

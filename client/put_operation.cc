@@ -48,21 +48,46 @@ PutOperation::~PutOperation() {
   for (auto& [pillar, push] : pushes_) StopPush(push);
 }
 
+namespace {
+
+// What identify and request of both operations say of the new file.
+template <typename Message>
+void FillNewFile(const PutFileSpec& spec, Message& message) {
+  message.set_file_id(spec.file_id.text());
+  if (spec.size_bytes) message.set_size_bytes(*spec.size_bytes);
+  if (spec.digest) *message.mutable_digest() = ToWire(*spec.digest);
+}
+
+}  // namespace
+
 wire::Body PutOperation::Identify(const PutFileSpec& spec) {
   wire::Body body;
-  wire::PutFileIdentify& identify = *body.mutable_put_file_identify();
-  identify.set_file_id(spec.file_id.text());
-  if (spec.size_bytes) identify.set_size_bytes(*spec.size_bytes);
-  if (spec.digest) *identify.mutable_digest() = ToWire(*spec.digest);
+  FillNewFile(spec, *body.mutable_put_file_identify());
   return body;
 }
 
 wire::Body PutOperation::Request(const PutFileSpec& spec) {
   wire::Body body;
-  wire::PutFileRequest& request = *body.mutable_put_file_request();
-  request.set_file_id(spec.file_id.text());
-  if (spec.size_bytes) request.set_size_bytes(*spec.size_bytes);
-  if (spec.digest) *request.mutable_digest() = ToWire(*spec.digest);
+  body.set_reason(spec.reason);
+  FillNewFile(spec, *body.mutable_put_file_request());
+  if (spec.checksums) *body.mutable_put_file_request()->mutable_checksums() = *spec.checksums;
+  return body;
+}
+
+wire::Body PutOperation::Identify(const ReplaceFileSpec& spec) {
+  wire::Body body;
+  FillNewFile(spec.file, *body.mutable_replace_file_identify());
+  *body.mutable_replace_file_identify()->mutable_old_digest() = ToWire(spec.old_digest);
+  return body;
+}
+
+wire::Body PutOperation::Request(const ReplaceFileSpec& spec) {
+  wire::Body body;
+  body.set_reason(spec.file.reason);
+  wire::ReplaceFileRequest& request = *body.mutable_replace_file_request();
+  FillNewFile(spec.file, request);
+  *request.mutable_old_digest() = ToWire(spec.old_digest);
+  if (spec.file.checksums) *request.mutable_checksums() = *spec.file.checksums;
   return body;
 }
 
@@ -170,6 +195,21 @@ void PutOperation::OnSourceTrouble(const absl::Status& what) {
   here_.desk.Cancel(id_, absl::StrCat("the source failed: ", what.message()));
 }
 
+// A replace tells what a put tells, and what went.
+void PutOperation::TakeFinal(const base::ComponentId& pillar, const wire::Body& body,
+                             PutFileResult& result) {
+  wire::PutFileFinal& final = result.finals[pillar];
+  if (!body.has_replace_file_final()) {
+    final = body.put_file_final();
+    return;
+  }
+  const wire::ReplaceFileFinal& told = body.replace_file_final();
+  *final.mutable_file() = told.file();
+  final.set_already_held(told.already_held());
+  *final.mutable_digests() = told.digests();
+  if (told.has_replaced()) result.replaced[pillar] = told.replaced();
+}
+
 void PutOperation::OnConversationDone(const protocol::Outcome& outcome) {
   for (auto& [pillar, push] : pushes_) StopPush(push);
   PutFileResult result;
@@ -184,11 +224,12 @@ void PutOperation::OnConversationDone(const protocol::Outcome& outcome) {
     if (contributor.state != protocol::ContributorResult::State::kDone) continue;
     wire::PutFileFinal& final = result.finals[pillar];
     if (contributor.final != nullptr) {
-      final = contributor.final->body.put_file_final();
+      TakeFinal(pillar, contributor.final->body, result);
     } else if (contributor.identify_reply != nullptr) {  // held already: nothing had to be asked
-      const wire::PutFileIdentifyReply& reply =
-          contributor.identify_reply->body.put_file_identify_reply();
-      *final.mutable_file() = reply.existing();
+      const wire::Body& reply = contributor.identify_reply->body;
+      *final.mutable_file() = reply.has_replace_file_identify_reply()
+                                  ? reply.replace_file_identify_reply().existing()
+                                  : reply.put_file_identify_reply().existing();
       final.set_already_held(true);
     }
   }

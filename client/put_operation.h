@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A put under way: pushes the bytes to each pillar that accepts, and again when a push is lost.
+// A put or replace under way: pushes the bytes to each pillar that accepts, and again when a push
+// is lost.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/container/btree_map.h"
@@ -28,6 +30,8 @@ class PutOperation final : public OngoingOperation {
 
   static wire::Body Identify(const PutFileSpec& spec);
   static wire::Body Request(const PutFileSpec& spec);
+  static wire::Body Identify(const ReplaceFileSpec& spec);
+  static wire::Body Request(const ReplaceFileSpec& spec);
 
   void OnConversationDone(const protocol::Outcome& outcome) override;
 
@@ -51,6 +55,8 @@ class PutOperation final : public OngoingOperation {
   void OnPushProgress(const base::ComponentId& pillar, uint64_t number, uint64_t bytes);
   void OnPushEnd(const base::ComponentId& pillar, uint64_t number, const absl::Status& how);
   void OnSourceTrouble(const absl::Status& what);
+  static void TakeFinal(const base::ComponentId& pillar, const wire::Body& body,
+                        PutFileResult& result);
 
   const PutFileSpec spec_;
   EndHandler<PutFileResult> end_;

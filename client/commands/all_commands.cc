@@ -11,6 +11,9 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakePutCommand());
   commands.push_back(MakeGetCommand());
   commands.push_back(MakeCatCommand());
+  commands.push_back(MakeReplaceCommand());
+  commands.push_back(MakeDeleteCommand());
+  commands.push_back(MakeUndeleteCommand());
   commands.push_back(MakeChecksumsCommand());
   commands.push_back(MakeFileIdsCommand());
   commands.push_back(MakeFileInfosCommand());
@@ -21,6 +24,10 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeWatchCommand());
   commands.push_back(MakeReplayCommand());
   commands.push_back(MakeTopCommand());
+  commands.push_back(MakeConvCommand());
+  commands.push_back(MakeAlarmsCommand());
+  commands.push_back(MakeAuditCommand());
+  commands.push_back(MakeDoctorCommand());
   commands.push_back(MakeVersionCommand());
   commands.push_back(MakeCompletionCommand());
   commands.push_back(MakeHelpCommand());

@@ -10,6 +10,9 @@ namespace bitrepo::commands {
 
 std::unique_ptr<Command> MakeLocalCommand();
 std::unique_ptr<Command> MakePutCommand();
+std::unique_ptr<Command> MakeReplaceCommand();
+std::unique_ptr<Command> MakeDeleteCommand();
+std::unique_ptr<Command> MakeUndeleteCommand();
 std::unique_ptr<Command> MakeGetCommand();
 std::unique_ptr<Command> MakeCatCommand();
 std::unique_ptr<Command> MakeChecksumsCommand();
@@ -19,6 +22,10 @@ std::unique_ptr<Command> MakeStatCommand();
 std::unique_ptr<Command> MakeWhereisCommand();
 std::unique_ptr<Command> MakeStatusCommand();
 std::unique_ptr<Command> MakePillarsCommand();
+std::unique_ptr<Command> MakeAuditCommand();
+std::unique_ptr<Command> MakeAlarmsCommand();
+std::unique_ptr<Command> MakeConvCommand();
+std::unique_ptr<Command> MakeDoctorCommand();
 std::unique_ptr<Command> MakeWatchCommand();
 std::unique_ptr<Command> MakeReplayCommand();
 std::unique_ptr<Command> MakeTopCommand();

@@ -42,7 +42,7 @@ void AddShape(CLI::App& app, Shape shape) {
   if (shape.arguments) {
     const ArgumentsRow& row = *shape.arguments;
     CLI::Option* option = app.add_option(row.placeholder, *row.target, row.help);
-    if (!row.choices.empty()) option->check(CLI::IsMember(row.choices));
+    if (!row.choices.empty() && !row.first_is_chosen) option->check(CLI::IsMember(row.choices));
   }
 }
 
@@ -99,6 +99,13 @@ absl::Status CheckArguments(Command& command) {
   }
   if (row.target->size() > row.most) {
     return Wrong(absl::StrCat(name, " takes no more than ", row.most, " ", row.placeholder), help);
+  }
+  if (row.first_is_chosen && !row.target->empty() &&
+      std::find(row.choices.begin(), row.choices.end(), row.target->front()) == row.choices.end()) {
+    return Wrong(absl::StrCat(name, " has no action \"", row.target->front(), "\"",
+                              Guess(row.target->front(), row.choices), ": it has ",
+                              absl::StrJoin(row.choices, ", ")),
+                 help);
   }
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@
 #include "bus/protocol/response_code.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/byte_span.h"
+#include "client/commands/departure.h"
 #include "client/commands/session.h"
 #include "client/commands/words.h"
 #include "client/local_sink.h"
@@ -65,6 +66,9 @@ class GetCommand final : public Command {
     shape.flags.push_back({"--from", "PILLAR", "only from this pillar, or fastest", &from_});
     shape.flags.push_back({"--checksum", "ALGO:HEX",
                            "what the bytes must have; else nothing is written", &checksum_});
+    if (!cat_) {
+      for (FlagRow& flag : departure_.Flags()) shape.flags.push_back(std::move(flag));
+    }
     shape.arguments = ArgumentsRow{"ID", "file id", &ids_, 1};
     return shape;
   }
@@ -142,6 +146,15 @@ class GetCommand final : public Command {
     }
     const bool directory =
         output_.empty() || output_ == "-" || output_.back() == '/' || fs::is_directory(output_);
+    well = departure_.Parse(session) && well;
+    if (departure_.given() && ids_.size() > 1) {
+      well = Refuse(session, ExitCode::kUsage,
+                    "--detach and --wait are for one file: name one id with them");
+    }
+    if (departure_.given() && output_ == "-") {
+      well = Refuse(session, ExitCode::kUsage,
+                    "what is left to the pillars is finished into a file: give -o PATH");
+    }
     if (ids_.size() > 1 && !directory) {
       well = Refuse(session, ExitCode::kUsage,
                     absl::StrCat(ids_.size(), " files do not go into one: -o must be a directory"));
@@ -233,8 +246,22 @@ class GetCommand final : public Command {
                                                               uint64_t done, uint64_t total) {
       progress.OnTransfer(id, pillar.text(), done, total);
     };
+    get.taken_up = session.taken_up();
     const absl::Time begun = absl::Now();
-    auto result = client.GetFile(std::move(get));
+    const auto [result, left] = RunOrLeave<client::GetFileResult>(
+        client, departure_, GoesWhen::kTakenUp, get.events, [&get](client::Client& all, auto end) {
+          return all.GetFile(std::move(get), std::move(end));
+        });
+    if (left) {
+      session.report().Add(
+          TellDeparture(session,
+                        {.taken_up = *left,
+                         .operation = wire::GET_FILE,
+                         .file_id = file_id.text(),
+                         .words = WordsOf(session, destination->path)},
+                        result.status().code() == absl::StatusCode::kDeadlineExceeded));
+      return;
+    }
     if (!result.ok()) {
       if (session.interrupted() == 0) {
         session.report().Error({.code = ExitCodeFor(result.status()),
@@ -265,15 +292,6 @@ class GetCommand final : public Command {
       return std::shared_ptr<channel::Sink>(std::make_shared<client::StreamSink>(
           destination.descriptor, client.workers(), range, digest_));
     };
-  }
-
-  // Where one pillar alone is to deliver, what the others said while it was looked for says
-  // nothing.
-  protocol::Outcome ToldOutcome(protocol::Outcome outcome) const {
-    if (!prefer_) return outcome;
-    absl::erase_if(outcome.contributors,
-                   [this](const auto& contributor) { return contributor.first != *prefer_; });
-    return outcome;
   }
 
   // Copies that were found damaged on the way, whoever delivered in the end.
@@ -322,7 +340,7 @@ class GetCommand final : public Command {
                        .conversation = result.conversation,
                        .again = Again(session),
                        .look = session.Again(absl::StrCat("stat", ArgumentWords({id})))},
-                      ToldOutcome(result.outcome));
+                      result.outcome);
       }
       return;
     }
@@ -350,11 +368,23 @@ class GetCommand final : public Command {
     report.Emit(record);
   }
 
+  // Of the command that goes on with what is left to the pillars.
+  std::vector<std::string> WordsOf(const Session& session, const std::string& path) const {
+    std::vector<std::string> words = {"get", absl::StrCat("--output=", WholePath(session, path))};
+    if (!range_.empty()) words.push_back(absl::StrCat("--range=", range_));
+    if (!from_.empty()) words.push_back(absl::StrCat("--from=", from_));
+    if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    words.insert(words.end(), {"--", ids_.front()});
+    return words;
+  }
+
   std::string Again(const Session& session) const {
     std::string rest = cat_ ? "cat" : "get";
     if (!cat_ && !output_.empty()) absl::StrAppend(&rest, FlagWords("-o", output_));
     if (!range_.empty()) absl::StrAppend(&rest, FlagWords("--range", range_));
+    if (!from_.empty()) absl::StrAppend(&rest, FlagWords("--from", from_));
     if (!checksum_.empty()) absl::StrAppend(&rest, FlagWords("--checksum", checksum_));
+    absl::StrAppend(&rest, departure_.Words());
     return session.Again(absl::StrCat(rest, ArgumentWords(ids_)));
   }
 
@@ -364,6 +394,7 @@ class GetCommand final : public Command {
   std::string range_;
   std::string from_;
   std::string checksum_;
+  DepartureFlags departure_;
   std::vector<base::FileId> files_;
   ByteSpan span_;
   std::optional<base::Digest> digest_;

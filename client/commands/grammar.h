@@ -33,6 +33,7 @@ struct ArgumentsRow {
   size_t least = 0;
   size_t most = SIZE_MAX;
   std::vector<std::string> choices = {};
+  bool first_is_chosen = false;  // the choices are for the first argument alone
 };
 
 struct Shape {

@@ -54,7 +54,7 @@ std::string UsageOf(const CommandFacts& facts, const Shape& shape) {
   if (!shape.flags.empty()) absl::StrAppend(&usage, " [FLAGS]");
   if (shape.arguments) {
     const ArgumentsRow& row = *shape.arguments;
-    const std::string more = row.most > 1 ? "..." : "";
+    const std::string more = row.most == SIZE_MAX ? "..." : "";
     absl::StrAppend(&usage, " ",
                     row.least > 0 ? absl::StrCat(row.placeholder, more)
                                   : absl::StrCat("[", row.placeholder, more, "]"));

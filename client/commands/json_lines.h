@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -39,6 +40,7 @@ class JsonRecord {
   JsonRecord& SetTime(absl::string_view key, absl::Time time);  // RFC 3339, UTC
   // An object of its own, as the value of `key`.
   JsonRecord& Set(absl::string_view key, const JsonRecord& inner);
+  JsonRecord& Set(absl::string_view key, const std::vector<JsonRecord>& inners);
   // Without type: for use as an inner object.
   static JsonRecord Inner();
 
@@ -47,6 +49,27 @@ class JsonRecord {
  private:
   struct State;
   JsonRecord();
+  std::unique_ptr<State> state_;
+};
+
+// One object read back. Fields that are not there, or of another kind, are empty. Loop-confined.
+class JsonObject {
+ public:
+  // kInvalidArgument: not an object.
+  static absl::StatusOr<JsonObject> Parse(absl::string_view text);
+  ~JsonObject();
+  JsonObject(JsonObject&&) noexcept;
+  JsonObject& operator=(JsonObject&&) noexcept;
+
+  std::string Text(const std::string& key) const;
+  uint64_t Number(const std::string& key) const;
+  bool Truth(const std::string& key) const;
+  std::vector<std::string> Texts(const std::string& key) const;
+  std::vector<JsonObject> Objects(const std::string& key) const;
+
+ private:
+  struct State;
+  JsonObject();
   std::unique_ptr<State> state_;
 };
 

@@ -46,12 +46,12 @@ int ShowText(const std::string& text, const ProgramParts& parts) {
   return static_cast<int>(report.Finish());
 }
 
+}  // namespace
+
 ExitCode CodeOfSignal(int signal) {
   if (signal == SIGALRM) return ExitCode::kUnreachable;
   return signal == SIGTERM ? ExitCode::kTerminated : ExitCode::kInterrupted;
 }
-
-}  // namespace
 
 int RunProgram(const std::vector<std::string>& words, const ProgramParts& parts) {
   GlobalFlags flags;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/runtime/settings.h"
+#include "bus/protocol/primitive.h"
 #include "bus/protocol/response_code.h"
 #include "client/commands/words.h"
 
@@ -74,28 +75,28 @@ void ProgressBoard::OnEvent(const std::string& file_id, const protocol::Conversa
       break;
     case protocol::EventKind::kRequestSent:
       RowOf(event.component).under_way.emplace(file_id, 0);
+      TellFailover(file_id, event);
       break;
-    case protocol::EventKind::kProgress: {
-      Row& row = RowOf(event.component);
+    case protocol::EventKind::kProgress:
       if (event.message != nullptr) {
-        const wire::Progress& told = event.message->body.progress();
-        row.queue_place = told.queue_place();
-        row.left = absl::Microseconds(told.eta_us());
-        SetPhase(event.component, row, file_id, PhaseWord(told.phase()));
+        OnProgress(event.component, file_id, event.message->body.progress());
       }
       break;
-    }
     case protocol::EventKind::kComponentFailed: {
       if (event.message != nullptr && event.message->header.kind() == wire::IDENTIFY_REPLY) {
         RecordIdentity(file_id, event);
       }
       Row& row = RowOf(event.component);
-      row.under_way.erase(file_id);
+      if (row.under_way.erase(file_id) > 0) {
+        lost_[file_id] =
+            absl::StrCat(event.component, " failed (", protocol::NameOf(event.code), ")");
+      }
       row.phase = "failed";  // the error tells why
       break;
     }
     case protocol::EventKind::kComponentComplete:
-      SetPhase(event.component, RowOf(event.component), file_id, "complete");
+      SetPhase(event.component, RowOf(event.component), file_id, "complete", event.kind);
+      lost_.erase(file_id);
       break;
     default:
       break;
@@ -109,8 +110,35 @@ void ProgressBoard::OnTransfer(const std::string& file_id, const std::string& pi
   uint64_t& bytes = row.under_way[file_id];
   bytes = std::max(bytes, bytes_done);
   if (report_.json() && open_ && !closing_ && absl::Now() - row.recorded_at >= kRecordEvery) {
-    Record(pillar, row, file_id);
+    Record(pillar, row, file_id, protocol::EventKind::kProgress);
   }
+}
+
+void ProgressBoard::OnProgress(const std::string& pillar, const std::string& file_id,
+                               const wire::Progress& progress) {
+  Row& row = RowOf(pillar);
+  row.left = absl::Microseconds(progress.eta_us());
+  const bool moved_up =
+      std::exchange(row.queue_place, progress.queue_place()) != progress.queue_place();
+  const std::string phase(PhaseWord(progress.phase()));
+  if (row.phase != phase) {
+    SetPhase(pillar, row, file_id, phase, protocol::EventKind::kProgress);
+  } else if (report_.json() && open_ && !closing_ && files_ == 1 &&
+             (moved_up || absl::Now() - row.recorded_at >= kRecordEvery)) {
+    Record(pillar, row, file_id, protocol::EventKind::kProgress);
+  }
+}
+
+void ProgressBoard::TellFailover(const std::string& file_id,
+                                 const protocol::ConversationEvent& event) {
+  const auto lost = lost_.find(file_id);
+  if (lost == lost_.end() || verb_ != "get") return;
+  if (shown_) {
+    notes_.push_back(absl::StrCat(verb_, ": ", lost->second, "; ", event.component,
+                                  " goes on with ", Shown(file_id)));
+    changed_.notify_all();
+  }
+  lost_.erase(lost);
 }
 
 void ProgressBoard::FileDone(const std::string& file_id, uint64_t bytes,
@@ -118,6 +146,7 @@ void ProgressBoard::FileDone(const std::string& file_id, uint64_t bytes,
   std::lock_guard<std::mutex> lock(mutex_);
   ++files_done_;
   bytes_done_ += bytes;
+  lost_.erase(file_id);
   for (auto& [pillar, row] : rows_) row.under_way.erase(file_id);
   for (const std::string& pillar : pillars) {
     Row& row = rows_[pillar];
@@ -128,30 +157,31 @@ void ProgressBoard::FileDone(const std::string& file_id, uint64_t bytes,
 
 // Only the phases of a single file are told one by one.
 void ProgressBoard::SetPhase(const std::string& pillar, Row& row, const std::string& file_id,
-                             absl::string_view phase) {
+                             absl::string_view phase, protocol::EventKind event) {
   if (row.phase == phase) return;
   row.phase = std::string(phase);
   if (files_ != 1 || !open_ || closing_) return;
-  if (report_.json()) Record(pillar, row, file_id);
+  if (report_.json()) Record(pillar, row, file_id, event);
   if (shown_ && !report_.console().err_is_terminal()) {
     notes_.push_back(absl::StrCat(verb_, ": ", pillar, " ", phase, " ", Shown(file_id)));
     changed_.notify_all();
   }
 }
 
-void ProgressBoard::Record(const std::string& pillar, Row& row, const std::string& file_id) {
+void ProgressBoard::Record(const std::string& pillar, Row& row, const std::string& file_id,
+                           protocol::EventKind event) {
   row.recorded_at = absl::Now();
   const uint64_t moved = row.Moved();
   JsonRecord record = report_.Record("progress");
-  record.Set("pillar", pillar).Set("phase", row.phase);
+  record.Set("pillar", pillar).Set("event", EventName(event)).Set("phase", row.phase);
   if (files_ == 1) record.Set("file_id", file_id);
   record.Set("bytes_done", moved).Set("bytes_total", bytes_).Set("rate_bps", row.rate);
+  if (row.queue_place > 0) record.Set("queue_position", static_cast<uint64_t>(row.queue_place));
   if (row.rate > 0 && bytes_ > moved) {
     record.Set("eta_s", static_cast<double>(bytes_ - moved) / row.rate);
   } else if (row.left > absl::ZeroDuration()) {
     record.Set("eta_s", absl::ToDoubleSeconds(row.left));
   }
-  if (row.queue_place > 0) record.Set("queue_place", static_cast<uint64_t>(row.queue_place));
   records_.push_back(std::move(record));
   changed_.notify_all();
 }
@@ -160,12 +190,10 @@ void ProgressBoard::Record(const std::string& pillar, Row& row, const std::strin
 void ProgressBoard::RecordIdentity(const std::string& file_id,
                                    const protocol::ConversationEvent& event) {
   if (!report_.json() || !open_ || closing_ || files_ != 1 || event.message == nullptr) return;
-  const wire::Body& body = event.message->body;
-  const wire::TimeToDeliver& time = body.has_put_file_identify_reply()
-                                        ? body.put_file_identify_reply().time_to_deliver()
-                                        : body.get_file_identify_reply().time_to_deliver();
+  const wire::TimeToDeliver time = protocol::TimeToDeliverOf(event.message->body);
   JsonRecord record = report_.Record("identify");
-  record.Set("pillar", event.component).Set("file_id", file_id);
+  record.Set("pillar", event.component).Set("event", EventName(event.kind));
+  record.Set("file_id", file_id);
   record.Set("conversation", event.message->conversation().ToString());
   record.Set("verdict", protocol::IsRefusal(event.code) ? "cannot" : "can");
   record.Set("response", protocol::NameOf(event.code));
@@ -205,14 +233,17 @@ std::vector<std::string> ProgressBoard::Rows(size_t columns) {
                                          static_cast<double>(std::max<uint64_t>(files_, 1));
     std::string text = absl::StrCat(Fit(pillar, kNameColumns), " ", Fit(row.phase, kPhaseColumns),
                                     " ", Bar(part), " ", Percent(part));
+    if (row.queue_place > 0 && moved == 0) {
+      absl::StrAppend(&text, "  place ", row.queue_place);
+    }
+    if (moved == 0 && row.left > absl::ZeroDuration()) {
+      absl::StrAppend(&text, "  about ", ShortDuration(row.left));
+    }
     if (row.rate >= 1 && bytes_ > moved) {
       absl::StrAppend(&text, "  ", Rate(row.rate), "  ",
                       ShortDuration(absl::Seconds(static_cast<double>(bytes_ - moved) / row.rate)),
                       " left");
-    } else if (row.left > absl::ZeroDuration()) {
-      absl::StrAppend(&text, "  ", ShortDuration(row.left), " left");
     }
-    if (row.queue_place > 0) absl::StrAppend(&text, "  behind ", row.queue_place);
     if (const absl::Duration silent = now - row.heard_at;
         silent > absl::Seconds(2) && !row.under_way.empty()) {
       absl::StrAppend(&text, "  silent ", ShortDuration(silent));

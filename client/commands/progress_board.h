@@ -50,21 +50,26 @@ class ProgressBoard {
     std::map<std::string, uint64_t> under_way;  // file -> bytes
     uint64_t bytes_done = 0;                    // of files that are done
     uint64_t files_done = 0;
-    uint32_t queue_place = 0;  // jobs before it at a pillar with slow media,
-    absl::Duration left;       // and how long that will take
     double rate = 0;
     uint64_t rate_bytes = 0;  // moved when the rate was last taken
     absl::Time rate_at = absl::InfinitePast();
     absl::Time heard_at = absl::InfinitePast();
     absl::Time recorded_at = absl::InfinitePast();
+    uint32_t queue_place = 0;                    // as the pillar said last
+    absl::Duration left = absl::ZeroDuration();  // by its own estimate; 0 when it gave none
 
     uint64_t Moved() const;
   };
 
   Row& RowOf(const std::string& pillar);
   void SetPhase(const std::string& pillar, Row& row, const std::string& file_id,
-                absl::string_view phase);
-  void Record(const std::string& pillar, Row& row, const std::string& file_id);
+                absl::string_view phase, protocol::EventKind event);
+  void OnProgress(const std::string& pillar, const std::string& file_id,
+                  const wire::Progress& progress);
+  // Where one goes on that another has left in the middle.
+  void TellFailover(const std::string& file_id, const protocol::ConversationEvent& event);
+  void Record(const std::string& pillar, Row& row, const std::string& file_id,
+              protocol::EventKind event);
   void RecordIdentity(const std::string& file_id, const protocol::ConversationEvent& event);
   std::vector<std::string> Rows(size_t columns);
   std::string TotalRow() const;
@@ -83,6 +88,7 @@ class ProgressBoard {
   uint64_t files_done_ = 0;
   uint64_t bytes_done_ = 0;
   std::map<std::string, Row> rows_;
+  std::map<std::string, std::string> lost_;  // file -> who failed while it delivered, and how
   // Not yet written: nobody who brings news waits for a stream.
   std::vector<std::string> notes_;
   std::vector<JsonRecord> records_;

@@ -37,7 +37,7 @@ class PutCommand final : public Command {
   }
 
   Shape shape() override {
-    return {
+    Shape shape{
         .flags = {{"-r,--recursive", "", "directories: all files in them, by relative path",
                    &recursive_},
                   {"--id", "ID", "file id of the one source; else its name", &id_},
@@ -47,16 +47,19 @@ class PutCommand final : public Command {
                    &checksum_},
                   {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
                   {"--quorum", "N", "so many copies are enough", &quorum_},
+                  {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
+                  ReceiptFlag(&receipt_),
                   {"--jobs", "N", "files under way at once (32)", &jobs_},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
+    for (FlagRow& flag : departure_.Flags()) shape.flags.push_back(std::move(flag));
+    return shape;
   }
 
   ExitCode Run(Session& session) override {
-    PutRunSpec run;
     PutPlan plan;
-    if (!Prepare(session, run, plan)) return ExitCode::kDone;  // told already
+    if (!Prepare(session, run_, plan)) return ExitCode::kDone;  // told already
     Report& report = session.report();
     for (const std::string& path : plan.left_out) {
       session.console().Warning(absl::StrCat(Shown(path), " is no regular file: left out"));
@@ -70,7 +73,7 @@ class PutCommand final : public Command {
     if (dry_run_) {
       TellPlan(session, plan);
     } else if (!plan.items.empty()) {
-      Carry(session, std::move(run), plan, bytes);
+      Carry(session, plan, bytes);
     }
     const bool some_failed = report.result() != ExitCode::kDone;
     const bool some_done = report.CountOf("stored") + report.CountOf("already-held") > 0;
@@ -109,6 +112,15 @@ class PutCommand final : public Command {
     if (!quorum_.empty() && (!absl::SimpleAtoi(quorum_, &run.quorum) || run.quorum == 0)) {
       well = Refuse(session, "--quorum is a number of copies, at least 1");
     }
+    well = departure_.Parse(session) && well;
+    if (departure_.given() && (plan.items.size() > 1 || recursive_ || sources_.front() == "-")) {
+      well =
+          Refuse(session, "--detach and --wait are for one file: give one SRC, not -, with them");
+    }
+    if (departure_.given() && well && !plan.items.empty()) {
+      run.departure = &departure_;
+      run.words = WordsOf(session, plan.items.front());
+    }
     if (!jobs_.empty() && (!absl::SimpleAtoi(jobs_, &run.at_once) || run.at_once < 1 ||
                            run.at_once > kPutsAtOnceMax)) {
       well = Refuse(session, absl::StrCat("--jobs is a number from 1 to ", kPutsAtOnceMax));
@@ -144,15 +156,27 @@ class PutCommand final : public Command {
     }
   }
 
-  void Carry(Session& session, PutRunSpec run, const PutPlan& plan, uint64_t bytes) {
-    run.again = Again(session);
-    const std::string again = run.again;
+  void Carry(Session& session, const PutPlan& plan, uint64_t bytes) {
+    const std::string again = Again(session);
+    run_.again = again;
+    std::unique_ptr<ReceiptFile> receipts;
+    if (!receipt_.empty()) {
+      auto opened = ReceiptFile::Open(receipt_);
+      if (!opened.ok()) {
+        session.report().Error(
+            {.code = ExitCode::kLocal, .message = std::string(opened.status().message())});
+        return;
+      }
+      receipts = *std::move(opened);
+      run_.receipts = receipts.get();
+    }
     const absl::Time begun = absl::Now();
     client::BlockingClient* client = session.Connect();
     if (client != nullptr) {
       session.progress().Plan("put", plan.items.size(), bytes);
-      PutRun(session, *client, std::move(run)).Run(plan.items);
+      PutRun(session, *client, run_).Run(plan.items);
       session.progress().Close();
+      if (receipts != nullptr) receipts->Finish(session);
     }
     Report& report = session.report();
     if (session.interrupted() != 0) {
@@ -160,6 +184,7 @@ class PutCommand final : public Command {
       session.console().Note(absl::StrCat("what is stored stays; to go on: ", again));
     }
     if (client == nullptr) return;
+    if (report.CountOf("detached") > 0) return;
     const uint64_t stored = report.CountOf("stored");
     const uint64_t held = report.CountOf("already-held");
     const uint64_t left = plan.items.size() + plan.problems.local.size() - stored - held;
@@ -170,6 +195,19 @@ class PutCommand final : public Command {
                      ShortDuration(absl::Now() - begun)));
   }
 
+  // Of the command that goes on with what is left to the pillars.
+  std::vector<std::string> WordsOf(const Session& session, const PutItem& item) const {
+    std::vector<std::string> words = {"put", absl::StrCat("--id=", item.file_id.text())};
+    if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    for (const std::string& pillar : pillars_) words.push_back(absl::StrCat("--pillar=", pillar));
+    if (!quorum_.empty()) words.push_back(absl::StrCat("--quorum=", quorum_));
+    if (!receipt_.empty()) {
+      words.push_back(absl::StrCat("--receipt=", WholePath(session, receipt_)));
+    }
+    words.insert(words.end(), {"--", WholePath(session, item.path)});
+    return words;
+  }
+
   std::string Again(const Session& session) const {
     std::string rest = "put";
     if (recursive_) absl::StrAppend(&rest, " -r");
@@ -177,6 +215,8 @@ class PutCommand final : public Command {
     if (!checksum_.empty()) absl::StrAppend(&rest, " --checksum ", checksum_);
     for (const std::string& pillar : pillars_) absl::StrAppend(&rest, " --pillar ", pillar);
     if (!quorum_.empty()) absl::StrAppend(&rest, " --quorum ", quorum_);
+    if (!run_.reason.empty()) absl::StrAppend(&rest, FlagWords("--reason", run_.reason));
+    if (!receipt_.empty()) absl::StrAppend(&rest, FlagWords("--receipt", receipt_));
     if (!files_from_.empty()) {
       absl::StrAppend(&rest, FlagWords("--files-from", files_from_));
     } else {
@@ -192,6 +232,9 @@ class PutCommand final : public Command {
   std::string checksum_;
   std::string quorum_;
   std::string jobs_;
+  std::string receipt_;
+  DepartureFlags departure_;
+  PutRunSpec run_;
   bool recursive_ = false;
   bool dry_run_ = false;
 };

@@ -79,29 +79,44 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
                           .digest = std::move(digest),
                           .source = [source](const base::ComponentId&) { return source->View(); },
                           .pillars = spec_.pillars,
-                          .quorum = spec_.quorum};
+                          .quorum = spec_.quorum,
+                          .reason = spec_.reason,
+                          .taken_up = session_.taken_up()};
   ProgressBoard& progress = session_.progress();
   const std::string file_id = item.file_id.text();
-  put.events.on_event = [&progress, file_id](const protocol::ConversationEvent& event) {
+  const uint64_t size_bytes = source->size_bytes();
+  std::shared_ptr<Departure> departure;
+  if (spec_.departure != nullptr && spec_.departure->given()) {
+    departure = std::make_shared<Departure>(
+        client_, *spec_.departure, GoesWhen::kHandedOver,
+        [this, &item, weight, size_bytes](client::TakenUp left, bool waited) {
+          End({&item, weight, size_bytes, absl::CancelledError("left to the pillars"),
+               std::move(left), waited});
+        });
+  }
+  put.events.on_event = [&progress, file_id, departure](const protocol::ConversationEvent& event) {
+    if (departure != nullptr) departure->OnEvent(event);
     progress.OnEvent(file_id, event);
   };
   put.events.on_transfer = [&progress, file_id](const base::ComponentId& pillar, uint64_t done,
                                                 uint64_t total) {
     progress.OnTransfer(file_id, pillar.text(), done, total);
   };
-  const uint64_t size_bytes = source->size_bytes();
-  client_.Post(
-      [this, &item, weight, size_bytes, put = std::move(put)](client::Client& client) mutable {
-        if (session_.interrupted() != 0) {
-          End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
-          return;
-        }
-        const auto begun = client.PutFile(
-            std::move(put), [this, &item, weight, size_bytes](client::PutFileResult result) {
-              End({&item, weight, size_bytes, std::move(result)});
-            });
-        if (!begun.ok()) End({&item, weight, size_bytes, begun.status()});
-      });
+  client_.Post([this, &item, weight, size_bytes, departure,
+                put = std::move(put)](client::Client& client) mutable {
+    if (session_.interrupted() != 0) {
+      End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
+      return;
+    }
+    const auto end = [this, &item, weight, size_bytes](client::PutFileResult result) {
+      End({&item, weight, size_bytes, std::move(result)});
+    };
+    const auto begun = spec_.old_digest
+                           ? client.ReplaceFile({std::move(put), *spec_.old_digest}, end)
+                           : client.PutFile(std::move(put), end);
+    if (!begun.ok()) End({&item, weight, size_bytes, begun.status()});
+    if (begun.ok() && departure != nullptr) departure->Begin(*begun);
+  });
 }
 
 void PutRun::End(Ended ended) {
@@ -125,16 +140,26 @@ void PutRun::TellSource(const PutItem& item, const absl::Status& why) {
   Report& report = session_.report();
   report.Count("failed");
   const bool mismatch = absl::IsDataLoss(why) && spec_.digest;
-  report.Error(
-      {.code = mismatch ? ExitCode::kIntegrity : ExitCode::kLocal,
-       .message = absl::StrCat(Shown(item.file_id.text()), " was not stored: ", why.message()),
-       .file_id = item.file_id.text(),
-       .retryable = absl::IsAborted(why)});
+  report.Error({.code = mismatch ? ExitCode::kIntegrity : ExitCode::kLocal,
+                .message = absl::StrCat(
+                    Shown(item.file_id.text()),
+                    spec_.old_digest ? " was not replaced: " : " was not stored: ", why.message()),
+                .file_id = item.file_id.text(),
+                .retryable = absl::IsAborted(why)});
 }
 
 void PutRun::Tell(const Ended& ended) {
   Report& report = session_.report();
   const std::string& file_id = ended.item->file_id.text();
+  if (ended.left) {
+    report.Add(TellDeparture(session_,
+                             {.taken_up = *ended.left,
+                              .operation = spec_.old_digest ? wire::REPLACE_FILE : wire::PUT_FILE,
+                              .file_id = file_id,
+                              .words = spec_.words},
+                             ended.waited));
+    return;
+  }
   if (!ended.result.ok()) {
     session_.progress().FileDone(file_id, 0, {});
     if (!absl::IsCancelled(ended.result.status())) TellSource(*ended.item, ended.result.status());
@@ -160,7 +185,7 @@ void PutRun::Tell(const Ended& ended) {
     TellSource(*ended.item, result.source);
   } else if (!done && session_.interrupted() == 0) {
     ReportOutcome(report,
-                  {.what = "store",
+                  {.what = spec_.old_digest ? "replace" : "store",
                    .file_id = file_id,
                    .conversation = result.conversation,
                    .again = spec_.again,
@@ -168,8 +193,16 @@ void PutRun::Tell(const Ended& ended) {
                   result.outcome);
     report.Count(holders.empty() ? "failed" : "partial");
   }
+  if (spec_.receipts != nullptr) {
+    spec_.receipts->Add(session_, client_, {file_id, result.conversation, ended.size_bytes, digest},
+                        result.outcome);
+  }
+  if (spec_.old_digest && !done) TellReplaced(result);
   if (holders.empty()) return;
-  const std::string word = !done ? "partial" : held_before ? "already-held" : "stored";
+  const std::string word = !done              ? "partial"
+                           : held_before      ? "already-held"
+                           : spec_.old_digest ? "replaced"
+                                              : "stored";
   if (done) report.Count(word, ended.size_bytes);
   JsonRecord record = report.Record("item");
   record.Set("file_id", file_id).Set("result", word);
@@ -180,6 +213,27 @@ void PutRun::Tell(const Ended& ended) {
   report.Item(record, absl::StrCat(Fit(word == "already-held" ? "already held" : word, 13),
                                    Shown(file_id), "  ", runtime::FormatBytes(ended.size_bytes),
                                    ", ", CountedOf(holders.size(), "pillar"), "\n"));
+}
+
+// A replace that did not come to all leaves two contents under one id: who has which.
+void PutRun::TellReplaced(const client::PutFileResult& result) {
+  using State = protocol::ContributorResult::State;
+  std::string fresh;
+  std::string old;
+  std::string unknown;
+  for (const auto& [pillar, contributor] : result.outcome.contributors) {
+    std::string& names = contributor.state == State::kDone      ? fresh
+                         : contributor.state == State::kUnknown ? unknown
+                                                                : old;
+    absl::StrAppend(&names, names.empty() ? "" : ", ", pillar.text());
+  }
+  if (!fresh.empty()) session_.console().Note(absl::StrCat("has the new bytes: ", fresh));
+  if (!old.empty()) session_.console().Note(absl::StrCat("left as it was: ", old));
+  if (!unknown.empty()) {
+    session_.console().Note(absl::StrCat(
+        "has old or new: ", unknown,
+        "; to see: ", session_.Again(absl::StrCat("conv show ", result.conversation.ToString()))));
+  }
 }
 
 }  // namespace bitrepo::commands

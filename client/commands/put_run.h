@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Carries out a put plan: several conversations at once, bounded in number and in bytes.
+// Carries out a put plan, or the one item of a replace: several conversations at once, bounded in
+// number and in bytes.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,9 @@
 
 #include "base/checksum.h"
 #include "base/mutex.h"
+#include "client/commands/departure.h"
 #include "client/commands/put_plan.h"
+#include "client/commands/receipt.h"
 #include "client/commands/session.h"
 #include "client/shared_source.h"
 
@@ -27,7 +30,12 @@ struct PutRunSpec {
   std::vector<base::ComponentId> pillars;
   uint32_t quorum = 0;
   int at_once = kPutsAtOnce;
-  std::string again;  // the command that goes on after an interruption
+  std::string again;                            // the command that goes on after an interruption
+  std::optional<base::Digest> old_digest = {};  // a replace: what the file must have now
+  std::string reason = {};                      // for the audit trails
+  ReceiptFile* receipts = nullptr;              // outlives the run; none are kept without it
+  DepartureFlags* departure = nullptr;          // of the one item; outlives the run
+  std::vector<std::string> words = {};          // of the command that finishes what is left
 };
 
 // Threads:  Run on the command's thread. Lifetime: used once; the session and its client outlive
@@ -45,6 +53,8 @@ class PutRun {
     uint64_t weight;
     uint64_t size_bytes;
     absl::StatusOr<client::PutFileResult> result;
+    std::optional<client::TakenUp> left = {};  // in place of a result
+    bool waited = false;
   };
 
   void Begin(const PutItem& item);
@@ -53,6 +63,7 @@ class PutRun {
   void End(Ended ended);
   std::optional<Ended> NextEnded(bool wait);
   void Tell(const Ended& ended);
+  void TellReplaced(const client::PutFileResult& result);
   void TellSource(const PutItem& item, const absl::Status& why);
   absl::StatusOr<std::unique_ptr<client::LocalFile>> Open(const PutItem& item);
 

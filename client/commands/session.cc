@@ -131,8 +131,30 @@ void Session::End(int signal, const std::string& reason) {
   int none = 0;
   if (!interrupted_.compare_exchange_strong(none, signal)) return;
   console_.Note(absl::StrCat("bitrepo: ", reason, "; ending what is under way"));
+  {
+    base::MutexLock lock(rest_mutex_);
+    rest_changed_.NotifyAll();
+  }
   if (on_interrupt_) on_interrupt_();
   if (client::BlockingClient* client = started_) client->Cancel(reason);
+}
+
+bool Session::Rest(absl::Duration time) {
+  uint64_t this_one = 0;
+  {
+    base::MutexLock lock(rest_mutex_);
+    this_one = rests_over_ + 1;
+  }
+  client_->Post([this, time](client::Client&) {
+    client_->loop().RunAfter(time, [this] {
+      base::MutexLock lock(rest_mutex_);
+      ++rests_over_;
+      rest_changed_.NotifyAll();
+    });
+  });
+  base::MutexLock lock(rest_mutex_);
+  while (rests_over_ < this_one && interrupted_ == 0) rest_changed_.Wait(rest_mutex_);
+  return interrupted_ == 0;
 }
 
 std::string Session::Again(absl::string_view rest) const {

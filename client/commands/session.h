@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "bus/watch_stream.h"
 #include "client/blocking_client.h"
 #include "client/client_settings.h"
@@ -70,6 +71,12 @@ class Session {
   int interrupted() const { return interrupted_; }
   // Called once, on the client's loop, when the command is asked to end. Requires: before Connect.
   void OnInterrupt(std::function<void()> then) { on_interrupt_ = std::move(then); }
+  // Waits; false as soon as the command was asked to end. Requires: Connect gave a client.
+  bool Rest(absl::Duration time);
+  // The conversation that the command goes on with, in place of beginning one. Requires: before the
+  // command runs.
+  void TakeUp(client::TakenUp taken_up) { taken_up_ = std::move(taken_up); }
+  const std::optional<client::TakenUp>& taken_up() const { return taken_up_; }
   // "bitrepo get" with the global flags that choose the repository, for commands to go on with.
   std::string Again(absl::string_view rest) const;
 
@@ -88,10 +95,17 @@ class Session {
   wire::Welcome welcome_;
   std::atomic<int> interrupted_{0};
   std::function<void()> on_interrupt_;
+  std::optional<client::TakenUp> taken_up_;
+  base::Mutex rest_mutex_;
+  base::Condition rest_changed_;
+  uint64_t rests_over_ ABSL_GUARDED_BY(rest_mutex_) = 0;
   // The client, for its own loop: a signal may come there before its start has returned.
   std::atomic<client::BlockingClient*> started_{nullptr};
   std::unique_ptr<client::BlockingClient> client_;
 };
+
+// The exit code of a command that was interrupted by `signal`.
+ExitCode CodeOfSignal(int signal);
 
 // A whole run of the program: words to exit code. Nothing else of the process is touched.
 int RunProgram(const std::vector<std::string>& words, const ProgramParts& parts);

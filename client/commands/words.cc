@@ -99,6 +99,35 @@ absl::string_view PhaseWord(wire::Phase phase) {
   }
 }
 
+absl::string_view EventName(protocol::EventKind kind) {
+  switch (kind) {
+    case protocol::EventKind::kIdentifyRequestSent:
+      return "IDENTIFY_REQUEST_SENT";
+    case protocol::EventKind::kComponentIdentified:
+      return "COMPONENT_IDENTIFIED";
+    case protocol::EventKind::kIdentifyTimeout:
+      return "IDENTIFY_TIMEOUT";
+    case protocol::EventKind::kIdentificationComplete:
+      return "IDENTIFICATION_COMPLETE";
+    case protocol::EventKind::kRequestSent:
+      return "REQUEST_SENT";
+    case protocol::EventKind::kProgress:
+    case protocol::EventKind::kPage:
+      return "PROGRESS";
+    case protocol::EventKind::kComponentComplete:
+      return "COMPONENT_COMPLETE";
+    case protocol::EventKind::kComponentFailed:
+      return "COMPONENT_FAILED";
+    case protocol::EventKind::kWarning:
+      return "WARNING";
+    case protocol::EventKind::kComplete:
+      return "COMPLETE";
+    case protocol::EventKind::kFailed:
+      return "FAILED";
+  }
+  return "WARNING";
+}
+
 std::string ShellWord(absl::string_view text) {
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||

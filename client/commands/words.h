@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/ids.h"
+#include "bus/protocol/conversation.h"
 #include "proto/types.pb.h"
 
 namespace bitrepo::commands {
@@ -25,6 +26,8 @@ std::string Shown(absl::string_view text);
 std::string ShortId(const base::ConversationId& id);
 // "receiving", "storing".
 absl::string_view PhaseWord(wire::Phase phase);
+// As the bitrepository.org protocol names it: "COMPONENT_COMPLETE".
+absl::string_view EventName(protocol::EventKind kind);
 // `text` as one word of a POSIX shell.
 std::string ShellWord(absl::string_view text);
 // As parts of a command line to go on with, each with a blank before it; right also for what begins

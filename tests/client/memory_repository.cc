@@ -65,6 +65,15 @@ void Begun(const std::shared_ptr<Told<Result>>& told, absl::StatusOr<Operation> 
   if (begun.ok()) told->operation = *std::move(begun);
 }
 
+template <typename Final>
+PageHandler<Final> IntoPages(std::vector<std::pair<std::string, Final>>& pages) {
+  return [&pages](const base::ComponentId& component, const Final& page,
+                  absl::AnyInvocable<void()> more) {
+    pages.emplace_back(component.text(), page);
+    more();
+  };
+}
+
 }  // namespace
 
 base::CollectionId Photos() { return *base::CollectionId::Parse("photos"); }
@@ -256,6 +265,71 @@ ToldList MemoryRepository::GetFileIds(GetFileIdsSpec spec) {
   const auto told = std::make_shared<Told<ListResult>>();
   Listen(spec.scope.events, told);
   Begun(told, client_->GetFileIds(std::move(spec), EndOf(told)));
+  return told;
+}
+
+ToldPut MemoryRepository::Replace(ReplaceFileSpec spec) {
+  const auto told = std::make_shared<Told<PutFileResult>>();
+  Listen(spec.file.events, told);
+  Begun(told, client_->ReplaceFile(std::move(spec), EndOf(told)));
+  return told;
+}
+
+ToldPut MemoryRepository::Replace(absl::string_view file_id, const std::string& old_bytes,
+                                  const std::string& bytes) {
+  PutFileSpec file{.collection = Photos(), .file_id = File(file_id), .source = {}};
+  file.size_bytes = bytes.size();
+  file.digest = Sha256Of(bytes);
+  file.source = [bytes](const base::ComponentId&) {
+    return std::make_shared<channel::TextSource>(bytes);
+  };
+  return Replace({std::move(file), Sha256Of(old_bytes)});
+}
+
+ToldDelete MemoryRepository::Delete(DeleteFileSpec spec) {
+  const auto told = std::make_shared<Told<DeleteFileResult>>();
+  Listen(spec.events, told);
+  Begun(told, client_->DeleteFile(std::move(spec), EndOf(told)));
+  return told;
+}
+
+ToldUndelete MemoryRepository::Undelete(UndeleteFileSpec spec) {
+  const auto told = std::make_shared<Told<UndeleteFileResult>>();
+  Listen(spec.events, told);
+  Begun(told, client_->UndeleteFile(std::move(spec), EndOf(told)));
+  return told;
+}
+
+ToldOutcome MemoryRepository::GetAuditTrails(GetAuditTrailsSpec spec,
+                                             Pages<wire::GetAuditTrailsFinal>& pages) {
+  const auto told = std::make_shared<Told<OutcomeResult>>();
+  Listen(spec.events, told);
+  if (!spec.on_page) spec.on_page = IntoPages(pages);
+  Begun(told, client_->GetAuditTrails(std::move(spec), EndOf(told)));
+  return told;
+}
+
+ToldOutcome MemoryRepository::GetConversation(GetConversationSpec spec,
+                                              Pages<wire::GetConversationFinal>& pages) {
+  const auto told = std::make_shared<Told<OutcomeResult>>();
+  Listen(spec.events, told);
+  spec.on_page = IntoPages(pages);
+  Begun(told, client_->GetConversation(std::move(spec), EndOf(told)));
+  return told;
+}
+
+ToldOutcome MemoryRepository::GetAlarms(GetAlarmsSpec spec, Pages<wire::GetAlarmsFinal>& pages) {
+  const auto told = std::make_shared<Told<OutcomeResult>>();
+  Listen(spec.events, told);
+  spec.on_page = IntoPages(pages);
+  Begun(told, client_->GetAlarms(std::move(spec), EndOf(told)));
+  return told;
+}
+
+ToldOutcome MemoryRepository::Withdraw(WithdrawSpec spec) {
+  const auto told = std::make_shared<Told<OutcomeResult>>();
+  Listen(spec.events, told);
+  Begun(told, client_->Withdraw(std::move(spec), EndOf(told)));
   return told;
 }
 

@@ -44,6 +44,9 @@ struct Told {
 using ToldPut = std::shared_ptr<Told<PutFileResult>>;
 using ToldGet = std::shared_ptr<Told<GetFileResult>>;
 using ToldList = std::shared_ptr<Told<ListResult>>;
+using ToldDelete = std::shared_ptr<Told<DeleteFileResult>>;
+using ToldUndelete = std::shared_ptr<Told<UndeleteFileResult>>;
+using ToldOutcome = std::shared_ptr<Told<OutcomeResult>>;
 
 // Pillars "p1", "p2" ... of the one collection; the client is "alice". Loop-confined.
 class MemoryRepository {
@@ -72,6 +75,19 @@ class MemoryRepository {
   ToldGet Get(GetFileSpec spec);
   ToldList GetFileIds(GetFileIdsSpec spec);
   ToldList GetChecksums(GetChecksumsSpec spec);
+  ToldPut Replace(ReplaceFileSpec spec);
+  // By these bytes, at all pillars.
+  ToldPut Replace(absl::string_view file_id, const std::string& old_bytes,
+                  const std::string& bytes);
+  ToldDelete Delete(DeleteFileSpec spec);
+  ToldUndelete Undelete(UndeleteFileSpec spec);
+  // The pages, as they came, go into `pages`.
+  template <typename Final>
+  using Pages = std::vector<std::pair<std::string, Final>>;
+  ToldOutcome GetAuditTrails(GetAuditTrailsSpec spec, Pages<wire::GetAuditTrailsFinal>& pages);
+  ToldOutcome GetConversation(GetConversationSpec spec, Pages<wire::GetConversationFinal>& pages);
+  ToldOutcome GetAlarms(GetAlarmsSpec spec, Pages<wire::GetAlarmsFinal>& pages);
+  ToldOutcome Withdraw(WithdrawSpec spec);
 
   void Run(absl::Duration time) { loop.Advance(time); }
   // In small steps, until `there` is so; false when it has not come within the time.

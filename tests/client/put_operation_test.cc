@@ -21,6 +21,7 @@ wire::ResponseCode CodeOf(const ToldPut& put, const std::string& pillar) {
   return put->result->outcome.contributors.at(PillarId(pillar)).code;
 }
 
+// Client case C-10.
 TEST(PutFile, EndsWhenEveryPillarHasTheBytesOnStableStorage) {
   MemoryRepository repository(3);
   const std::string bytes = Noise(3'000'000);
@@ -61,6 +62,7 @@ TEST(PutFile, WhatIsHeldAlreadyMovesNoByteAndSucceeds) {
   EXPECT_EQ(repository.store("p1").stages, stages);
 }
 
+// Client case C-18.
 TEST(PutFile, TheMissingCopyAloneIsMade) {
   MemoryRepository repository(3);
   repository.StoreAt("p2", "partly", "bytes");
@@ -72,6 +74,7 @@ TEST(PutFile, TheMissingCopyAloneIsMade) {
   EXPECT_THAT(put->moved, ElementsAre(Key("p1"), Key("p3")));
 }
 
+// Client case C-17.
 TEST(PutFile, AnIdThatIsTakenByOtherBytesIsRefusedAndThoseStay) {
   MemoryRepository repository(2);
   ASSERT_TRUE(repository.RunToEnd(repository.Put("taken", "old bytes")));
@@ -110,6 +113,7 @@ TEST(PutFile, ADigestThatTheBytesDoNotHaveStoresNothingAnywhere) {
   EXPECT_FALSE(repository.Has("p2", "wrong"));
 }
 
+// Client case C-12.
 TEST(PutFile, APillarThatDiesLeavesAPartialPutThatTheSamePutCompletes) {
   MemoryRepository repository(2);
   const std::string bytes = Noise(8 << 20);
@@ -128,6 +132,7 @@ TEST(PutFile, APillarThatDiesLeavesAPartialPutThatTheSamePutCompletes) {
   EXPECT_TRUE(repository.HasBytes("p2", "half", bytes));
 }
 
+// Client case C-23.
 TEST(PutFile, APillarThatComesBackInTimeIsServedInTheSamePut) {
   MemoryRepository repository(2);
   const std::string bytes = Noise(8 << 20);
@@ -158,6 +163,7 @@ TEST(PutFile, AQuorumOfCopiesIsEnough) {
   EXPECT_THAT(put->result->finals, ElementsAre(Key(PillarId("p1")), Key(PillarId("p2"))));
 }
 
+// Client case C-15.
 TEST(PutFile, AStoreThatCannotPublishIsNotCountedAsACopy) {
   MemoryRepository repository(2);
   repository.store("p2").fail_publish = absl::ResourceExhaustedError("no room on the disk");

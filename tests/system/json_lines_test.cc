@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/checksum.h"
 #include "tests/system/json_schema.h"
 #include "tests/system/repository_rig.h"
 
@@ -162,6 +163,94 @@ TEST_F(JsonLines, ListsHaveAnItemForEachRowOrCopy) {
 TEST_F(JsonLines, TheStateOfTheRepositoryIsItems) {
   EXPECT_THAT(Results(Run({"status"}, 0)), Contains("HEALTHY"));
   EXPECT_THAT(Results(Run({"pillars"}, 0)), ElementsAre("ready", "ready"));
+}
+
+std::string Sha256Of(const std::string& bytes) {
+  return base::Hasher::Of(base::Algorithm::kSha256, bytes).ToString();
+}
+
+TEST_F(JsonLines, ChangesTellWhatBecameOfEachPillar) {
+  rig_->WriteFile("changing", "old bytes\n");
+  rig_->WriteFile("changed", "new bytes\n");
+  const std::string old_digest = Sha256Of("old bytes\n");
+  const std::string digest = Sha256Of("new bytes\n");
+  ASSERT_EQ(rig_->Run({"put", rig_->Path("changing")}).exit_code, 0);
+  const std::vector<std::string> replace = {"replace",        "changing", rig_->Path("changed"),
+                                            "--old-checksum", old_digest, "--all-pillars"};
+  std::vector<std::string> dry = replace;
+  dry.push_back("-n");
+  EXPECT_THAT(Results(Run(dry, 0)), ElementsAre("would-replace"));
+  EXPECT_THAT(Results(Run(replace, 0)), ElementsAre("replaced"));
+  EXPECT_THAT(Results(Run(replace, 0)), ElementsAre("already-held"));
+  Run({"replace", "changing", rig_->Path("changed"), "--all-pillars"}, 2);
+  Run({"replace", "changing", rig_->Path("changing"), "--old-checksum", old_digest,
+       "--all-pillars"},
+      7);
+
+  const std::vector<std::string> remove = {"delete",   "changing", "--checksum", digest,
+                                           "--pillar", "p2",       "--reason",   "a test"};
+  dry = remove;
+  dry.push_back("-n");
+  EXPECT_THAT(Results(Run(dry, 0)), ElementsAre("would-delete"));
+  Run({"delete", "changing", "--pillar", "p2", "--reason", "a test"}, 2);
+  Run({"delete", "changing", "--checksum", digest, "--all-pillars", "--reason", "a test"}, 7);
+  std::vector<std::string> too_many = remove;
+  too_many.insert(too_many.end(), {"--min-copies", "2"});
+  Run(too_many, 7);
+  EXPECT_THAT(Results(Run(remove, 0)), ElementsAre("deleted"));
+  EXPECT_THAT(Results(Run(remove, 0)), ElementsAre("already-gone"));
+  EXPECT_THAT(Results(Run({"undelete", "changing", "--pillar", "p2"}, 0)),
+              ElementsAre("undeleted"));
+  Run({"undelete", "changing"}, 2);
+}
+
+TEST_F(JsonLines, AReceiptIsALineOfTheSchemaToo) {
+  rig_->WriteFile("kept", "kept bytes\n");
+  const std::string receipt = rig_->Path("receipt");
+  Run({"put", rig_->Path("kept"), "--receipt", receipt}, 0);
+  std::ifstream file(receipt);
+  std::string line;
+  ASSERT_TRUE(std::getline(file, line)) << "one line for one file";
+  EXPECT_EQ(schema_.Fault(line), "") << line;
+  const Json record = Json::parse(line);
+  EXPECT_EQ(record["type"], "receipt");
+  ASSERT_EQ(record["pillars"].size(), 2u);
+  for (const Json& pillar : record["pillars"]) {
+    EXPECT_EQ(pillar["state"], "done");
+    EXPECT_GE(pillar["trail"]["sequence"], 1);
+  }
+  EXPECT_FALSE(std::getline(file, line));
+  Run({"put", rig_->Path("kept"), "--receipt", rig_->Path("no/such/place")}, 10);
+}
+
+TEST_F(JsonLines, WhatBecameOfAConversationIsItems) {
+  rig_->WriteFile("asked", "asked bytes\n");
+  const std::vector<Json> put = Run({"put", rig_->Path("asked")}, 0);
+  const std::string id = Of(put, "item")[0]["conversation"];
+  EXPECT_THAT(Results(Run({"conv", "show", id}, 0)), Contains("done"));
+  EXPECT_THAT(Results(Run({"conv", "list"}, 0)), Contains("done"));
+  Run({"conv", "show", "01234567-89ab-7def-8123-456789abcdef"}, 4);
+  Run({"conv", "wait", id}, 4);
+  Run({"conv", "cancel", id}, 4);
+  Run({"conv", "show"}, 2);
+  Run({"conv", "shwo", id}, 2);
+}
+
+TEST_F(JsonLines, AuditTrailsAlarmsAndTheDoctorsFindingsAreItems) {
+  EXPECT_THAT(Results(Run({"audit", "--file", "one", "--pillar", "p1"}, 0)),
+              ElementsAre("audit-record"));
+  const std::vector<Json> cut = Run({"audit", "--limit", "1"}, 8);
+  EXPECT_EQ(Of(cut, "item").size(), 1u);
+  EXPECT_THAT(cut.back()["resume"].get<std::string>(), ::testing::HasSubstr("--cursor"));
+  EXPECT_THAT(Results(Run({"audit", "verify", "--anchor", rig_->Path("anchors")}, 0)),
+              ElementsAre("ok", "ok"));
+  EXPECT_THAT(Results(Run({"audit", "verify", "--anchor", rig_->Path("anchors")}, 0)),
+              ElementsAre("ok", "ok"))
+      << "and what was seen is found again";
+  Run({"audit", "verify", "--file", "one"}, 2);
+  Run({"audit", "--since", "soon"}, 2);
+  Run({"alarms"}, 0);
+  EXPECT_THAT(Results(Run({"doctor"}, 0)), Contains("ok"));
 }
 
 TEST_F(JsonLines, WatchTellsMessages) {

@@ -54,6 +54,15 @@ TEST(CommandLine, GlobalFlagsStandBeforeOrAfterTheCommand) {
   }
 }
 
+TEST(CommandLine, AnActionIsChosenAndWhatFollowsItIsFree) {
+  EXPECT_THAT(Parse({"conv", "show", "0123"}), testing_support::IsOkAndHolds("conv"));
+  EXPECT_THAT(Parse({"conv", "shwo", "0123"}), Refuses("conv has no action \"shwo\""));
+  EXPECT_THAT(Parse({"conv", "shwo", "0123"}), Refuses("did you mean show?"));
+  EXPECT_THAT(Parse({"conv", "show", "0123", "4567"}), Refuses("no more than 2"));
+  EXPECT_THAT(Parse({"audit", "verify"}), testing_support::IsOkAndHolds("audit"));
+  EXPECT_THAT(Parse({"audit", "verfy"}), Refuses("verfy"));
+}
+
 TEST(CommandLine, AnUnknownFlagIsNamedWithTheOneThatWasPerhapsMeant) {
   EXPECT_THAT(Parse({"get", "x", "--rnage", "1:2"}), Refuses("get has no flag --rnage"));
   EXPECT_THAT(Parse({"get", "x", "--rnage", "1:2"}), Refuses("did you mean --range?"));

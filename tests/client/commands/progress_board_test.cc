@@ -101,6 +101,60 @@ TEST_F(Board, GivesProgramsARecordForEachChangeOfPhase) {
   EXPECT_THAT(lines.back(), HasSubstr("\"bytes_total\":100"));
 }
 
+TEST_F(Board, NamesTheEventsOfTheConversation) {
+  Console console(Options());
+  Report report(console, "put", true);
+  {
+    ProgressBoard board(report, false);
+    TellOfOneFile(board);
+  }
+  console.Flush();
+  const std::vector<std::string> lines = LinesOf(out_);
+  EXPECT_THAT(lines.front(), HasSubstr("\"event\":\"PROGRESS\""));
+  EXPECT_THAT(lines.back(), HasSubstr("\"event\":\"COMPONENT_COMPLETE\""));
+}
+
+TEST_F(Board, GivesProgramsThePlaceInTheQueueAndThePillarsEstimate) {
+  Console console(Options());
+  Report report(console, "get", true);
+  {
+    ProgressBoard board(report, false);
+    board.Plan("get", 1, 0);
+    board.OnEvent("f", Plain(protocol::EventKind::kRequestSent, "tape"));
+    for (const uint32_t place : {3u, 2u, 2u}) {
+      auto message = std::make_shared<protocol::Envelope>();
+      message->header.set_kind(wire::PROGRESS);
+      wire::Progress& progress = *message->body.mutable_progress();
+      progress.set_phase(wire::QUEUED);
+      progress.set_queue_place(place);
+      progress.set_eta_us(1'000'000 * place);
+      board.OnEvent("f", {protocol::EventKind::kProgress, "tape", wire::OPERATION_PROGRESS, "",
+                          std::move(message)});
+    }
+  }
+  console.Flush();
+  const std::vector<std::string> lines = LinesOf(out_);
+  ASSERT_EQ(lines.size(), 2u) << "one for each place";
+  EXPECT_THAT(lines[0], HasSubstr("\"queue_position\":3"));
+  EXPECT_THAT(lines[0], HasSubstr("\"eta_s\":3.0"));
+  EXPECT_THAT(lines[1], HasSubstr("\"queue_position\":2"));
+}
+
+TEST_F(Board, TellsWhoGoesOnWhereAPillarFailsInTheMiddleOfAGet) {
+  Console console(Options());
+  Report report(console, "get", false);
+  ProgressBoard board(report, true);
+  board.Plan("get", 1, 0);
+  board.OnEvent("f", Plain(protocol::EventKind::kRequestSent, "p1"));
+  board.OnTransfer("f", "p1", 60, 100);
+  protocol::ConversationEvent gone = Plain(protocol::EventKind::kComponentFailed, "p1");
+  gone.code = wire::GONE;
+  board.OnEvent("f", gone);
+  board.OnEvent("f", Plain(protocol::EventKind::kRequestSent, "p2"));
+  board.Close();
+  EXPECT_THAT(LinesOf(err_), ElementsAre("get: p1 failed (GONE); p2 goes on with f"));
+}
+
 TEST_F(Board, SaysNothingOfTheSingleFilesOfMany) {
   Console console(Options());
   Report report(console, "put", false);
