@@ -27,6 +27,8 @@ def missing(path, name):
 
 
 class Tables(unittest.TestCase):
+    maxDiff = None
+
     def check_page(self, page, rows_wanted):
         """Each row names a test that is there, or says why there is none."""
         text = (ROOT / "docs" / page).read_text()
