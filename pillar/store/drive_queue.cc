@@ -156,7 +156,7 @@ absl::Time DriveQueue::WakeAt() const {
   return wake;
 }
 
-MediumStep DriveQueue::StepOf(JobId id, absl::Time now) {
+std::optional<MediumStep> DriveQueue::StepOf(JobId id, absl::Time now) {
   MediumStep step;
   if (Drive* const drive = DriveOf(id)) {
     Running& running = *drive->running;
@@ -177,8 +177,7 @@ MediumStep DriveQueue::StepOf(JobId id, absl::Time now) {
     step.left = std::max(waiting_[i].promised_end - now, absl::ZeroDuration());
     return step;
   }
-  BITREPO_CHECK(false, "the job is under way");
-  return step;
+  return std::nullopt;
 }
 
 absl::Duration DriveQueue::TimeFor(const Job& job, absl::Time now) const {
