@@ -44,8 +44,10 @@ size_t DriveQueue::PickDrive(const std::vector<Outlook>& drives, uint32_t volume
   return best;
 }
 
+// After now, even where only the last bytes are waited for: a drive that is free is free before it.
 absl::Time DriveQueue::EndOf(const Running& running, absl::Time now) {
-  return std::max(running.part_ends, now) + TimeOf(running.parts) - running.parts.front().takes;
+  return std::max(running.part_ends, now + absl::Nanoseconds(1)) + TimeOf(running.parts) -
+         running.parts.front().takes;
 }
 
 std::vector<DriveQueue::Outlook> DriveQueue::OutlookAt(absl::Time now) const {
