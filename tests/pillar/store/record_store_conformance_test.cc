@@ -83,8 +83,11 @@ class NearlineStoreUnderTest final : public StoreUnderTest {
     life_.reset();
   }
   std::string PathOf(const std::string& file_id) {
-    const FileRecord record =
-        store().Find(Publications::books(), Publications::Id(file_id)).value();
+    auto found = store().Find(Publications::books(), Publications::Id(file_id));
+    if (!found.ok()) {
+      found = store().FindRemoved(Publications::books(), Publications::Id(file_id));
+    }
+    const FileRecord& record = *found;
     const std::string name = ItemName(Publications::books(), record.file_id, record.generation);
     return directory_.Path(absl::StrCat("media/v", life_->medium->Locate(name)->volume, "/", name));
   }
