@@ -69,9 +69,10 @@ class NearlineStoreUnderTest final : public StoreUnderTest {
     RecordStoreOptions records;
     records.collections = {Publications::books(), Publications::maps()};
     records.keep_free_bytes = 0;
-    life_->store = NearlineStore::Open(records, NearlineOptions(), *store_disk_, clock_, random_,
-                                       {life_->loop, life_->workers, *life_->medium})
-                       .value();
+    life_->store =
+        NearlineStore::Open(records, NearlineOptions{.cache_bytes = 0}, *store_disk_, clock_,
+                            random_, {life_->loop, life_->workers, *life_->medium})
+            .value();
     life_->thread = std::thread([loop = &life_->loop] { loop->Run(); });
   }
   void Stop() {
