@@ -69,8 +69,9 @@ size_t ListOrder::ItemBytes(absl::string_view file_id, bool sound) const {
          (sound ? digests_bytes : std::max(digests_bytes, kTroubleBytes));
 }
 
-absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request) {
+absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request, wire::DigestAlgorithm usual) {
   BITREPO_ASSIGN_OR_RETURN(ListOrder order, Read(request));
+  if (order.wants_usual) order.algorithms.push_back(usual);
   BITREPO_RETURN_IF_ERROR(Check(order));
   return order;
 }
@@ -92,7 +93,7 @@ absl::StatusOr<ListOrder> BeginOrder(const protocol::Envelope& request,
 
 void AskDigests(const wire::ChecksumSpec& spec, ListOrder& order) {
   for (int i = 0; i < spec.algorithms_size(); ++i) order.algorithms.push_back(spec.algorithms(i));
-  if (order.algorithms.empty()) order.algorithms.push_back(wire::SHA256);
+  order.wants_usual = spec.algorithms_size() == 0;
   order.salt = spec.salt();
   order.fresh = spec.fresh();
 }

@@ -48,6 +48,7 @@ struct ListOrder {
   bool removed = false;  // the generations in quarantine
 
   std::vector<wire::DigestAlgorithm> algorithms = {};  // empty: no digests are made
+  bool wants_usual = false;  // digests are asked for, and no algorithm is named
   std::string salt = {};
   bool fresh = false;
   uint64_t offset_bytes = 0;
@@ -70,14 +71,14 @@ struct ListOrder {
 };
 
 // The order for the operation of `request`. kInvalidArgument: not understood; kUnimplemented: not
-// supported.
-absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request);
+// supported. `usual`: what is computed where digests are asked for and none is named.
+absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request, wire::DigestAlgorithm usual);
 
 // What the operations' own readers share: collection, files, page and question of `request`.
 absl::StatusOr<ListOrder> BeginOrder(const protocol::Envelope& request,
                                      const wire::FileSelection& files,
                                      const google::protobuf::MessageLite& asked);
-// Takes over which digests are asked for. An empty list of algorithms means SHA256.
+// Takes over which digests are asked for.
 void AskDigests(const wire::ChecksumSpec& spec, ListOrder& order);
 store::Window WindowOf(const wire::TimeWindow& window);
 // Of the item that says why: short enough for a list.

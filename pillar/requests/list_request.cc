@@ -21,7 +21,10 @@ wire::ResponseCode CodeOfOrder(const absl::Status& status) {
 }  // namespace
 
 void ListRequest::Start() {
-  absl::StatusOr<ListOrder> order = OrderOf(request());
+  const auto collection = base::CollectionId::Parse(request().header.collection_id());
+  absl::StatusOr<ListOrder> order =
+      OrderOf(request(), collection.ok() ? parts_.TermsOf(*collection).default_algorithm
+                                         : CollectionTerms().default_algorithm);
   if (!order.ok()) {
     End(CodeOfOrder(order.status()), order.status().message());
     return;

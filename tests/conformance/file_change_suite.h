@@ -351,6 +351,7 @@ TEST_P(FileChangeSuite, AnOpenFileOutlivesItsPurge) {
 }
 
 TEST_P(FileChangeSuite, AStoreThatStoppedWritingChangesNothing) {
+  if (!subject_->breaks()) GTEST_SKIP() << "its catalogue alone could break, and has its own test";
   ASSERT_OK(Put("f", "some bytes"));
   ASSERT_OK(Put("g", "others"));
   ASSERT_OK(Remove("g", "others"));
