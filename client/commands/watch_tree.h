@@ -32,7 +32,7 @@ struct TreeStep {
   std::vector<std::string> silent = {};  // asked, and no last word from it
 };
 
-// "done": all that were asked, or for a get one of them, gave what was wanted; "partial": some;
+// "done": all that there are, or for a get one of them, gave what was wanted; "partial": some;
 // "failed": none; "open": one still owes its final; "no-request": nobody was asked to do it.
 struct TreeGroup {
   std::string conversation_id = {};  // 16 bytes; empty for a message that belongs to none
@@ -49,6 +49,7 @@ struct TreeGroup {
   std::vector<std::string> done = {};
   std::vector<std::string> failed = {};
   std::vector<std::string> owed = {};
+  std::vector<std::string> not_asked = {};  // said no, was silent or is away; never of a get
   std::string verdict = {};
   bool wanted = false;  // one of its messages passed the filter
 };
