@@ -240,7 +240,7 @@ class AuditCommand final : public Command {
         record.result() == wire::ResponseCode_Name(wire::OPERATION_COMPLETED)
             ? ""
             : absl::StrCat("  ", Shown(record.result())),
-        record.detail().empty() ? "" : absl::StrCat(": ", Shown(record.detail())));
+        record.detail().empty() ? "" : absl::StrCat("  ", Shown(record.detail())));
     if (const size_t columns = session_->console().out_columns();
         columns > 0 && ColumnsOf(text) > columns) {
       text = Fit(text, columns);

@@ -41,14 +41,16 @@ class ConvCommand final : public Command {
   }
 
   Shape shape() override {
-    return {.flags = {{"--limit", "N", "list: at most so many", &limit_}},
-            .arguments = ArgumentsRow{"ACTION",
-                                      "list or show, then an ID but for list",
-                                      &words_,
-                                      1,
-                                      2,
-                                      {"list", "show"},
-                                      true}};
+    return {
+        .flags = {{"--limit", "N", "list: at most so many", &limit_},
+                  {"--wait", "DURATION", "wait: no longer than this (exit code 9 then)", &wait_}},
+        .arguments = ArgumentsRow{"ACTION",
+                                  "list, show, wait or cancel; then the ID, but for list",
+                                  &words_,
+                                  1,
+                                  2,
+                                  {"list", "show", "wait", "cancel"},
+                                  true}};
   }
 
   ExitCode Run(Session& session) override {

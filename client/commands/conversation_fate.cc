@@ -80,10 +80,10 @@ ConversationFate Judge(const std::map<std::string, PillarFate>& pillars,
   }
   // Nothing on record, as of reads: what passed on the bus is all there is.
   const std::string seen(SeenState(*observed));
-  return {seen, seen == "done"      ? ExitCode::kDone
-                : seen == "running" ? ExitCode::kStillRunning
-                : seen == "partial" ? ExitCode::kPartial
-                                    : ExitCode::kFailed};
+  return {seen, seen == "done" || seen == "no-request" ? ExitCode::kDone
+                : seen == "running"                    ? ExitCode::kStillRunning
+                : seen == "partial"                    ? ExitCode::kPartial
+                                                       : ExitCode::kFailed};
 }
 
 absl::string_view WordOf(Fate fate) {
@@ -106,6 +106,7 @@ absl::string_view WordOf(Fate fate) {
 
 absl::string_view SeenState(const wire::ObservedConversation& seen) {
   if (seen.owed_by_size() > 0) return "running";
+  if (seen.done_by_size() + seen.failed_at_size() == 0) return "no-request";
   if (seen.failed_at_size() == 0) return "done";
   return seen.done_by_size() > 0 ? "partial" : "failed";
 }

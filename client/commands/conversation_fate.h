@@ -44,7 +44,8 @@ ConversationFate Judge(const std::map<std::string, PillarFate>& pillars,
 
 absl::string_view WordOf(Fate fate);
 
-// Of one in the coordinator's list: "running", "done", "partial", "failed".
+// Of one in the coordinator's list: "running", "done", "partial", "failed"; "no-request" where it
+// ended with its identify.
 absl::string_view SeenState(const wire::ObservedConversation& seen);
 
 }  // namespace bitrepo::commands

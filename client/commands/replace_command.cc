@@ -19,17 +19,16 @@ namespace {
 class ReplaceCommand final : public Command {
  public:
   CommandFacts facts() const override {
-    return {
-        .name = "replace",
-        .aliases = {"replaceFile"},
-        .summary = "other bytes under an id that is taken",
-        .description =
-            "Names the digest of what it replaces, so that nothing is replaced that was not "
-            "meant. At each pillar the file has its old or its new bytes, never others; the "
-            "old ones stay in quarantine for its term (undelete brings them back). A pillar "
-            "that has the new bytes already is done.",
-        .examples = {"replace report.pdf new.pdf --old-checksum sha256:9f86d08... --all-pillars",
-                     "replace a.txt b.txt --old-checksum sha256:9f86d08... --pillar pillar-2"}};
+    return {.name = "replace",
+            .aliases = {"replaceFile"},
+            .summary = "other bytes under an id that is taken",
+            .description =
+                "Names the digest of what it replaces, so that nothing is replaced that was not "
+                "meant. At each pillar the file has its old or its new bytes, never others; the "
+                "old ones stay in quarantine for its term (undelete brings them back). A pillar "
+                "that has the new bytes already is done.",
+            .examples = {"replace a.txt new.txt --old-checksum sha256:9f86... --all-pillars",
+                         "replace a.txt new.txt --old-checksum md5:5d41... --pillar pillar-2"}};
   }
 
   Shape shape() override {

@@ -25,7 +25,7 @@ class UndeleteCommand final : public Command {
                 "the id now, --old-checksum names it, and it goes into quarantine in its turn. "
                 "bitrepo file-infos --removed lists what is in quarantine.",
             .examples = {"undelete report.pdf --all-pillars",
-                         "undelete a.txt --pillar pillar-2 --old-checksum sha256:9f86d08..."}};
+                         "undelete a.txt --pillar pillar-2 --old-checksum sha256:9f86..."}};
   }
 
   Shape shape() override {

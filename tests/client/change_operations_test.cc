@@ -14,21 +14,14 @@ namespace {
 using protocol::Verdict;
 using ::testing::ElementsAre;
 using ::testing::Key;
-using testing_support::IsOk;
 using testing_support::StatusIs;
-using State = protocol::ContributorResult::State;
 
 template <typename Told>
 wire::ResponseCode CodeOf(const Told& told, const std::string& pillar) {
   return told->result->outcome.contributors.at(PillarId(pillar)).code;
 }
-template <typename Told>
-State StateOf(const Told& told, const std::string& pillar) {
-  return told->result->outcome.contributors.at(PillarId(pillar)).state;
-}
-
 // That `pillar` holds these bytes, as it would prove.
-wire::CopyProof Proof(const MemoryRepository& repository, const std::string& pillar,
+wire::CopyProof Proof(MemoryRepository& repository, const std::string& pillar,
                       const std::string& bytes) {
   wire::CopyProof proof;
   proof.set_pillar_id(pillar);
@@ -37,7 +30,7 @@ wire::CopyProof Proof(const MemoryRepository& repository, const std::string& pil
   return proof;
 }
 
-DeleteFileSpec DeleteAt(const MemoryRepository& repository, const std::string& pillar,
+DeleteFileSpec DeleteAt(MemoryRepository& repository, const std::string& pillar,
                         const std::string& file_id, const std::string& bytes,
                         const std::string& copy_at) {
   return {.collection = Photos(),

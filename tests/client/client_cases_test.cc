@@ -125,7 +125,7 @@ TEST(ClientCases, AListOfOnePillarIsOfThatPillarAlone) {
   repository.StoreAt("p1", "a", "bytes");
   repository.StoreAt("p2", "b", "bytes");
   std::vector<std::string> ids;
-  GetFileIdsSpec spec{.scope = {.collection = Photos(), .pillars = {PillarId("p2")}}};
+  GetFileIdsSpec spec{.scope = {.collection = Photos(), .files = {}, .pillars = {PillarId("p2")}}};
   spec.scope.files.mutable_all();
   spec.on_rows = [&ids](std::vector<FileIdRow> rows, absl::AnyInvocable<void()> more) {
     for (const FileIdRow& row : rows) ids.push_back(row.file_id);

@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "base/audit_chain.h"
 #include "tests/client/memory_repository.h"
 #include "tests/support/status_matchers.h"
@@ -14,8 +12,6 @@ namespace bitrepo::client {
 namespace {
 
 using protocol::Verdict;
-using ::testing::Each;
-using ::testing::Pair;
 using testing_support::StatusIs;
 
 using TrailPages = MemoryRepository::Pages<wire::GetAuditTrailsFinal>;

@@ -55,7 +55,9 @@ TEST(CommandLine, GlobalFlagsStandBeforeOrAfterTheCommand) {
 }
 
 TEST(CommandLine, AnActionIsChosenAndWhatFollowsItIsFree) {
-  EXPECT_THAT(Parse({"conv", "show", "0123"}), testing_support::IsOkAndHolds("conv"));
+  for (const char* action : {"show", "wait", "cancel"}) {
+    EXPECT_THAT(Parse({"conv", action, "0123"}), testing_support::IsOkAndHolds("conv")) << action;
+  }
   EXPECT_THAT(Parse({"conv", "shwo", "0123"}), Refuses("conv has no action \"shwo\""));
   EXPECT_THAT(Parse({"conv", "shwo", "0123"}), Refuses("did you mean show?"));
   EXPECT_THAT(Parse({"conv", "show", "0123", "4567"}), Refuses("no more than 2"));

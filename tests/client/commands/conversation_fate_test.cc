@@ -61,6 +61,7 @@ TEST(ConversationFate, TheExitCodeOfAFailureIsThatOfItsCode) {
 TEST(ConversationFate, WhereNothingIsOnRecordItIsWhatTheCoordinatorSaw) {
   const std::map<std::string, PillarFate> none = {{"p1", Pillar(Fate::kNothing)}};
   wire::ObservedConversation seen;
+  EXPECT_EQ(Judge(none, &seen).word, "no-request");
   seen.add_done_by("p1");
   EXPECT_EQ(Judge(none, &seen).word, "done");
   seen.add_failed_at("p2");

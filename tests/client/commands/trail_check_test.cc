@@ -17,7 +17,6 @@ namespace bitrepo::commands {
 namespace {
 
 using ::testing::HasSubstr;
-using testing_support::IsOk;
 using testing_support::StatusIs;
 
 // A trail of so many records as a pillar has it.
