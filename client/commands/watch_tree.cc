@@ -139,23 +139,27 @@ TreeGroup WatchTree::Close(Groups::iterator open) {
 }
 
 absl::Time WatchTree::EndOf(const TreeGroup& group) const {
-  bool owed = false;
-  bool absent = false;
   const auto states = StatesOf(group);
-  for (const auto& [name, state] : states) {
-    owed |= state == State::kOwed;
-    absent |= state == State::kAbsent;
+  const auto has = [&states](State wanted) {
+    return std::any_of(states.begin(), states.end(),
+                       [wanted](const auto& each) { return each.second == wanted; });
+  };
+  bool requested = false;
+  bool unanswered = false;
+  bool due = false;  // said that it can, and has not been asked yet
+  for (const TreeStep& step : group.steps) {
+    requested |= step.asked.copy.header.kind() == wire::REQUEST;
+    unanswered |= !SilentOf(step).empty();
+    for (const Heard& reply : step.replies) {
+      due |= reply.copy.body.response().code() == wire::IDENTIFICATION_POSITIVE &&
+             !states.contains(reply.copy.header.from());
+    }
   }
-  const bool requested = std::any_of(
-      group.steps.begin(), group.steps.end(),
-      [](const TreeStep& step) { return step.asked.copy.header.kind() == wire::REQUEST; });
-  if (!requested) {
-    owed = std::any_of(group.steps.begin(), group.steps.end(),
-                       [](const TreeStep& step) { return !SilentOf(step).empty(); });
+  if (has(State::kOwed) || (!requested && (unanswered || due))) {
+    return group.last + limits_.open_quiet;
   }
-  return group.last + (owed     ? limits_.open_quiet
-                       : absent ? limits_.absent_quiet
-                                : limits_.settled_quiet);
+  const bool may_go_on = has(State::kAbsent) || (due && !OneIsEnough(group));
+  return group.last + (may_go_on ? limits_.absent_quiet : limits_.settled_quiet);
 }
 
 void WatchTree::Place(Heard heard, TreeGroup& group) const {

@@ -20,8 +20,9 @@ struct TreeLimits {
   size_t groups_max = 2000;            // open at once; beyond, the first to end is closed
   size_t messages_of_group_max = 200;  // more are only counted
   absl::Duration settled_quiet = absl::Seconds(1);  // after which nothing more is to come
-  absl::Duration absent_quiet = absl::Seconds(7);   // a pillar is away: its asker may ask it again
-  absl::Duration open_quiet = absl::Seconds(30);    // somebody still owes an answer
+  // A pillar is away, or could and was not asked: its asker may yet ask it.
+  absl::Duration absent_quiet = absl::Seconds(7);
+  absl::Duration open_quiet = absl::Seconds(30);  // somebody still owes an answer
 };
 
 // One message of an asker and what answers it.

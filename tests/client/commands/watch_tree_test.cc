@@ -210,6 +210,28 @@ TEST_F(WatchTreeTest, WhatBelongsToNoConversationPassesAtOnce) {
   EXPECT_THAT(TreeText(closed_[0], 0), HasSubstr("data-loss: look here"));
 }
 
+TEST_F(WatchTreeTest, OneWhoCanIsWaitedForUntilItIsAsked) {
+  const auto id = bus_.NewConversation();
+  const Envelope identify = bus_.Identify(id, "f");
+  Hear(identify);
+  Hear(bus_.Routed(identify, {"p1", "p2"}));
+  Hear(bus_.IdentifyReply(identify, "p1"));
+  Hear(bus_.IdentifyReply(identify, "p2"));
+  Pass(TreeLimits().open_quiet - absl::Milliseconds(1));
+  EXPECT_THAT(closed_, IsEmpty()) << "a busy asker asks late";
+  const Envelope first = bus_.Request(id, "p1", "f");
+  Hear(first, absl::ZeroDuration());
+  Hear(bus_.Final(first));
+  Pass(TreeLimits().absent_quiet - absl::Milliseconds(1));
+  EXPECT_THAT(closed_, IsEmpty());
+  const Envelope second = bus_.Request(id, "p2", "f");
+  Hear(second, absl::ZeroDuration());
+  Hear(bus_.Final(second));
+  Pass(TreeLimits().settled_quiet);
+  ASSERT_THAT(closed_, SizeIs(1));
+  EXPECT_EQ(closed_[0].verdict, "done");
+}
+
 TEST_F(WatchTreeTest, RepliesToWhatWasNotHeardAreShownLoose) {
   const Envelope request = bus_.Request(bus_.NewConversation(), "p1", "f");
   Hear(bus_.Final(request));
