@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "pillar/requests/page_cursor.h"
@@ -17,17 +16,6 @@ constexpr uint32_t kSampleRecords = 64;  // listed first, to see how many fill a
 
 absl::Status NotHeld(const store::FileRecord* record) {
   return absl::NotFoundError(record == nullptr ? "not held here" : "not in the window of time");
-}
-
-// Where the list of a cursor goes on.
-absl::StatusOr<uint64_t> PositionOf(store::FileStore& store, absl::string_view question,
-                                    absl::string_view cursor) {
-  BITREPO_ASSIGN_OR_RETURN(const std::string text, OpenCursor(store.store_id(), question, cursor));
-  uint64_t position = 0;
-  if (!absl::SimpleAtoi(text, &position)) {
-    return absl::InvalidArgumentError("the cursor is not one of this list: begin again without it");
-  }
-  return position;
 }
 
 // How many items have room in so many bytes, but one.
@@ -92,7 +80,7 @@ class BlocksOfFile final : public ListSource {
     const std::string question = absl::StrCat(order_.question, file.record->generation.ToBytes());
     uint64_t block = 0;
     if (!cursor.empty()) {
-      BITREPO_ASSIGN_OR_RETURN(block, PositionOf(store_, question, cursor));
+      BITREPO_ASSIGN_OR_RETURN(block, OpenNumberCursor(store_.store_id(), question, cursor));
     }
     const uint64_t count =
         file.range.empty() ? 0 : (file.range.length() - 1) / order_.block_bytes + 1;
@@ -107,8 +95,7 @@ class BlocksOfFile final : public ListSource {
                                base::ByteRange::Make(file.range.offset() + begin, length));
       page.entries.push_back({file.file_id, file.record, range, block});
     }
-    if (block < count)
-      page.next_cursor = SealCursor(store_.store_id(), question, absl::StrCat(block));
+    if (block < count) page.next_cursor = SealCursor(store_.store_id(), question, block);
     return page;
   }
 
@@ -126,7 +113,8 @@ class NamedFiles final : public ListSource {
   absl::StatusOr<EntryPage> Page(absl::string_view cursor, protocol::PageLimits limits) override {
     uint64_t position = 0;
     if (!cursor.empty()) {
-      BITREPO_ASSIGN_OR_RETURN(position, PositionOf(store_, order_.question, cursor));
+      BITREPO_ASSIGN_OR_RETURN(position,
+                               OpenNumberCursor(store_.store_id(), order_.question, cursor));
     }
     const auto& named = order_.files.list().file_ids();
     const auto count = static_cast<uint64_t>(named.size());
@@ -146,7 +134,7 @@ class NamedFiles final : public ListSource {
     page.entries.erase(page.entries.begin() + room.items(), page.entries.end());
     position += room.items();
     if (position < count) {
-      page.next_cursor = SealCursor(store_.store_id(), order_.question, absl::StrCat(position));
+      page.next_cursor = SealCursor(store_.store_id(), order_.question, position);
     }
     return page;
   }
