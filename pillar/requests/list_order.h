@@ -48,7 +48,6 @@ struct ListOrder {
   bool removed = false;  // the generations in quarantine
 
   std::vector<wire::DigestAlgorithm> algorithms = {};  // empty: no digests are made
-  bool wants_usual = false;  // digests are asked for, and no algorithm is named
   std::string salt = {};
   bool fresh = false;
   uint64_t offset_bytes = 0;
@@ -70,16 +69,18 @@ struct ListOrder {
   }
 };
 
-// The order for the operation of `request`. kInvalidArgument: not understood; kUnimplemented: not
-// supported. `usual`: what is computed where digests are asked for and none is named.
-absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request, wire::DigestAlgorithm usual);
+// The order for the operation of `request`; `default_algorithm` is asked for where it names none.
+// kInvalidArgument: not understood; kUnimplemented: not supported.
+absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request,
+                                  wire::DigestAlgorithm default_algorithm);
 
 // What the operations' own readers share: collection, files, page and question of `request`.
 absl::StatusOr<ListOrder> BeginOrder(const protocol::Envelope& request,
                                      const wire::FileSelection& files,
                                      const google::protobuf::MessageLite& asked);
 // Takes over which digests are asked for.
-void AskDigests(const wire::ChecksumSpec& spec, ListOrder& order);
+void AskDigests(const wire::ChecksumSpec& spec, wire::DigestAlgorithm default_algorithm,
+                ListOrder& order);
 store::Window WindowOf(const wire::TimeWindow& window);
 // Of the item that says why: short enough for a list.
 wire::ResponseInfo TroubleOf(const absl::Status& why);

@@ -23,8 +23,8 @@ wire::ResponseCode CodeOfOrder(const absl::Status& status) {
 void ListRequest::Start() {
   const auto collection = base::CollectionId::Parse(request().header.collection_id());
   absl::StatusOr<ListOrder> order =
-      OrderOf(request(), collection.ok() ? parts_.TermsOf(*collection).default_algorithm
-                                         : CollectionTerms().default_algorithm);
+      collection.ok() ? OrderOf(request(), parts_.TermsOf(*collection).default_algorithm)
+                      : absl::StatusOr<ListOrder>(collection.status());
   if (!order.ok()) {
     End(CodeOfOrder(order.status()), order.status().message());
     return;
