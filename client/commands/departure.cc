@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/runtime/settings.h"
+#include "bus/protocol/response_code.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -60,7 +61,7 @@ void Departure::Begin(client::Operation operation) {
 }
 
 void Departure::OnEvent(const protocol::ConversationEvent& event) {
-  if (!detach_ || left_) return;
+  if (left_) return;
   switch (event.kind) {
     case protocol::EventKind::kRequestSent:
       asked_.insert(event.component);
@@ -71,15 +72,18 @@ void Departure::OnEvent(const protocol::ConversationEvent& event) {
         works_.insert(event.component);
       }
       break;
-    case protocol::EventKind::kComponentComplete:
     case protocol::EventKind::kComponentFailed:
+      // Those that could not deliver a file do not matter while another works on it.
+      if (when_ == GoesWhen::kHandedOver) failed_[event.component] = event.code;
+      [[fallthrough]];
+    case protocol::EventKind::kComponentComplete:
       asked_.erase(event.component);
       works_.erase(event.component);
       break;
     default:
       return;
   }
-  if (works_ != asked_ || asked_.empty()) return;
+  if (!detach_ || works_ != asked_ || asked_.empty()) return;
   // Those whose turn comes with this very progress are asked first; then it is looked at again.
   client_.loop().Post([weak = weak_from_this()] {
     const auto self = weak.lock();
@@ -95,11 +99,13 @@ void Departure::Leave(bool waited) {
   auto remains = operation_.Leave();
   if (!remains) return;  // it has ended meanwhile: its end is told
   left_ = true;
-  on_left_({id, *std::move(remains)}, waited);
+  on_left_({{id, *std::move(remains)}, failed_, waited});
 }
 
-ExitCode TellDeparture(Session& session, Detached detached, bool waited) {
+ExitCode TellDeparture(Session& session, Leaving leaving, Detached detached) {
   Report& report = session.report();
+  detached.taken_up = std::move(leaving.taken_up);
+  detached.failed = std::move(leaving.failed);
   const std::string id = detached.taken_up.id.ToString();
   if (detached.taken_up.remains.requests.empty()) {
     report.Error({.code = ExitCode::kUnreachable,
@@ -140,13 +146,29 @@ ExitCode TellDeparture(Session& session, Detached detached, bool waited) {
   report.Item(record, absl::StrCat(id, "\n"));
   session.console().Note(
       absl::StrCat(Shown(detached.file_id), " goes on at the pillars; to finish it: ", next));
-  if (!waited) return ExitCode::kDone;
+  ReportNotTakenUp(session, detached);
+  if (!leaving.waited) return ExitCode::kDone;
   report.ErrorRecord({.code = ExitCode::kStillRunning,
                       .message = "the wait is over, and the pillars are not done",
                       .file_id = detached.file_id,
                       .conversation = id,
                       .hint = next});
   return ExitCode::kStillRunning;
+}
+
+void ReportNotTakenUp(Session& session, const Detached& detached) {
+  for (const auto& [pillar, code] : detached.failed) {
+    const protocol::ResponseCodeRow& row = protocol::RowOf(code);
+    session.report().Error(
+        {.code = static_cast<ExitCode>(row.exit_code),
+         .message = absl::StrCat(pillar, " had not taken up ", Shown(detached.file_id),
+                                 " when it was left (", row.name, ")"),
+         .pillar = pillar,
+         .file_id = detached.file_id,
+         .conversation = detached.taken_up.id.ToString(),
+         .retryable = row.retryable});
+  }
+  if (!detached.failed.empty()) session.report().Add(ExitCode::kPartial);
 }
 
 std::string WholePath(const Session& session, const std::string& path) {
