@@ -23,6 +23,10 @@ uint64_t Gauge::Rate::PerSecond() const {
 void Gauge::AddRead(uint64_t bytes, absl::Duration took) {
   base::MutexLock lock(mutex_);
   read_.Add(bytes, took);
+}
+
+void Gauge::AddSent(uint64_t bytes) {
+  base::MutexLock lock(mutex_);
   out_bytes_ += bytes;
 }
 

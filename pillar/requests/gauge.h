@@ -17,6 +17,8 @@ class Gauge {
   // Bytes read from, or written to, the store for one piece of work, and how long that took.
   void AddRead(uint64_t bytes, absl::Duration took);
   void AddWrite(uint64_t bytes, absl::Duration took);
+  // Of what was read, the part that leaves the pillar; digests are read and stay.
+  void AddSent(uint64_t bytes);
   // From the arrival of a request to the moment it could deliver or receive.
   void AddStart(absl::Duration took);
 

@@ -8,6 +8,9 @@
 namespace bitrepo::requests {
 namespace {
 
+// Beside id and digests: size, time, block.
+constexpr size_t kFieldsBytes = 48;
+
 const google::protobuf::MessageLite& AddChecksum(const Finding& finding, wire::Body& body) {
   wire::ChecksumItem& item = *body.mutable_get_checksums_final()->add_items();
   item.set_file_id(finding.entry.file_id.text());
@@ -30,6 +33,7 @@ absl::StatusOr<ListOrder> ChecksumsOrder(const protocol::Envelope& request) {
   if (asked.has_length()) order.length_bytes = asked.length();
   order.block_bytes = asked.block_bytes();
   order.add_item = &AddChecksum;
+  order.item_fields_bytes = kFieldsBytes;
   return order;
 }
 

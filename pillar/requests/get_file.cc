@@ -106,8 +106,12 @@ void GetFile::Serve(std::shared_ptr<store::StoredFile> file) {
         });
       });
   parts_.channel.GrantFetch(grant_->token(), std::move(source), grant_->Events());
-  parts_.gauge->AddStart(parts_.loop.Now() - context_.arrived());
   wire::Body accepted = AcceptedBody(wire::GET_FILE);
+  if (told_of_recall_) {
+    accepted.mutable_progress()->set_phase(wire::SENDING);
+  } else {
+    parts_.gauge->AddStart(parts_.loop.Now() - context_.arrived());
+  }
   *accepted.mutable_get_file_progress()->mutable_file() = *file_;
   context_.Accepted(std::move(accepted), grant_->text());
 }

@@ -6,6 +6,9 @@
 namespace bitrepo::requests {
 namespace {
 
+// Beside the id: size, digest, generation, time.
+constexpr size_t kFieldsBytes = 96;
+
 const google::protobuf::MessageLite& AddFileId(const Finding& finding, wire::Body& body) {
   wire::FileInfo& item = *body.mutable_get_file_ids_final()->add_items();
   item = ListedInfo(finding);
@@ -19,6 +22,7 @@ absl::StatusOr<ListOrder> FileIdsOrder(const protocol::Envelope& request) {
   BITREPO_ASSIGN_OR_RETURN(ListOrder order, BeginOrder(request, asked.files(), asked));
   order.stored = WindowOf(asked.stored());
   order.add_item = &AddFileId;
+  order.item_fields_bytes = kFieldsBytes;
   return order;
 }
 

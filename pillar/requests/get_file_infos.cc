@@ -8,6 +8,9 @@
 namespace bitrepo::requests {
 namespace {
 
+// Beside id and digests: size, digest on record, generation, times.
+constexpr size_t kFieldsBytes = 128;
+
 const google::protobuf::MessageLite& AddFileInfo(const Finding& finding, wire::Body& body) {
   wire::FileInfoItem& item = *body.mutable_get_file_infos_final()->add_items();
   *item.mutable_file() = ListedInfo(finding);
@@ -30,6 +33,7 @@ absl::StatusOr<ListOrder> FileInfosOrder(const protocol::Envelope& request) {
   order.verified = WindowOf(asked.calculated());
   order.removed = asked.removed();
   order.add_item = &AddFileInfo;
+  order.item_fields_bytes = kFieldsBytes;
   return order;
 }
 

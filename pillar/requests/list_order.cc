@@ -18,6 +18,9 @@
 namespace bitrepo::requests {
 namespace {
 
+constexpr size_t kDigestFieldsBytes = 8;  // beside its value
+constexpr size_t kTroubleBytes = kTroubleTextBytesMax + 16;
+
 bool IsNamed(const wire::FileSelection& files) {
   return files.has_list() || files.has_parameters();
 }
@@ -57,11 +60,18 @@ bool ListOrder::reads() const {
          algorithms.front() != wire::SHA256;
 }
 
+size_t ListOrder::ItemBytes(absl::string_view file_id, bool sound) const {
+  size_t digests_bytes = 0;
+  for (const wire::DigestAlgorithm algorithm : algorithms) {
+    digests_bytes += protocol::DigestBytesOf(algorithm) + kDigestFieldsBytes;
+  }
+  return file_id.size() + item_fields_bytes +
+         (sound ? digests_bytes : std::max(digests_bytes, kTroubleBytes));
+}
+
 absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request) {
   BITREPO_ASSIGN_OR_RETURN(ListOrder order, Read(request));
   BITREPO_RETURN_IF_ERROR(Check(order));
-  order.item_bytes_beside_id =
-      kItemFieldsBytes + std::max(order.algorithms.size() * kItemDigestBytes, kItemTroubleBytes);
   return order;
 }
 

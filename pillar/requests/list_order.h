@@ -55,7 +55,10 @@ struct ListOrder {
   uint64_t block_bytes = 0;  // 0: no blocks
 
   AddItem add_item = nullptr;
-  size_t item_bytes_beside_id = 0;  // of an item on the wire, at most
+  size_t item_fields_bytes = 0;  // tags, lengths and numbers of an item on the wire, at most
+
+  // Of an item on the wire, at most. `sound`: it is known to have no trouble.
+  size_t ItemBytes(absl::string_view file_id, bool sound) const;
 
   bool has_range() const { return offset_bytes > 0 || length_bytes.has_value(); }
   // Bytes must be read: what is on record does not answer it.
@@ -83,9 +86,5 @@ wire::ResponseInfo TroubleOf(const absl::Status& why);
 wire::FileInfo ListedInfo(const Finding& finding);
 
 inline constexpr size_t kTroubleTextBytesMax = 200;
-// Field tags, lengths and numbers of one item, a digest of it, and its trouble: upper bounds.
-inline constexpr size_t kItemFieldsBytes = 110;
-inline constexpr size_t kItemDigestBytes = 64 + 8;
-inline constexpr size_t kItemTroubleBytes = kTroubleTextBytesMax + 16;
 
 }  // namespace bitrepo::requests

@@ -69,9 +69,9 @@ void ListRequest::OnRoom(Room room) {
   grant_ = std::make_unique<Grant>(parts_, std::move(token), set.size_bytes(),
                                    [this](const absl::Status& how) { OnReceiptEnded(how); });
   auto sink = std::make_shared<StagedSink>(
-      *std::move(room), std::nullopt, parts_.workers, parts_.loop.clock(), parts_.gauge,
-      [weak = weak_from_this(), loop = &parts_.loop](SealedPut put) {
-        loop->Post([weak, put = std::make_shared<SealedPut>(std::move(put))] {
+      *std::move(room), DigestWish(), false, parts_.workers, parts_.loop.clock(), parts_.gauge,
+      [weak = weak_from_this(), loop = &parts_.loop](SealedFile put) {
+        loop->Post([weak, put = std::make_shared<SealedFile>(std::move(put))] {
           const std::shared_ptr<RequestHandler> self = weak.lock();
           if (self == nullptr) {
             put->done(MakeResponse(wire::CANCELLED, "the request has ended"));
@@ -95,7 +95,7 @@ void ListRequest::OnReceiptEnded(const absl::Status& how) {
   }
 }
 
-absl::Status ListRequest::JudgeParameters(const SealedPut& put) const {
+absl::Status ListRequest::JudgeParameters(const SealedFile& put) const {
   const wire::ParameterSet& set = order_->files.parameters();
   if (put.facts->size_bytes != set.size_bytes() ||
       put.facts->sha256.bytes() != set.digest().value()) {
@@ -106,7 +106,7 @@ absl::Status ListRequest::JudgeParameters(const SealedPut& put) const {
   return absl::OkStatus();
 }
 
-void ListRequest::OnSealed(SealedPut put) {
+void ListRequest::OnSealed(SealedFile put) {
   if (stage_ != Stage::kReceiving) {
     put.done(MakeResponse(wire::CANCELLED, "the request has ended"));
     return;

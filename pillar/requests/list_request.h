@@ -32,8 +32,8 @@ class ListRequest final : public RequestHandler {
   void TakeParameters();
   void OnRoom(Room room);
   void OnReceiptEnded(const absl::Status& how);
-  void OnSealed(SealedPut put);
-  absl::Status JudgeParameters(const SealedPut& put) const;
+  void OnSealed(SealedFile put);
+  absl::Status JudgeParameters(const SealedFile& put) const;
 
   // ---- the items are made
   void Work(std::unique_ptr<ListSource> source);

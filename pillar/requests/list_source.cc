@@ -12,9 +12,33 @@
 namespace bitrepo::requests {
 namespace {
 
+constexpr uint32_t kSampleRecords = 64;  // listed first, to see how many fill a page
+
 absl::Status NotHeld(const store::FileRecord* record) {
   return absl::NotFoundError(record == nullptr ? "not held here" : "not in the window of time");
 }
+
+// How many items have room in so many bytes, but one.
+class Room {
+ public:
+  Room(const ListOrder& order, size_t bytes) : order_(order), bytes_(bytes) {}
+  // `record` nothing: not held.
+  bool Takes(absl::string_view file_id, const store::FileRecord* record) {
+    const bool sound = !order_.reads() && record != nullptr && record->trouble.empty();
+    used_ += order_.ItemBytes(file_id, sound);
+    if (used_ > bytes_ && items_ > 0) return false;
+    ++items_;
+    return true;
+  }
+  uint32_t items() const { return items_; }
+  size_t used_bytes() const { return used_; }  // by them, and by the one that had no room
+
+ private:
+  const ListOrder& order_;
+  const size_t bytes_;
+  size_t used_ = 0;
+  uint32_t items_ = 0;
+};
 
 // One entry; of a ranged or whole file.
 class OneFile final : public ListSource {
@@ -60,7 +84,7 @@ class BlocksOfFile final : public ListSource {
     }
     const uint64_t count =
         file.range.empty() ? 0 : (file.range.length() - 1) / order_.block_bytes + 1;
-    const size_t item_bytes = file.file_id.text().size() + order_.item_bytes_beside_id;
+    const size_t item_bytes = order_.ItemBytes(file.file_id.text(), false);
     EntryPage page;
     for (; block < count && page.entries.size() < limits.items &&
            (page.entries.empty() || (page.entries.size() + 1) * item_bytes <= limits.bytes);
@@ -96,16 +120,19 @@ class NamedFiles final : public ListSource {
     const auto count = static_cast<uint64_t>(named.size());
     const size_t items = std::min<size_t>(limits.items, store::kFindManyMax);
     std::vector<base::FileId> file_ids;
-    size_t bytes = 0;
-    for (; position < count && file_ids.size() < items; ++position) {
-      const std::string& word = named.Get(static_cast<int>(position));
-      bytes += word.size() + order_.item_bytes_beside_id;
-      if (bytes > limits.bytes && !file_ids.empty()) break;
-      BITREPO_ASSIGN_OR_RETURN(base::FileId file_id, base::FileId::Parse(word));
+    for (uint64_t at = position; at < count && file_ids.size() < items; ++at) {
+      BITREPO_ASSIGN_OR_RETURN(base::FileId file_id,
+                               base::FileId::Parse(named.Get(static_cast<int>(at))));
       file_ids.push_back(std::move(file_id));
     }
     EntryPage page;
     BITREPO_ASSIGN_OR_RETURN(page.entries, LookUp(store_, order_, file_ids));
+    Room room(order_, limits.bytes);
+    for (const ListEntry& entry : page.entries) {
+      if (!room.Takes(entry.file_id.text(), entry.record.ok() ? &*entry.record : nullptr)) break;
+    }
+    page.entries.erase(page.entries.begin() + room.items(), page.entries.end());
+    position += room.items();
     if (position < count) {
       page.next_cursor = EncodePosition(store_.store_id(), order_.question, position);
     }
@@ -134,20 +161,8 @@ class QueriedFiles final : public ListSource {
     if (order_.files.has_file_id()) {
       BITREPO_ASSIGN_OR_RETURN(query_.only, base::FileId::Parse(order_.files.file_id()));
     }
-    BITREPO_ASSIGN_OR_RETURN(store::RecordPage found, store_.List(query_, limits.items, cursor));
+    BITREPO_ASSIGN_OR_RETURN(store::RecordPage found, Fitting(cursor, limits));
     if (query_.only && cursor.empty() && found.records.empty()) return NotHeld(nullptr);
-    size_t bytes = 0;
-    uint32_t fitting = 0;
-    for (const store::FileRecord& record : found.records) {
-      bytes += record.file_id.text().size() + order_.item_bytes_beside_id;
-      if (bytes > limits.bytes && fitting > 0) break;
-      ++fitting;
-    }
-    if (fitting < found.records.size()) {
-      // A cursor stands behind the last record of its page: this asks for the page that ends where
-      // the message is full.
-      BITREPO_ASSIGN_OR_RETURN(found, store_.List(query_, fitting, cursor));
-    }
     EntryPage page;
     for (store::FileRecord& record : found.records) {
       base::FileId file_id = record.file_id;
@@ -159,6 +174,41 @@ class QueriedFiles final : public ListSource {
   }
 
  private:
+  // A cursor stands behind the last record of its page. So what has room is guessed by the first
+  // few; where the guess was too high, the page is asked for again, to end where it is full.
+  absl::StatusOr<store::RecordPage> Fitting(absl::string_view cursor, protocol::PageLimits limits) {
+    const bool all_fit =
+        limits.items <=
+        limits.bytes / order_.ItemBytes(std::string(base::kFileIdBytesMax, 'x'), false);
+    uint32_t asked = limits.items;
+    if (!all_fit && limits.items > kSampleRecords) {
+      BITREPO_ASSIGN_OR_RETURN(store::RecordPage sample,
+                               store_.List(query_, kSampleRecords, cursor));
+      const Room room = Fill(sample, limits);
+      if (room.items() == sample.records.size()) {
+        if (sample.next_cursor.empty() || sample.records.empty()) return sample;
+        asked = static_cast<uint32_t>(std::clamp<size_t>(
+            limits.bytes / (room.used_bytes() / room.items()) * 15 / 16, 1, limits.items));
+      } else {
+        asked = room.items();
+      }
+    }
+    for (;;) {
+      BITREPO_ASSIGN_OR_RETURN(store::RecordPage found, store_.List(query_, asked, cursor));
+      const Room room = Fill(found, limits);
+      if (room.items() == found.records.size()) return found;
+      asked = room.items();
+    }
+  }
+
+  Room Fill(const store::RecordPage& page, const protocol::PageLimits& limits) const {
+    Room room(order_, limits.bytes);
+    for (const store::FileRecord& record : page.records) {
+      if (!room.Takes(record.file_id.text(), &record)) break;
+    }
+    return room;
+  }
+
   store::FileStore& store_;
   const ListOrder& order_;
   store::ListQuery query_;

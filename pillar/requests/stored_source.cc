@@ -16,7 +16,10 @@ struct StoredSource::Shared {
   absl::StatusOr<base::Buffer> Read(const base::ByteRange& range) {
     const absl::Time began = clock.Now();
     absl::StatusOr<base::Buffer> bytes = file->Read(range);
-    if (bytes.ok()) gauge->AddRead(bytes->size(), clock.Now() - began);
+    if (bytes.ok()) {
+      gauge->AddRead(bytes->size(), clock.Now() - began);
+      gauge->AddSent(bytes->size());
+    }
     if (absl::IsDataLoss(bytes.status())) damaged(bytes.status());
     return bytes;
   }

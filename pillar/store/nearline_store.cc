@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/store/nearline_store.h"
 
+#include <chrono>
 #include <future>
-#include <set>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"

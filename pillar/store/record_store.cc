@@ -2,7 +2,6 @@
 #include "pillar/store/record_store.h"
 
 #include <algorithm>
-#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"

@@ -143,8 +143,10 @@ struct SimulatedMedium::State : std::enable_shared_from_this<State> {
     if (!live->write) return;
     shelf.Release(live->item);
     live->file.reset();
-    const absl::Status removed = disk.Remove(VolumeShelf::PartPathOf(live->item));
-    if (!removed.ok() && !absl::IsNotFound(removed)) {
+    for (const std::string& path :
+         {VolumeShelf::PartPathOf(live->item), VolumeShelf::PathOf(live->item)}) {
+      const absl::Status removed = disk.Remove(path);
+      if (removed.ok() || absl::IsNotFound(removed)) continue;
       base::LogLine(base::LogLevel::kWarning, "medium-part-left").With("cause", removed.message());
     }
   }

@@ -91,7 +91,8 @@ class NamedIds : public ::testing::Test {
     auto list = std::make_shared<IdList>(std::string(dir_.path()));
     for (const std::string& id : ids) EXPECT_OK(list->Add(File(id)));
     EXPECT_OK(list->Finish());
-    GetChecksumsSpec spec{.scope = {.collection = Photos(), .ids = std::move(list)}};
+    GetChecksumsSpec spec{.scope = {.collection = Photos(), .ids = std::move(list)},
+                          .checksums = {}};
     spec.on_rows = [this](std::vector<ChecksumRow> rows, absl::AnyInvocable<void()> more) {
       for (ChecksumRow& row : rows) rows_.push_back(std::move(row));
       more();

@@ -235,7 +235,7 @@ TEST_F(ListRequests, AReadingThatTakesLongTellsHowFarItIsAndCanBeWithdrawn) {
   *ask.body.mutable_get_checksums_request()->mutable_files() = All();
   ask.body.mutable_get_checksums_request()->mutable_checksums()->set_fresh(true);
   const Envelope sums = rig.Request(std::move(ask));
-  rig.workers.piece = absl::Milliseconds(100);
+  rig.workers.piece = absl::Milliseconds(500);
   rig.Send(sums);
   rig.Run(absl::Seconds(5));
   ASSERT_THAT(rig.Progress(sums), ::testing::Not(IsEmpty()));

@@ -2,6 +2,7 @@
 // A nearline pillar as its askers see it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/time.h>
 
 #include "tests/pillar/nearline_rig.h"
 #include "tests/support/status_matchers.h"
@@ -15,6 +16,11 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 const std::string kBytes(1000, 'n');  // ten seconds of a drive
+
+void SetModified(const std::string& path, absl::Time at) {
+  const timeval both[2] = {absl::ToTimeval(at), absl::ToTimeval(at)};
+  ASSERT_EQ(utimes(path.c_str(), both), 0) << path;
+}
 
 TEST(NearlinePillar, B14AGetTellsItsPhasesInOrder) {
   NearlineRig nearline;
@@ -166,8 +172,23 @@ TEST(NearlinePillar, B15WhatIsReadBackOtherwiseIsAFailureThatNamesThePhase) {
   EXPECT_THAT(nearline.store().Find(Photos(), File("a")),
               testing_support::StatusIs(absl::StatusCode::kNotFound));
   EXPECT_EQ(nearline.Put("a", kBytes), wire::OPERATION_COMPLETED);
-  nearline->Run(store::kFailedCopyTerm + absl::Minutes(2));
+}
+
+TEST(NearlinePillar, ACopyThatWasKeptGoesWhenItsTermIsOver) {
+  NearlineRig nearline;
+  nearline.BeginPut("a", kBytes);
+  nearline->Run(absl::Seconds(32));
+  NearlineRig::FlipBit(nearline.FilesBelow("media").front());
+  nearline->Run(absl::Minutes(1));
+  ASSERT_THAT(nearline.FilesBelow("store/kept"), SizeIs(1));
+  const std::string kept = nearline.FilesBelow("store/kept").front();
+  const absl::Time now = nearline->loop.clock().WallNow();
+  SetModified(kept, now - store::kFailedCopyTerm + absl::Minutes(1));
   EXPECT_OK(nearline.store().Check());
+  EXPECT_THAT(nearline.FilesBelow("store/kept"), SizeIs(1));
+  SetModified(kept, now - store::kFailedCopyTerm);
+  EXPECT_OK(nearline.store().Check());
+  EXPECT_THAT(nearline.FilesBelow("store/kept"), IsEmpty());
 }
 
 TEST(NearlinePillar, ACancelledGetLeavesTheQueue) {
@@ -184,6 +205,7 @@ TEST(NearlinePillar, ACancelledGetLeavesTheQueue) {
   nearline->Run();
   EXPECT_EQ(nearline->Code(second), wire::CANCELLED);
   EXPECT_EQ(nearline.medium().queue(), 2u);
+  nearline->Run(absl::Seconds(2));
   EXPECT_EQ(nearline->Progress(third).back().body.progress().queue_place(), 1u);
 }
 
@@ -274,7 +296,9 @@ TEST(NearlinePillar, AFileThatFitsOnNoVolumeIsRefused) {
   EXPECT_EQ(nearline.Put("a", kBytes), wire::OPERATION_COMPLETED) << "a whole volume";
   EXPECT_EQ(nearline.Put("b", kBytes + "x"), wire::NO_SPACE);
   EXPECT_EQ(nearline.Put("c", "c"), wire::OPERATION_COMPLETED) << "on the next volume";
-  EXPECT_EQ(nearline.medium().Items()[1].volume, 2u);
+  uint32_t volumes = 0;
+  for (const store::MediumItem& item : nearline.medium().Items()) volumes += item.volume;
+  EXPECT_EQ(volumes, 3u) << "one on the first, one on the second";
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ class NearlineRig {
 
  private:
   RigStore Open(PillarRig& rig) {
+    at_ = &rig;
     std::filesystem::create_directories(directory_.Path("store"));
     std::filesystem::create_directories(directory_.Path("media"));
     disk_ = runtime::SystemDisk::Open(directory_.Path("store")).value();
@@ -109,6 +110,8 @@ class NearlineRig {
     return {store_.get(), store_.get()};
   }
   void Close() {
+    store_->Close();
+    at_->workers.Drop();  // none of it may outlive the disks
     store_.reset();
     medium_.reset();
   }
@@ -116,6 +119,7 @@ class NearlineRig {
   testing_support::TempDir directory_;
   const store::NearlineOptions options_;
   const store::SimulatedMediumOptions medium_options_;
+  PillarRig* at_ = nullptr;
   base::SeededRandom random_{5};
   std::unique_ptr<runtime::SystemDisk> disk_;
   std::unique_ptr<runtime::SystemDisk> media_disk_;

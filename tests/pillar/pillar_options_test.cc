@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "tests/support/status_matchers.h"
 
@@ -111,6 +112,102 @@ TEST(PillarSettings, AListenerOnAllAddressesIsFineWithAPublicOne) {
                 "data_listen = \"tcp://*:7110\"\ndata_public = [\"tcp://p1.example.org:7110\"]"));
   ASSERT_OK(settings);
   EXPECT_THAT(settings->host.data_endpoints, ElementsAre("tcp://p1.example.org:7110"));
+}
+
+std::string OfKind(absl::string_view kind, absl::string_view more = "") {
+  return absl::StrCat(With("id = \"p1\"\n", absl::StrCat("id = \"p1\"\nkind = \"", kind, "\"\n")),
+                      more);
+}
+std::string Bare(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"directory = \"/disk2/sounds\"\n", ""}});
+}
+
+TEST(PillarSettings, APillarIsFullUnlessItSaysOtherwise) {
+  EXPECT_EQ(Read(kGood)->host.kind, wire::FULL_PILLAR);
+  EXPECT_EQ(Read(OfKind("full"))->host.kind, wire::FULL_PILLAR);
+}
+
+TEST(PillarSettings, AChecksumPillarHasThreeWaysToTakeAPut) {
+  const auto intake = [](absl::string_view word) {
+    return Read(Bare(OfKind("checksum", absl::StrCat("[checksum]\ndownload = \"", word, "\"\n"))))
+        ->host.intake;
+  };
+  EXPECT_EQ(Read(Bare(OfKind("checksum")))->host.kind, wire::CHECKSUM_PILLAR);
+  EXPECT_EQ(Read(Bare(OfKind("checksum")))->host.intake, requests::ChecksumIntake::kWhenMissing);
+  EXPECT_EQ(intake("always"), requests::ChecksumIntake::kAlways);
+  EXPECT_EQ(intake("when-missing"), requests::ChecksumIntake::kWhenMissing);
+  EXPECT_EQ(intake("never"), requests::ChecksumIntake::kNever);
+}
+
+TEST(PillarSettings, ANearlinePillarSaysWhatItsMediaAreLike) {
+  const auto settings = Read(Bare(OfKind("nearline", R"([nearline]
+media = "/media"
+cache = "1MiB"
+keep_written = true
+drives = 64
+volume = "1MiB"
+load = "5s"
+seek = "0s"
+bytes_per_second = "2MiB"
+time_scale = 0.01
+)")));
+  ASSERT_OK(settings);
+  EXPECT_EQ(settings->host.kind, wire::NEARLINE_PILLAR);
+  const NearlineSettings& nearline = settings->nearline;
+  EXPECT_EQ(nearline.media_directory, "/media");
+  EXPECT_EQ(nearline.store.cache_bytes, 1u << 20);
+  EXPECT_TRUE(nearline.store.keep_written);
+  EXPECT_EQ(nearline.medium.drives, 64u);
+  EXPECT_EQ(nearline.medium.volume_bytes, 1u << 20);
+  EXPECT_EQ(nearline.medium.speed.load, absl::Seconds(5));
+  EXPECT_EQ(nearline.medium.speed.seek, absl::ZeroDuration());
+  EXPECT_EQ(nearline.medium.speed.bytes_per_second, 2u << 20);
+  EXPECT_EQ(nearline.medium.speed.time_scale, 0.01);
+}
+
+TEST(PillarSettings, MistakesOfAKindAreToldWithTheirLine) {
+  struct Row {
+    std::string text;
+    const char* told;
+  };
+  const std::string nearline = Bare(OfKind("nearline", "[nearline]\nmedia = \"/m\"\n"));
+  for (const Row& row : {
+           Row{OfKind("tape"), "pillar.toml:4:"},
+           Row{OfKind("checksum"), "for a full pillar"},
+           Row{Bare(OfKind("nearline")), "nearline.media"},
+           Row{nearline + "drives = 65\n", "pillar.toml:18:"},
+           Row{nearline + "drives = 0\n", "drives"},
+           Row{nearline + "volume = \"1023KiB\"\n", "at least 1MiB"},
+           Row{nearline + "time_scale = -1\n", "time_scale"},
+           Row{nearline + "bytes_per_second = 0\n", "must not be 0"},
+           Row{nearline + "load = \"25h\"\n", "24h"},
+           Row{OfKind("full", "[nearline]\nmedia = \"/m\"\n"), "is for a nearline pillar"},
+           Row{OfKind("full", "[checksum]\ndownload = \"never\"\n"), "is for a checksum pillar"},
+           Row{Bare(OfKind("checksum", "[checksum]\ndownload = \"maybe\"\n")), "when-missing"},
+           Row{absl::StrReplaceAll(Bare(OfKind("checksum")),
+                                   {{"[collections.photos]\n",
+                                     "[collections.photos]\ndefault_algorithm = \"md5\"\n"}}),
+               "must be \"sha256\""},
+       }) {
+    const auto settings = Read(row.text);
+    EXPECT_THAT(std::string(settings.status().message()), HasSubstr(row.told)) << row.text;
+  }
+}
+
+TEST(PillarSettings, ACollectionHasTermsOfItsOwn) {
+  const auto with = [](absl::string_view more) {
+    return Read(With("[collections.photos]\n", absl::StrCat("[collections.photos]\n", more)));
+  };
+  const base::CollectionId photos = base::CollectionId::Parse("photos").value();
+  const auto settings = with("max_file = \"4TiB\"\ndefault_algorithm = \"md5\"\n");
+  ASSERT_OK(settings);
+  EXPECT_EQ(settings->host.terms.at(photos).file_bytes_max, store::kFileBytesMax);
+  EXPECT_EQ(settings->host.terms.at(photos).default_algorithm, wire::MD5);
+  EXPECT_EQ(with("max_file = 1\n")->host.terms.at(photos).file_bytes_max, 1u);
+  for (const char* const wrong :
+       {"max_file = 0\n", "max_file = 4398046511105\n", "default_algorithm = \"crc32\"\n"}) {
+    EXPECT_THAT(std::string(with(wrong).status().message()), HasSubstr("pillar.toml:9:")) << wrong;
+  }
 }
 
 }  // namespace

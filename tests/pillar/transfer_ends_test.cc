@@ -283,6 +283,8 @@ TEST(Gauge, CountsTheTrafficOfEachInterval) {
   EXPECT_EQ(gauge.Read().in_bytes_per_second, 0u) << "no interval yet";
   gauge.AddWrite(3000, absl::Milliseconds(1));
   gauge.AddRead(100, absl::Milliseconds(1));
+  gauge.AddRead(7000, absl::Milliseconds(1));  // for a digest
+  gauge.AddSent(100);
   gauge.Tick(start + absl::Seconds(2));
   EXPECT_EQ(gauge.Read().in_bytes_per_second, 1500u);
   EXPECT_EQ(gauge.Read().out_bytes_per_second, 50u);

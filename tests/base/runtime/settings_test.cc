@@ -157,6 +157,20 @@ TEST(Settings, ANumberAtItsLimitsIsFineAndOnePastIsNot) {
   EXPECT_EQ(report.find("f:1:"), std::string::npos);
 }
 
+TEST(Settings, AFractionMayBeWrittenWhole) {
+  ASSERT_OK_AND_ASSIGN(
+      Settings settings,
+      Settings::Parse("a = 0.5\nb = 2\nunder = -0.1\nover = 2.1\nword = \"x\"\n", "f"));
+  EXPECT_EQ(settings.GetDouble("a", 1, 0, 2), 0.5);
+  EXPECT_EQ(settings.GetDouble("b", 1, 0, 2), 2);
+  EXPECT_EQ(settings.GetDouble("absent", 1, 0, 2), 1);
+  EXPECT_EQ(settings.GetDouble("under", 1, 0, 2), 1);
+  EXPECT_EQ(settings.GetDouble("over", 1, 0, 2), 1);
+  EXPECT_EQ(settings.GetDouble("word", 1, 0, 2), 1);
+  const std::string report(settings.Finish().message());
+  for (const char* line : {"f:3: ", "f:4: ", "f:5: "}) EXPECT_THAT(report, HasSubstr(line));
+}
+
 TEST(Settings, WhatIsNotTomlIsRefusedWithItsLine) {
   EXPECT_THAT(Settings::Parse("a = 1\nb = \n", "broken.toml"),
               StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("broken.toml:2: ")));

@@ -7,6 +7,7 @@ import xxhash
 
 HELLO, WELCOME, OPEN, OPEN_OK, OPEN_REFUSED, DATA, CREDIT, STORED, ACK, NACK = range(1, 11)
 COMMIT, COMMIT_OK, DONE, ABORT, PING, PONG, GOAWAY, BYE = range(11, 19)
+OF_STREAMS = range(OPEN, ABORT + 1)
 SKIPPABLE = 1  # of the flags
 _LAYOUT = struct.Struct("<2sBBHHIIQQQQ")
 assert _LAYOUT.size == 48

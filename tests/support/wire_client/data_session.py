@@ -48,7 +48,7 @@ class _Sending:
 
 
 class DataSession:
-    """One connection to one endpoint. Loop-confined. Lifetime: `with`, which says BYE at its end."""
+    """One connection to one endpoint. Loop-confined. Lifetime: `with`, which ends with BYE."""
 
     def __init__(self, endpoint, node):
         self._sent = 0
@@ -108,8 +108,11 @@ class DataSession:
             while sending.refused and sending.credit - sending.spent >= sending.due_bytes():
                 self._send_segment(stream, sending, sending.refused.pop(0))
 
-    def fetch(self, token, ranges=(), response=None):
-        """The bytes of the ranges wanted (none: all), in that order. Says DONE with `response`."""
+    def fetch(self, token, ranges=(), response=None, end=None):
+        """The bytes of the ranges wanted (none: all), in that order.
+
+        Says DONE with the code `response`, and calls `end` before that.
+        """
         stream = self._open(token, wire.channel.FETCH, ranges)
         credit = FETCH_WINDOW_BYTES
         self._say(frames.Frame(frames.CREDIT, stream, offset=credit))
@@ -140,6 +143,8 @@ class DataSession:
             credit += len(part.payload)
             self._say(frames.Frame(frames.STORED, stream, offset=came))
             self._say(frames.Frame(frames.CREDIT, stream, offset=credit))
+        if end:
+            end()
         done = response or wire.types.OPERATION_COMPLETED
         self._say(frames.Frame(frames.DONE, stream, _end(done)))
         return b"".join(pieces[key] for key in sorted(pieces))
@@ -166,6 +171,10 @@ class DataSession:
         self._say(frames.Frame(frames.CREDIT, stream, offset=self._segment))
         for kind in (frames.OPEN_OK, frames.ACK, frames.DATA):
             self._hear(kind, stream=stream)
+
+    def abort(self, code):
+        """Ends the stream that was opened last, and its transfer."""
+        self._say(frames.Frame(frames.ABORT, self._stream, _end(code)))
 
     # ---- frames
 
@@ -218,7 +227,7 @@ class DataSession:
             elif frame.kind == frames.GOAWAY or (
                     frame.kind in (frames.ABORT, frames.OPEN_REFUSED) and frame.stream == stream):
                 raise TransferEnded(wire.channel.StreamEnd.FromString(frame.payload).response)
-            elif frame.stream == stream and frame.kind <= frames.BYE and frame.kind != frames.PONG:
+            elif frame.stream == stream and frame.kind in frames.OF_STREAMS:
                 raise frames.FrameFault(f"type {frame.kind} is not due")
         raise frames.FrameFault(f"nothing that was waited for has come in {STALL_SECONDS} s")
 
@@ -249,7 +258,7 @@ def _end(code):
 
 
 def transfer(node, action):
-    """For Conversation.ask(): dials the first endpoint of a token and runs action(session, token)."""
+    """For Conversation.ask(): dials the first endpoint of a token, does action(session, token)."""
 
     def run(token):
         with DataSession(read_token(token).endpoints[0], node) as session:

@@ -30,9 +30,14 @@ class LocalRepository:
         self._folder.cleanup()
 
     @property
+    def settings(self):
+        """The settings with which the program finds it."""
+        return self.directory / ".bitrepo.toml"
+
+    @property
     def bus(self):
         """Where the coordinator listens."""
-        return tomllib.loads((self.directory / ".bitrepo.toml").read_text())["coordinator"]
+        return tomllib.loads(self.settings.read_text())["coordinator"]
 
     def _run(self, action, *flags, seconds):
         subprocess.run([self._bitrepo, "local", action, "--dir", self.directory, *flags],

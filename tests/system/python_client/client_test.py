@@ -28,7 +28,8 @@ class ClientTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.repository = cls.enterClassContext(repository.LocalRepository(BITREPO, "--pillars", "2"))
+        cls.repository = cls.enterClassContext(
+            repository.LocalRepository(BITREPO, "--pillars", "2"))
         cls.bus = cls.enterClassContext(BusMember(cls.repository.bus, "local", "snake"))
 
     def conversation(self, operation):

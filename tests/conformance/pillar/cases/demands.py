@@ -37,7 +37,7 @@ def check_exchange(pillar, exchange, code):
     check_equal(types.FINAL, exchange.final.kind, "the kind of the answer")
     check_base(pillar, exchange.final)
     sequences = [one.body.progress.sequence for one in exchange.progress]
-    check(sequences == sorted(set(sequences)), f"the sequence of progress does not rise: {sequences}")
+    check(sequences == sorted(set(sequences)), f"progress does not rise: {sequences}")
     for one in exchange.progress:
         check_base(pillar, one)
 

@@ -3,7 +3,7 @@
 
 from case_list import case, check, check_code, check_equal
 from cases.demands import check_exchange, check_positive
-from cases.listing import check_window, unpack_items
+from cases.listing import check_window, read_list
 from pillar_under_test import COMPLETED, ops, types
 from wire_client import data_session
 from wire_client import vocabulary as wire
@@ -82,7 +82,7 @@ def list_by_token(pillar):
     token, data = done.transfer
     check_equal(wire.channel.LIST, token.content, "the content of the token")
     check_equal(types.SENDING, done.progress[-1].body.progress.phase, "the phase of the token")
-    check_equal([file.info for file in files], unpack_items(data, types.FileInfo), "items")
+    check_equal([file.info for file in files], read_list(data, types.FileInfo), "items")
     check(not done.content.items, "the final has items too")
 
 

@@ -1,41 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the cases of lists share: items as they travel the data channel."""
+"""What the cases of lists share: the bytes of a list by token, windows of time."""
 
 from case_list import Failed, check, check_equal
 from pillar_under_test import types
+from wire_client import item_stream
 
 
-def pack_items(items):
-    """Messages one behind the other, each behind its length as a varint."""
-    packed = bytearray()
-    for item in items:
-        size = item.ByteSize()
-        while size > 0x7F:
-            packed.append(size & 0x7F | 0x80)
-            size >>= 7
-        packed.append(size)
-        packed += item.SerializeToString()
-    return bytes(packed)
-
-
-def unpack_items(data, kind):
-    """The messages that came so; Failed when they end in the middle of one."""
+def read_list(data, kind):
+    """The items of a list that came by token; Failed when it is none."""
     check(data is not None, "no token came")
-    items, at = [], 0
-    while at < len(data):
-        size, shift = 0, 0
-        while True:
-            if at == len(data) or shift > 28:
-                raise Failed("the list has a length that is none")
-            size |= (data[at] & 0x7F) << shift
-            at, shift = at + 1, shift + 7
-            if data[at - 1] < 0x80:
-                break
-        if at + size > len(data):
-            raise Failed("the list ends in the middle of an item")
-        items.append(kind.FromString(data[at:at + size]))
-        at += size
-    return items
+    try:
+        return item_stream.unpack_items(data, kind)
+    except ValueError as error:
+        raise Failed(str(error)) from error
 
 
 def check_window(times, from_end, ask):

@@ -3,10 +3,11 @@
 
 from case_list import case, check, check_equal
 from cases.demands import check_exchange
-from cases.listing import pack_items, unpack_items
+from cases.listing import read_list
 from pillar_under_test import COMPLETED, ops, types
 from wire_client import data_session
 from wire_client import vocabulary as wire
+from wire_client.item_stream import pack_items
 
 
 def pack_ids(ids):
@@ -38,7 +39,7 @@ def in_order(pillar):
     data = pack_ids(ids)
     done = ask(pillar, ops.GetFileIdsRequest(files=selection(data, len(ids))), data)
     check_exchange(pillar, done, COMPLETED)
-    items = unpack_items(done.transfer, types.FileInfo)
+    items = read_list(done.transfer, types.FileInfo)
     check_equal(ids, [item.file_id for item in items], "ids")
     check(all((item.trouble.code == types.FILE_NOT_FOUND_FAILURE) == (index % 7 == 0)
               for index, item in enumerate(items)), "what is not held does not say so")
@@ -51,7 +52,7 @@ def digests(pillar):
     done = ask(pillar, ops.GetChecksumsRequest(files=selection(data, 3)), data)
     check_exchange(pillar, done, COMPLETED)
     check_equal([[file.digest] for file in files[::-1]],
-                [list(item.digests) for item in unpack_items(done.transfer, ops.ChecksumItem)],
+                [list(item.digests) for item in read_list(done.transfer, ops.ChecksumItem)],
                 "digests")
 
 
