@@ -30,9 +30,10 @@ bool HasTheBytes(wire::Phase phase) {
 }  // namespace
 
 std::vector<FlagRow> DepartureFlags::Flags() {
-  return {
-      {"--detach", "", "go when the pillars have taken it up; conv wait finishes it", &detach_},
-      {"--wait", "DURATION", "go after this time if it is not done (exit code 9)", &wait_text_}};
+  return {{"--detach", "", "go when the pillars have taken it up; conv wait finishes it", &detach_},
+          {"--wait", "DURATION",
+           "go after this time if it is not done (exit code 9), of a put when its bytes are over",
+           &wait_text_}};
 }
 
 bool DepartureFlags::Parse(Session& session) {
@@ -56,7 +57,7 @@ void Departure::Begin(client::Operation operation) {
   operation_ = std::move(operation);
   if (wait_ == absl::InfiniteDuration()) return;
   client_.loop().RunAfter(wait_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->Leave(true);
+    if (const auto self = weak.lock()) self->OnWaited();
   });
 }
 
@@ -83,23 +84,29 @@ void Departure::OnEvent(const protocol::ConversationEvent& event) {
     default:
       return;
   }
-  if (!detach_ || works_ != asked_ || asked_.empty()) return;
+  if (!detach_ && !waited_) return;
   // Those whose turn comes with this very progress are asked first; then it is looked at again.
   client_.loop().Post([weak = weak_from_this()] {
     const auto self = weak.lock();
-    if (self != nullptr && self->works_ == self->asked_ && !self->asked_.empty()) {
-      self->Leave(false);
-    }
+    if (self != nullptr && self->MayGo()) self->Leave();
   });
 }
 
-void Departure::Leave(bool waited) {
+bool Departure::MayGo() const { return works_ == asked_ && !asked_.empty(); }
+
+void Departure::OnWaited() {
+  waited_ = true;
+  // Bytes that are not over yet would not go on without us.
+  if (when_ == GoesWhen::kTakenUp || MayGo()) Leave();
+}
+
+void Departure::Leave() {
   if (left_) return;
   const base::ConversationId id = operation_.id();
   auto remains = operation_.Leave();
   if (!remains) return;  // it has ended meanwhile: its end is told
   left_ = true;
-  on_left_({{id, *std::move(remains)}, failed_, waited});
+  on_left_({{id, *std::move(remains)}, failed_, waited_});
 }
 
 ExitCode TellDeparture(Session& session, Leaving leaving, Detached detached) {

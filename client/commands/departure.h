@@ -68,7 +68,9 @@ class Departure : public std::enable_shared_from_this<Departure> {
   void OnEvent(const protocol::ConversationEvent& event);
 
  private:
-  void Leave(bool waited);
+  void OnWaited();
+  bool MayGo() const;
+  void Leave();
 
   client::BlockingClient& client_;
   const bool detach_;
@@ -76,6 +78,7 @@ class Departure : public std::enable_shared_from_this<Departure> {
   const GoesWhen when_;
   const OnLeft on_left_;
   client::Operation operation_;
+  bool waited_ = false;  // the time of --wait is over
   bool left_ = false;
   std::set<std::string> asked_;
   std::set<std::string> works_;  // of those asked: what has to be, is
