@@ -29,7 +29,6 @@ constexpr absl::Duration kCommitGrace =
     absl::Seconds(5);  // for the group that is being written at the end
 constexpr absl::Duration kInterruptedSweep = absl::Hours(1);
 constexpr absl::Duration kPurgeEvery = absl::Hours(1);
-constexpr uint32_t kPurgeMax = 1000;  // generations in one go, before others get the worker
 
 bus::Membership MembershipFor(const PillarOptions& options, const store::FileStore& store) {
   bus::Membership membership;
@@ -105,6 +104,10 @@ struct Pillar::State final : bus::Bus::Handler,
   }
   void OnFault(const protocol::EnvelopeFault& fault) override {
     base::LogLine(base::LogLevel::kDebug, "message-not-valid").With("cause", fault.cause);
+    if (fault.header_usable && fault.header.kind() == wire::REQUEST &&
+        requests::ChangesFiles(fault.header.operation())) {
+      commits.Audit(requests::AuditOfFault(fault));
+    }
     auto refusal = protocol::MakeRefusal(spec, fault, parts.loop.clock().WallNow(), parts.random);
     if (refusal.ok()) Publish(*refusal);
   }
@@ -120,6 +123,8 @@ struct Pillar::State final : bus::Bus::Handler,
   Vitals vitals() const override;
   void RaiseAlarm(absl::string_view code, absl::string_view text,
                   absl::string_view file_id) override {
+    // Of a disk that is full and stays so it is told once, not to each who finds no room.
+    if (code == "no-space" && nearly_full && std::exchange(no_space_told, true)) return;
     const auto alarm =
         bell.Ring(code, text, file_id, parts.loop.Now(), parts.loop.clock().WallNow());
     if (alarm) Publish(*alarm);
@@ -165,6 +170,7 @@ struct Pillar::State final : bus::Bus::Handler,
   uint64_t replies_dropped = 0;
   std::map<std::string, uint64_t> data_drops;  // of the data channel, a moment ago
   bool nearly_full = false;                    // at the last self-check
+  bool no_space_told = false;                  // since it is
   bool checking = false;
   bool check_failed = false;
   absl::Time check_at = absl::InfinitePast();
@@ -315,6 +321,7 @@ void Pillar::State::OnReport(const store::StoreReport& fresh) {
                "");
   }
   nearly_full = now_nearly_full;
+  no_space_told = no_space_told && nearly_full;
 }
 
 // What lies in quarantine longer than its term goes for good.

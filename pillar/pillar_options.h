@@ -31,7 +31,8 @@ inline constexpr size_t kEnquiriesMax = 4096;             // identify questions 
 inline constexpr size_t kCollectionsMax = 256;
 inline constexpr uint32_t kMinCopiesMax = 64;  // of one collection
 inline constexpr int64_t kQuarantineDaysMax = 36500;
-inline constexpr int kWorkersMax = 64;  // threads of one lane
+inline constexpr uint32_t kPurgeMax = 1000;  // generations in one go, before others get the worker
+inline constexpr int kWorkersMax = 64;       // threads of one lane
 inline constexpr uint64_t kTransferMemoryMax = 1ull << 30;
 
 // What the host itself needs; enough to run it on a simulated loop. Value.

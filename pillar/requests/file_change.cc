@@ -28,7 +28,6 @@ void FileChange::Start() {
 }
 
 bool FileChange::GoesOn() {
-  if (stage_ == Stage::kCommitting) return false;  // ended already
   if (!withdrawn_) return true;
   Refuse(withdrawn_->code(), withdrawn_->text());
   return false;

@@ -81,6 +81,8 @@ wire::ResponseCode CodeOfStore(const absl::Status& status) {
       return wire::RANGE_ERROR;
     case absl::StatusCode::kInvalidArgument:
       return wire::REQUEST_NOT_UNDERSTOOD_FAILURE;
+    case absl::StatusCode::kUnimplemented:
+      return wire::REQUEST_NOT_SUPPORTED;
     case absl::StatusCode::kCancelled:
       return wire::CANCELLED;
     case absl::StatusCode::kDeadlineExceeded:
@@ -167,6 +169,21 @@ store::AuditEvent AuditOf(const protocol::Envelope& request, const wire::Respons
     absl::StrAppend(&event.detail, event.detail.empty() ? "" : "; ",
                     "reason: ", request.body.reason());
   }
+  return event;
+}
+
+store::AuditEvent AuditOfFault(const protocol::EnvelopeFault& fault) {
+  const auto word = [](const std::string& text) {
+    return protocol::FittingText(text, protocol::kWordBytesMax);
+  };
+  store::AuditEvent event;
+  event.action = wire::Operation_Name(fault.header.operation());
+  event.collection = word(fault.header.collection_id());
+  event.principal = word(fault.header.from());
+  const auto conversation = base::ConversationId::FromBytes(fault.header.conversation_id());
+  if (conversation.ok()) event.conversation = conversation->ToString();
+  event.result = wire::ResponseCode_Name(fault.code);
+  event.detail = protocol::FittingText(fault.text, protocol::kTextBytesMax);
   return event;
 }
 

@@ -45,5 +45,8 @@ absl::StatusOr<base::Digest> FromWire(const wire::Digest& digest);
 store::Answer AnswerFor(const protocol::Envelope& request, absl::Time wall_now);
 // An audit row about `request` that ended with `response`; it tells the asker's reason too.
 store::AuditEvent AuditOf(const protocol::Envelope& request, const wire::ResponseInfo& response);
+// The same about one that was not understood: of it there is a header alone, whose words are made
+// fit to be kept. Requires: fault.header_usable.
+store::AuditEvent AuditOfFault(const protocol::EnvelopeFault& fault);
 
 }  // namespace bitrepo::requests

@@ -104,10 +104,12 @@ void UndeleteFile::Restore(const store::FileRecord& removed,
                            const std::optional<store::FileRecord>& live) {
   Enter(Stage::kCommitting);
   final_ = FinalBody(wire::UNDELETE_FILE, wire::OPERATION_COMPLETED, "");
-  *final_.mutable_undelete_file_final()->mutable_file() = InfoOf(removed);
+  store::FileRecord restored = removed;
+  restored.stored_at = WallNow();
+  *final_.mutable_undelete_file_final()->mutable_file() = InfoOf(restored);
   if (live) *final_.mutable_undelete_file_final()->mutable_replaced() = InfoOf(*live);
   store::Restoration restoration{target().collection, target().file_id,    removed.generation, {},
-                                 WallNow(),           FinalAnswer(final_), Audit(final_)};
+                                 restored.stored_at,  FinalAnswer(final_), Audit(final_)};
   if (live) restoration.replaces = live->sha256;
   // Not with a group: the bytes are looked at before they stand there again, and that may last.
   const absl::Status taken = RunThen(

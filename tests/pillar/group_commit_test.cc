@@ -45,6 +45,17 @@ class GroupCommitTest : public ::testing::Test {
                        told.push_back(absl::StrCat(id, record.ok() ? "" : " failed"));
                      });
   }
+  void Remove(const std::string& id) {
+    commits->Remove({photos(),
+                     *base::FileId::Parse(id),
+                     base::Hasher::Of(base::Algorithm::kSha256, ""),
+                     loop.clock().WallNow(),
+                     Answer("final"),
+                     {}},
+                    [this, id](absl::StatusOr<store::FileRecord> record) {
+                      told.push_back(absl::StrCat(id, record.ok() ? " removed" : " failed"));
+                    });
+  }
   void Close(const std::string& name) {
     commits->Close(Answer("final"), {}, [this, name](absl::Status how) {
       told.push_back(absl::StrCat(name, how.ok() ? "" : " failed"));
@@ -84,6 +95,18 @@ TEST_F(GroupCommitTest, RefusalsShareACommitToo) {
   loop.Advance(absl::Milliseconds(5));
   EXPECT_EQ(store.close_groups, 2);
   EXPECT_THAT(told, SizeIs(20));
+}
+
+TEST_F(GroupCommitTest, RemovalsShareACommitToo) {
+  for (const char* id : {"a", "b", "c"}) Publish(id);
+  loop.Advance(absl::Milliseconds(5));
+  told.clear();
+  for (const char* id : {"a", "b", "nobody", "c"}) Remove(id);
+  EXPECT_EQ(commits->waiting(), 3u) << "the first is being written";
+  loop.Advance(absl::Milliseconds(5));
+  EXPECT_THAT(told, ElementsAre("a removed", "b removed", "nobody failed", "c removed"));
+  EXPECT_THAT(store.removal_sizes, ElementsAre(1, 3));
+  EXPECT_TRUE(commits->idle());
 }
 
 TEST_F(GroupCommitTest, AFailureIsToldToEachOfTheGroup) {

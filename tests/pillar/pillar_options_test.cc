@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "pillar/requests/request_handler.h"
 #include "tests/support/status_matchers.h"
 
 namespace bitrepo::pillar {
@@ -93,6 +94,37 @@ TEST(PillarSettings, EveryMistakeIsToldWithItsLine) {
     EXPECT_THAT(settings,
                 testing_support::StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(row.told)))
         << row.from << " -> " << row.to;
+  }
+}
+
+TEST(PillarSettings, TheQuarantineHasATermOfAtLeastAWeek) {
+  constexpr char kStore[] = "directory = \"/store\"";
+  EXPECT_EQ(Read(kGood)->host.quarantine_term, absl::Hours(24 * 90));
+  const auto with = [&](int days) {
+    return Read(With(kStore, absl::StrCat("quarantine_days = ", days, "\n", kStore)));
+  };
+  EXPECT_EQ(with(7)->host.quarantine_term, absl::Hours(24 * 7));
+  EXPECT_EQ(with(kQuarantineDaysMax)->host.quarantine_term, absl::Hours(24) * kQuarantineDaysMax);
+  for (const int days : {6, 0, -1, static_cast<int>(kQuarantineDaysMax) + 1}) {
+    EXPECT_THAT(with(days), testing_support::StatusIs(absl::StatusCode::kInvalidArgument,
+                                                      HasSubstr("pillar.toml:7:")))
+        << days;
+  }
+}
+
+TEST(PillarSettings, ACollectionSaysHowManyCopiesMustStay) {
+  const auto photos = *base::CollectionId::Parse("photos");
+  EXPECT_EQ(Read(kGood)->host.min_copies.at(photos), requests::kMinCopies);
+  const auto with = [&](int copies) {
+    return Read(
+        With("[collections.photos]", absl::StrCat("[collections.photos]\nmin_copies = ", copies)));
+  };
+  EXPECT_EQ(with(0)->host.min_copies.at(photos), 0u);
+  EXPECT_EQ(with(kMinCopiesMax)->host.min_copies.at(photos), kMinCopiesMax);
+  for (const int copies : {-1, static_cast<int>(kMinCopiesMax) + 1}) {
+    EXPECT_THAT(with(copies), testing_support::StatusIs(absl::StatusCode::kInvalidArgument,
+                                                        HasSubstr("pillar.toml:9:")))
+        << copies;
   }
 }
 

@@ -2,6 +2,7 @@
 // A file store that counts what it is asked to make durable, and fails when a test says so.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,11 @@ class StoreSpy final : public store::FileStore {
   }
   absl::StatusOr<uint64_t> PurgeQuarantine(absl::Time removed_before, uint32_t limit) override {
     purged_before.push_back(removed_before);
+    if (!purge_results.empty()) {
+      const uint64_t purged = purge_results.front();
+      purge_results.erase(purge_results.begin());
+      return purged;
+    }
     return memory.PurgeQuarantine(removed_before, limit);
   }
   absl::StatusOr<std::vector<absl::StatusOr<store::FileRecord>>> FindMany(
@@ -65,6 +71,12 @@ class StoreSpy final : public store::FileStore {
   }
   absl::StatusOr<store::AuditPage> ReadAudit(const store::AuditQuery& query,
                                              uint32_t limit) override {
+    ++audit_looks;
+    if (audit_looks <= empty_audit_looks) {
+      store::AuditPage page;
+      page.next_sequence = std::max<uint64_t>(1, query.first_sequence);
+      return page;
+    }
     return memory.ReadAudit(query, limit);
   }
   absl::Status VerifyAudit() override { return memory.VerifyAudit(); }
@@ -123,6 +135,9 @@ class StoreSpy final : public store::FileStore {
   std::vector<size_t> group_sizes;        // of each Publish
   std::vector<size_t> removal_sizes;      // of each Remove
   std::vector<absl::Time> purged_before;  // of each PurgeQuarantine
+  std::vector<uint64_t> purge_results;    // what the next ones return, instead of purging
+  int empty_audit_looks = 0;              // so many looks at the trail find nothing yet
+  int audit_looks = 0;
   int stages = 0;
   int lookups = 0;
   int opens = 0;
