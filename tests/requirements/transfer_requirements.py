@@ -130,7 +130,7 @@ class TransferRequirements(RequirementTest):
         for file_id in ids:
             (source / file_id).parent.mkdir(parents=True)
             (source / file_id).write_bytes(b"x")
-        self.run_bitrepo("put", "--recursive", "b22", "--pillar", PILLARS[0], folder=source)
+        self.run_bitrepo("put", "--recursive", ".", "--pillar", PILLARS[0], folder=source)
         with self.record() as record:
             told = self.run_bitrepo("file-ids", "--prefix", "b22/", "--json", "--pillar", PILLARS[0])
         self.assertEqual(ids, [line["file_id"] for line in map(json.loads, told.splitlines())
