@@ -125,7 +125,7 @@ class TransferRequirements(RequirementTest):
         self.assertFalse(set(good[1]) & set(digests(PILLARS[0], b"tomorrow")[1]))
 
     def test_B22_a_client_does_not_page_by_hand(self):
-        ids = [f"b22/{number:03}/" + "long" * 60 for number in range(700)]  # 250 bytes each
+        ids = [f"b22/{number:03}/" + "long" * 60 for number in range(600)]  # 250 bytes each
         source = self.repository.directory / "b22-source"
         for file_id in ids:
             (source / file_id).parent.mkdir(parents=True)
