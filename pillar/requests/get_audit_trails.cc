@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "bus/protocol/field_rules.h"
@@ -82,8 +81,7 @@ absl::StatusOr<wire::GetAuditTrailsFinal> ReadPage(store::FileStore& store, stor
     full = full || next == 0 || packer.items() == limits.items;
   }
   if (next != 0) {
-    page.mutable_page()->set_next_cursor(
-        SealCursor(store.store_id(), question, absl::StrCat(next)));
+    page.mutable_page()->set_next_cursor(SealCursor(store.store_id(), question, next));
   } else {
     page.mutable_page();
   }
@@ -98,12 +96,10 @@ void GetAuditTrails::Start() {
   const std::string question = QuestionOf(request());
   const std::string& cursor = request().body.page().cursor();
   if (asked.ok() && !cursor.empty()) {
-    const absl::StatusOr<std::string> position =
-        OpenCursor(parts_.store.store_id(), question, cursor);
-    asked = position.status();
-    if (asked.ok() && !absl::SimpleAtoi(*position, &query->first_sequence)) {
-      asked = absl::InvalidArgumentError("the cursor is not one of this list");
-    }
+    const absl::StatusOr<uint64_t> first =
+        OpenNumberCursor(parts_.store.store_id(), question, cursor);
+    asked = first.status();
+    if (asked.ok()) query->first_sequence = *first;
   }
   if (!asked.ok()) {
     End(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, asked.message(), {});

@@ -121,8 +121,8 @@ void GetConversation::OnAnswers(absl::StatusOr<std::vector<store::Answer>> answe
       request().body.page(), {protocol::kRequestsOfConversationMax, protocol::kPageBytesMax}));
   for (auto next = records.upper_bound(position_); next != records.end(); ++next) {
     if (!packer.TryAdd(next->second)) {
-      found.mutable_page()->set_next_cursor(
-          SealCursor(parts_.store.store_id(), QuestionOf(conversation_), position_));
+      found.mutable_page()->set_next_cursor(SealCursor(
+          parts_.store.store_id(), QuestionOf(conversation_), absl::string_view(position_)));
       break;
     }
     position_ = next->first;

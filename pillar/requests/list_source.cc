@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "pillar/requests/position_cursor.h"
+#include "pillar/requests/page_cursor.h"
 
 namespace bitrepo::requests {
 namespace {
@@ -80,7 +80,7 @@ class BlocksOfFile final : public ListSource {
     const std::string question = absl::StrCat(order_.question, file.record->generation.ToBytes());
     uint64_t block = 0;
     if (!cursor.empty()) {
-      BITREPO_ASSIGN_OR_RETURN(block, DecodePosition(store_.store_id(), question, cursor));
+      BITREPO_ASSIGN_OR_RETURN(block, OpenNumberCursor(store_.store_id(), question, cursor));
     }
     const uint64_t count =
         file.range.empty() ? 0 : (file.range.length() - 1) / order_.block_bytes + 1;
@@ -95,7 +95,7 @@ class BlocksOfFile final : public ListSource {
                                base::ByteRange::Make(file.range.offset() + begin, length));
       page.entries.push_back({file.file_id, file.record, range, block});
     }
-    if (block < count) page.next_cursor = EncodePosition(store_.store_id(), question, block);
+    if (block < count) page.next_cursor = SealCursor(store_.store_id(), question, block);
     return page;
   }
 
@@ -114,7 +114,7 @@ class NamedFiles final : public ListSource {
     uint64_t position = 0;
     if (!cursor.empty()) {
       BITREPO_ASSIGN_OR_RETURN(position,
-                               DecodePosition(store_.store_id(), order_.question, cursor));
+                               OpenNumberCursor(store_.store_id(), order_.question, cursor));
     }
     const auto& named = order_.files.list().file_ids();
     const auto count = static_cast<uint64_t>(named.size());
@@ -134,7 +134,7 @@ class NamedFiles final : public ListSource {
     page.entries.erase(page.entries.begin() + room.items(), page.entries.end());
     position += room.items();
     if (position < count) {
-      page.next_cursor = EncodePosition(store_.store_id(), order_.question, position);
+      page.next_cursor = SealCursor(store_.store_id(), order_.question, position);
     }
     return page;
   }

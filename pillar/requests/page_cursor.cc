@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/requests/page_cursor.h"
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
+#include "base/status.h"
 
 namespace bitrepo::requests {
 namespace {
@@ -41,6 +43,20 @@ absl::StatusOr<std::string> OpenCursor(const base::StoreId& store, absl::string_
     return refused;
   }
   return std::string(content.substr(kPrefixBytes));
+}
+
+std::string SealCursor(const base::StoreId& store, absl::string_view question, uint64_t position) {
+  return SealCursor(store, question, absl::string_view(absl::StrCat(position)));
+}
+
+absl::StatusOr<uint64_t> OpenNumberCursor(const base::StoreId& store, absl::string_view question,
+                                          absl::string_view cursor) {
+  BITREPO_ASSIGN_OR_RETURN(const std::string text, OpenCursor(store, question, cursor));
+  uint64_t position = 0;
+  if (!absl::SimpleAtoi(text, &position)) {
+    return absl::InvalidArgumentError("the cursor is not one of this list: begin again without it");
+  }
+  return position;
 }
 
 }  // namespace bitrepo::requests

@@ -3,6 +3,7 @@
 // store.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -18,5 +19,10 @@ std::string SealCursor(const base::StoreId& store, absl::string_view question,
 // The position. kInvalidArgument says that the cursor belongs to another list.
 absl::StatusOr<std::string> OpenCursor(const base::StoreId& store, absl::string_view question,
                                        absl::string_view cursor);
+
+// The same where the position is a number.
+std::string SealCursor(const base::StoreId& store, absl::string_view question, uint64_t position);
+absl::StatusOr<uint64_t> OpenNumberCursor(const base::StoreId& store, absl::string_view question,
+                                          absl::string_view cursor);
 
 }  // namespace bitrepo::requests
