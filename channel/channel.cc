@@ -88,6 +88,10 @@ void Channel::Cancel(TransferId transfer, absl::Status why) {
   state_->Post([transfer, why = std::move(why)](ChannelCore& core) { core.Cancel(transfer, why); });
 }
 
+void Channel::Abandon(TransferId transfer) {
+  state_->Post([transfer](ChannelCore& core) { core.Abandon(transfer); });
+}
+
 void Channel::TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell) {
   state_->Post([tell = std::move(tell)](ChannelCore& core) mutable { tell(core.DropCounts()); });
 }

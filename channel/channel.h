@@ -81,6 +81,9 @@ class Channel {
   TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges,
                    std::shared_ptr<Sink> sink, TransferEvents events);
   void Cancel(TransferId transfer, absl::Status why);
+  // As Cancel, but the peer is not told: for it the stream breaks with the session, and the token
+  // may be used again, also by another process.
+  void Abandon(TransferId transfer);
 
   // What the link has refused or cut by itself, by cause; told on the channel's loop, soon.
   void TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell);

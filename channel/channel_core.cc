@@ -123,6 +123,13 @@ void ChannelCore::Cancel(TransferId id, const absl::Status& why) {
   }
 }
 
+void ChannelCore::Abandon(TransferId id) {
+  if (auto found = transfers_.find(id); found != transfers_.end()) {
+    const std::shared_ptr<DialledTransfer> transfer = found->second;
+    transfer->Abandon();
+  }
+}
+
 void ChannelCore::Close() {
   closed_ = true;
   const absl::Status here = absl::CancelledError("the data channel is closed");

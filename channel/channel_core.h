@@ -45,6 +45,7 @@ class ChannelCore final : public Link::Handler,
   void Fetch(TransferId id, std::string token, std::vector<base::ByteRange> ranges,
              std::shared_ptr<Sink> sink, TransferEvents events);
   void Cancel(TransferId id, const absl::Status& why);
+  void Abandon(TransferId id);
   void Close();
   std::map<std::string, uint64_t> DropCounts() const { return link_.DropCounts(); }
 

@@ -145,6 +145,13 @@ void DialledTransfer::Cancel(const absl::Status& why) {
   }
 }
 
+void DialledTransfer::Abandon() {
+  if (!committing()) {
+    CloseStream();
+    End(absl::CancelledError("left to whoever has the token"));
+  }
+}
+
 void DialledTransfer::Forget() {
   services_.loop->CancelTimer(timer_);
   host_.OnDialledEnded(id_);

@@ -37,6 +37,8 @@ class DialledTransfer : public LiveTransfer {
   void OnNoSession(const absl::Status& why);
   // As End, but once the sink is asked to commit its answer alone decides.
   void Cancel(const absl::Status& why);
+  // As Cancel, without a word to the peer.
+  void Abandon();
 
  protected:
   DialledTransfer(TransferServices services, TransferId id, std::string token,

@@ -247,6 +247,14 @@ bool GetOperation::OthersMayServe() const {
   return false;
 }
 
+std::optional<protocol::ConversationRemains> GetOperation::Leave() {
+  if (attempt_ && std::exchange(attempt_->running, false)) {
+    attempt_->number = 0;
+    here_.channel.Abandon(attempt_->transfer);
+  }
+  return OngoingOperation::Leave();
+}
+
 void GetOperation::OnConversationDone(const protocol::Outcome& outcome) {
   outcome_ = outcome;
   here_.loop.CancelTimer(final_timer_);

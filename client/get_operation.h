@@ -34,6 +34,8 @@ class GetOperation final : public OngoingOperation {
                             std::optional<uint64_t> length);
 
   void OnConversationDone(const protocol::Outcome& outcome) override;
+  // Its token may serve whoever goes on.
+  std::optional<protocol::ConversationRemains> Leave() override;
 
  private:
   struct Acceptance {

@@ -195,6 +195,14 @@ void PutOperation::OnSourceTrouble(const absl::Status& what) {
   here_.desk.Cancel(id_, absl::StrCat("the source failed: ", what.message()));
 }
 
+std::optional<protocol::ConversationRemains> PutOperation::Leave() {
+  for (auto& [pillar, push] : pushes_) {
+    push.number = 0;
+    if (std::exchange(push.running, false)) here_.channel.Abandon(push.transfer);
+  }
+  return OngoingOperation::Leave();
+}
+
 // A replace tells what a put tells, and what went.
 void PutOperation::TakeFinal(const base::ComponentId& pillar, const wire::Body& body,
                              PutFileResult& result) {

@@ -34,6 +34,8 @@ class PutOperation final : public OngoingOperation {
   static wire::Body Request(const ReplaceFileSpec& spec);
 
   void OnConversationDone(const protocol::Outcome& outcome) override;
+  // Its tokens may serve whoever goes on.
+  std::optional<protocol::ConversationRemains> Leave() override;
 
  private:
   // The sending to one pillar.

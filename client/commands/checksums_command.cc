@@ -241,7 +241,8 @@ class ChecksumsCommand final : public Command {
       }
       return false;
     }
-    ReportList(*session_, "answer for", *end.result, file_id, session_->Again("pillars"));
+    ReportList(*session_, file_id.empty() ? "answer" : "answer for", *end.result, file_id,
+               session_->Again("pillars"));
     return true;
   }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/runtime/settings.h"
+#include "bus/protocol/response_code.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -29,9 +30,10 @@ bool HasTheBytes(wire::Phase phase) {
 }  // namespace
 
 std::vector<FlagRow> DepartureFlags::Flags() {
-  return {
-      {"--detach", "", "go when the pillars have taken it up; conv wait finishes it", &detach_},
-      {"--wait", "DURATION", "go after this time if it is not done (exit code 9)", &wait_text_}};
+  return {{"--detach", "", "go when the pillars have taken it up; conv wait finishes it", &detach_},
+          {"--wait", "DURATION",
+           "go after this time if it is not done (exit code 9), of a put when its bytes are over",
+           &wait_text_}};
 }
 
 bool DepartureFlags::Parse(Session& session) {
@@ -55,12 +57,12 @@ void Departure::Begin(client::Operation operation) {
   operation_ = std::move(operation);
   if (wait_ == absl::InfiniteDuration()) return;
   client_.loop().RunAfter(wait_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->Leave(true);
+    if (const auto self = weak.lock()) self->OnWaited();
   });
 }
 
 void Departure::OnEvent(const protocol::ConversationEvent& event) {
-  if (!detach_ || left_) return;
+  if (left_) return;
   switch (event.kind) {
     case protocol::EventKind::kRequestSent:
       asked_.insert(event.component);
@@ -71,35 +73,46 @@ void Departure::OnEvent(const protocol::ConversationEvent& event) {
         works_.insert(event.component);
       }
       break;
-    case protocol::EventKind::kComponentComplete:
     case protocol::EventKind::kComponentFailed:
+      // Those that could not deliver a file do not matter while another works on it.
+      if (when_ == GoesWhen::kHandedOver) failed_[event.component] = event.code;
+      [[fallthrough]];
+    case protocol::EventKind::kComponentComplete:
       asked_.erase(event.component);
       works_.erase(event.component);
       break;
     default:
       return;
   }
-  if (works_ != asked_ || asked_.empty()) return;
+  if (!detach_ && !waited_) return;
   // Those whose turn comes with this very progress are asked first; then it is looked at again.
   client_.loop().Post([weak = weak_from_this()] {
     const auto self = weak.lock();
-    if (self != nullptr && self->works_ == self->asked_ && !self->asked_.empty()) {
-      self->Leave(false);
-    }
+    if (self != nullptr && self->MayGo()) self->Leave();
   });
 }
 
-void Departure::Leave(bool waited) {
+bool Departure::MayGo() const { return works_ == asked_ && !asked_.empty(); }
+
+void Departure::OnWaited() {
+  waited_ = true;
+  // Bytes that are not over yet would not go on without us.
+  if (when_ == GoesWhen::kTakenUp || MayGo()) Leave();
+}
+
+void Departure::Leave() {
   if (left_) return;
   const base::ConversationId id = operation_.id();
   auto remains = operation_.Leave();
   if (!remains) return;  // it has ended meanwhile: its end is told
   left_ = true;
-  on_left_({id, *std::move(remains)}, waited);
+  on_left_({{id, *std::move(remains)}, failed_, waited_});
 }
 
-ExitCode TellDeparture(Session& session, Detached detached, bool waited) {
+ExitCode TellDeparture(Session& session, Leaving leaving, Detached detached) {
   Report& report = session.report();
+  detached.taken_up = std::move(leaving.taken_up);
+  detached.failed = std::move(leaving.failed);
   const std::string id = detached.taken_up.id.ToString();
   if (detached.taken_up.remains.requests.empty()) {
     report.Error({.code = ExitCode::kUnreachable,
@@ -140,13 +153,29 @@ ExitCode TellDeparture(Session& session, Detached detached, bool waited) {
   report.Item(record, absl::StrCat(id, "\n"));
   session.console().Note(
       absl::StrCat(Shown(detached.file_id), " goes on at the pillars; to finish it: ", next));
-  if (!waited) return ExitCode::kDone;
+  ReportNotTakenUp(session, detached);
+  if (!leaving.waited) return ExitCode::kDone;
   report.ErrorRecord({.code = ExitCode::kStillRunning,
                       .message = "the wait is over, and the pillars are not done",
                       .file_id = detached.file_id,
                       .conversation = id,
                       .hint = next});
   return ExitCode::kStillRunning;
+}
+
+void ReportNotTakenUp(Session& session, const Detached& detached) {
+  for (const auto& [pillar, code] : detached.failed) {
+    const protocol::ResponseCodeRow& row = protocol::RowOf(code);
+    session.report().Error(
+        {.code = static_cast<ExitCode>(row.exit_code),
+         .message = absl::StrCat(pillar, " had not taken up ", Shown(detached.file_id),
+                                 " when it was left (", row.name, ")"),
+         .pillar = pillar,
+         .file_id = detached.file_id,
+         .conversation = detached.taken_up.id.ToString(),
+         .retryable = row.retryable});
+  }
+  if (!detached.failed.empty()) session.report().Add(ExitCode::kPartial);
 }
 
 std::string WholePath(const Session& session, const std::string& path) {

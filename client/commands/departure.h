@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -23,7 +24,7 @@ namespace bitrepo::commands {
 class DepartureFlags {
  public:
   std::vector<FlagRow> Flags();
-  // Nothing, and reported, when --wait is no duration.
+  // False, and reported, when --wait is no duration.
   bool Parse(Session& session);
   // One of the flags was given: the command is about one file, and leaves by itself.
   bool given() const { return detach_ || !wait_text_.empty(); }
@@ -43,11 +44,18 @@ enum class GoesWhen {
   kHandedOver,  // every pillar that is to be asked has the bytes, and works on them
 };
 
+// What a command leaves to the pillars.
+struct Leaving {
+  client::TakenUp taken_up;
+  std::map<std::string, wire::ResponseCode> failed;  // pillars that had not taken it up, and why
+  bool waited = false;                               // the time of --wait is over
+};
+
 // Watches one operation, and leaves it when it may be left.
 // Threads:  loop-confined, but for its making. Lifetime: held by the operation's events.
 class Departure : public std::enable_shared_from_this<Departure> {
  public:
-  using OnLeft = std::function<void(client::TakenUp, bool waited)>;
+  using OnLeft = std::function<void(Leaving)>;
   Departure(client::BlockingClient& client, const DepartureFlags& flags, GoesWhen when,
             OnLeft on_left)
       : client_(client),
@@ -60,7 +68,9 @@ class Departure : public std::enable_shared_from_this<Departure> {
   void OnEvent(const protocol::ConversationEvent& event);
 
  private:
-  void Leave(bool waited);
+  void OnWaited();
+  bool MayGo() const;
+  void Leave();
 
   client::BlockingClient& client_;
   const bool detach_;
@@ -68,17 +78,18 @@ class Departure : public std::enable_shared_from_this<Departure> {
   const GoesWhen when_;
   const OnLeft on_left_;
   client::Operation operation_;
+  bool waited_ = false;  // the time of --wait is over
   bool left_ = false;
   std::set<std::string> asked_;
   std::set<std::string> works_;  // of those asked: what has to be, is
+  std::map<std::string, wire::ResponseCode> failed_;
 };
 
-// What came of an operation that may be left: its result, or what was left (then the status is
-// kDeadlineExceeded where the wait was over).
+// What came of an operation that may be left: its result, or what was left.
 template <typename Result>
 struct Parting {
   absl::StatusOr<Result> result = absl::UnknownError("");
-  std::optional<client::TakenUp> left = {};
+  std::optional<Leaving> left = {};
 };
 
 // Begins an operation by `begin(client, end)` on the client's loop and waits for its end, or until
@@ -100,12 +111,9 @@ Parting<Result> RunOrLeave(client::BlockingClient& client, const DepartureFlags&
     }
   };
   const auto shared = std::make_shared<Shared>();
-  const auto departure =
-      std::make_shared<Departure>(client, flags, when, [shared](client::TakenUp left, bool waited) {
-        shared->Bring({waited ? absl::DeadlineExceededError("the wait is over")
-                              : absl::CancelledError("left to the pillars"),
-                       std::move(left)});
-      });
+  const auto departure = std::make_shared<Departure>(client, flags, when, [shared](Leaving left) {
+    shared->Bring({absl::CancelledError("left to the pillars"), std::move(left)});
+  });
   events.on_event = [departure,
                      tell = std::move(events.on_event)](const protocol::ConversationEvent& event) {
     departure->OnEvent(event);
@@ -128,9 +136,13 @@ Parting<Result> RunOrLeave(client::BlockingClient& client, const DepartureFlags&
   return *std::move(shared->parting);
 }
 
-// Remembers what was left and tells how to go on; kDone, or kStillRunning when it was `waited` for.
-// `detached`: what is left, the file it is about and the words of its command without global flags.
-ExitCode TellDeparture(Session& session, Detached detached, bool waited);
+// Remembers what was left, and tells how to go on and who had not taken it up; kStillRunning when
+// it was waited for. `detached` has its operation, its file, and the words of its command without
+// global flags.
+ExitCode TellDeparture(Session& session, Leaving leaving, Detached detached);
+
+// Those that had not taken it up: nobody waits for them.
+void ReportNotTakenUp(Session& session, const Detached& detached);
 
 // "/abs/path" of one that may be relative to the working directory.
 std::string WholePath(const Session& session, const std::string& path);

@@ -61,6 +61,11 @@ absl::Status DetachedFiles::Write(const Detached& detached) const {
   for (const base::ComponentId& pillar : remains.unasked) unasked.push_back(pillar.text());
   std::vector<JsonRecord> requests;
   for (const protocol::Envelope& request : remains.requests) requests.push_back(FramesOf(request));
+  std::vector<JsonRecord> failed;
+  for (const auto& [pillar, code] : detached.failed) {
+    failed.push_back(JsonRecord::Inner());
+    failed.back().Set("pillar", pillar).Set("response", wire::ResponseCode_Name(code));
+  }
   JsonRecord record = JsonRecord::Inner();
   record.Set("v", kDetachedVersion);
   record.Set("conversation", detached.taken_up.id.ToString());
@@ -70,6 +75,7 @@ absl::Status DetachedFiles::Write(const Detached& detached) const {
   record.Set("left_at_us", static_cast<uint64_t>(absl::ToUnixMicros(detached.left_at)));
   record.Set("words", detached.words).Set("unasked", unasked);
   record.Set("attendance_known", remains.attendance_known).Set("requests", requests);
+  record.Set("failed", failed);
   return WritePrivate(PathOf(detached.taken_up.id), absl::StrCat(record.ToString(), "\n"));
 }
 
@@ -96,6 +102,11 @@ absl::StatusOr<Detached> DetachedFiles::Read(const base::ConversationId& id) con
   for (const std::string& name : object->Texts("unasked")) {
     BITREPO_ASSIGN_OR_RETURN(base::ComponentId pillar, base::ComponentId::Parse(name));
     remains.unasked.push_back(std::move(pillar));
+  }
+  for (const JsonObject& each : object->Objects("failed")) {
+    wire::ResponseCode code = wire::FAILURE;
+    wire::ResponseCode_Parse(each.Text("response"), &code);  // one of a newer program: a failure
+    detached.failed[each.Text("pillar")] = code;
   }
   for (const JsonObject& each : object->Objects("requests")) {
     auto request = RequestOf(each);

@@ -3,6 +3,7 @@
 // in a file that only this user may read.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct Detached {
   std::string principal = {};  // who asked; nobody else may go on with it
   std::string file_id = {};
   absl::Time left_at = absl::InfinitePast();
+  // Pillars that had not taken it up when it was left, and why: they are no part of what remains.
+  std::map<std::string, wire::ResponseCode> failed = {};
   // The command that goes on with it, with the global flags that choose its repository, and paths
   // that do not depend on where it runs.
   std::vector<std::string> words = {};

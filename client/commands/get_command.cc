@@ -253,13 +253,10 @@ class GetCommand final : public Command {
           return all.GetFile(std::move(get), std::move(end));
         });
     if (left) {
-      session.report().Add(
-          TellDeparture(session,
-                        {.taken_up = *left,
-                         .operation = wire::GET_FILE,
-                         .file_id = file_id.text(),
-                         .words = WordsOf(session, destination->path)},
-                        result.status().code() == absl::StatusCode::kDeadlineExceeded));
+      session.report().Add(TellDeparture(session, *left,
+                                         {.operation = wire::GET_FILE,
+                                          .file_id = file_id.text(),
+                                          .words = WordsOf(session, destination->path)}));
       return;
     }
     if (!result.ok()) {

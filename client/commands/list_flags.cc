@@ -2,10 +2,12 @@
 #include "client/commands/list_flags.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/id_input.h"
 #include "client/commands/moment.h"
+#include "client/commands/pillar_choice.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -45,11 +47,9 @@ bool ListFlags::Prepare(Session& session) {
   if (!limit || !window) return false;
   window_ = *window;
   bounds_ = {cursor_, *limit};
-  for (const std::string& name : pillars_) {
-    const auto pillar = base::ComponentId::Parse(name);
-    if (!pillar.ok()) return Refuse(session, ExitCode::kUsage, pillar.status().message());
-    asked_.push_back(*pillar);
-  }
+  auto asked = ParsePillars(pillars_);
+  if (!asked.ok()) return Refuse(session, ExitCode::kUsage, asked.status().message());
+  asked_ = *std::move(asked);
   if (words_.empty() && ids_from_.empty()) return true;
   if (!prefix_.empty() || !cursor_.empty()) {
     return Refuse(session, ExitCode::kUsage,

@@ -89,9 +89,10 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
   if (spec_.departure != nullptr && spec_.departure->given()) {
     departure = std::make_shared<Departure>(
         client_, *spec_.departure, GoesWhen::kHandedOver,
-        [this, &item, weight, size_bytes](client::TakenUp left, bool waited) {
+        [this, &item, weight, size_bytes](Leaving left) {
+          if (spec_.quorum > 0) left.failed.clear();  // whether enough do it shows in the end
           End({&item, weight, size_bytes, absl::CancelledError("left to the pillars"),
-               std::move(left), waited});
+               std::move(left)});
         });
   }
   put.events.on_event = [&progress, file_id, departure](const protocol::ConversationEvent& event) {
@@ -152,12 +153,10 @@ void PutRun::Tell(const Ended& ended) {
   Report& report = session_.report();
   const std::string& file_id = ended.item->file_id.text();
   if (ended.left) {
-    report.Add(TellDeparture(session_,
-                             {.taken_up = *ended.left,
-                              .operation = spec_.old_digest ? wire::REPLACE_FILE : wire::PUT_FILE,
+    report.Add(TellDeparture(session_, *ended.left,
+                             {.operation = spec_.old_digest ? wire::REPLACE_FILE : wire::PUT_FILE,
                               .file_id = file_id,
-                              .words = spec_.words},
-                             ended.waited));
+                              .words = spec_.words}));
     return;
   }
   if (!ended.result.ok()) {

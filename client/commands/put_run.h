@@ -53,8 +53,7 @@ class PutRun {
     uint64_t weight;
     uint64_t size_bytes;
     absl::StatusOr<client::PutFileResult> result;
-    std::optional<client::TakenUp> left = {};  // in place of a result
-    bool waited = false;
+    std::optional<Leaving> left = {};  // in place of a result
   };
 
   void Begin(const PutItem& item);

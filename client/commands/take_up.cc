@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "bus/protocol/response_code.h"
 #include "client/commands/command_line.h"
+#include "client/commands/departure.h"
 #include "client/commands/detached.h"
 #include "client/commands/words.h"
 
@@ -116,6 +117,7 @@ ExitCode WaitFor(Session& session, const base::ConversationId& id, const std::st
   }
   session.report().Add(code);
   const ExitCode result = session.report().result();
+  if (session.report().CountOf("detached") == 0) ReportNotTakenUp(inner, resumption.left());
   // Where a pillar was not reached it may still be there to be waited for.
   if (result != ExitCode::kStillRunning && result != ExitCode::kUnreachable) resumption.Forget();
   return ExitCode::kDone;

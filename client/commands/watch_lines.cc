@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/ids.h"
@@ -159,14 +160,15 @@ std::string KeyFigure(const wire::Header& header, const wire::Body& body) {
 std::string WatchLine(const bus::WatchCopy& copy, absl::Time at, size_t columns) {
   const LineShape& shape = columns == 0 || columns >= kWideColumns ? kWide : kNarrow;
   const base::ConversationId conversation = ConversationOf(copy.header);
-  const std::string line =
+  std::string line =
       absl::StrCat(absl::FormatTime(shape.time, at, absl::LocalTimeZone()), " ",
                    conversation.is_zero() ? std::string(8, ' ') : ShortId(conversation), " ",
                    Fit(Shown(copy.header.from()), shape.from), " -> ",
                    Fit(Shown(copy.destination.ToString()), shape.to), " ",
                    Fit(TypeOf(copy.header), shape.type), " ", KeyFigure(copy.header, copy.body));
-  const size_t fitting = columns == 0 ? ColumnsOf(line) : std::min(columns, ColumnsOf(line));
-  return absl::StrCat(Fit(line, fitting), "\n");
+  if (columns != 0 && ColumnsOf(line) > columns) line = Fit(line, columns);
+  absl::StripTrailingAsciiWhitespace(&line);
+  return absl::StrCat(line, "\n");
 }
 
 void FillWatchRecord(const Heard& heard, JsonRecord& record) {

@@ -59,10 +59,18 @@ std::vector<std::string> SilentOf(const TreeStep& step) {
 
 enum class State { kOwed, kDone, kFailed, kAbsent };
 
-// What became of each that was asked, by the last request to it.
+bool IsHeldAlready(const wire::Body& reply) {
+  return reply.put_file_identify_reply().already_held() ||
+         reply.replace_file_identify_reply().already_held();
+}
+
+// What became of each that was asked, by the last request to it; who had it already was not asked.
 absl::btree_map<std::string, State> StatesOf(const TreeGroup& group) {
   absl::btree_map<std::string, State> states;
   for (const TreeStep& step : group.steps) {
+    for (const Heard& reply : step.replies) {
+      if (IsHeldAlready(reply.copy.body)) states[reply.copy.header.from()] = State::kDone;
+    }
     if (step.asked.copy.header.kind() != wire::REQUEST) continue;
     State& state = states[AddresseeOf(step.asked)];
     const Heard* last = LastWordOf(step);
@@ -79,11 +87,36 @@ absl::btree_map<std::string, State> StatesOf(const TreeGroup& group) {
   return states;
 }
 
+bool OneIsEnough(const TreeGroup& group) { return group.operation == wire::GET_FILE; }
+
+// Those who could have been wanted and were asked for nothing: they said no, or were silent, or
+// are away.
+std::vector<std::string> NotAsked(const TreeGroup& group,
+                                  const absl::btree_map<std::string, State>& states) {
+  absl::btree_set<std::string> names;
+  for (const TreeStep& step : group.steps) {
+    if (step.asked.copy.header.kind() != wire::IDENTIFY || OneIsEnough(group)) continue;
+    if (step.asked.copy.destination.kind == Destination::Kind::kPillar) {
+      names.insert(AddresseeOf(step.asked));
+    }
+    for (const Heard& reply : step.replies) {
+      const wire::Routed& routed = reply.copy.body.routed();
+      names.insert(routed.sent_to().begin(), routed.sent_to().end());
+      names.insert(routed.away().begin(), routed.away().end());
+    }
+  }
+  std::vector<std::string> not_asked;
+  for (const std::string& name : names) {
+    if (!states.contains(name)) not_asked.push_back(name);
+  }
+  return not_asked;
+}
+
 std::string VerdictOf(const TreeGroup& group) {
-  const bool one_is_enough = group.operation == wire::GET_FILE;
   if (!group.owed.empty()) return "open";
   if (group.done.empty()) return group.failed.empty() ? "no-request" : "failed";
-  return group.failed.empty() || one_is_enough ? "done" : "partial";
+  const bool by_all = group.failed.empty() && group.not_asked.empty();
+  return by_all || OneIsEnough(group) ? "done" : "partial";
 }
 
 }  // namespace
@@ -93,7 +126,9 @@ TreeGroup WatchTree::Close(Groups::iterator open) {
   ends_.erase({open->second.end, open->first});
   groups_.erase(open);
   for (TreeStep& step : group.steps) step.silent = SilentOf(step);
-  for (const auto& [name, state] : StatesOf(group)) {
+  const auto states = StatesOf(group);
+  group.not_asked = NotAsked(group, states);
+  for (const auto& [name, state] : states) {
     auto& names = state == State::kOwed   ? group.owed
                   : state == State::kDone ? group.done
                                           : group.failed;
@@ -104,20 +139,27 @@ TreeGroup WatchTree::Close(Groups::iterator open) {
 }
 
 absl::Time WatchTree::EndOf(const TreeGroup& group) const {
-  bool owed = false;
-  bool absent = false;
   const auto states = StatesOf(group);
-  for (const auto& [name, state] : states) {
-    owed |= state == State::kOwed;
-    absent |= state == State::kAbsent;
+  const auto has = [&states](State wanted) {
+    return std::any_of(states.begin(), states.end(),
+                       [wanted](const auto& each) { return each.second == wanted; });
+  };
+  bool requested = false;
+  bool unanswered = false;
+  bool due = false;  // said that it can, and has not been asked yet
+  for (const TreeStep& step : group.steps) {
+    requested |= step.asked.copy.header.kind() == wire::REQUEST;
+    unanswered |= !SilentOf(step).empty();
+    for (const Heard& reply : step.replies) {
+      due |= reply.copy.body.response().code() == wire::IDENTIFICATION_POSITIVE &&
+             !states.contains(reply.copy.header.from());
+    }
   }
-  if (states.empty()) {
-    owed = std::any_of(group.steps.begin(), group.steps.end(),
-                       [](const TreeStep& step) { return !SilentOf(step).empty(); });
+  if (has(State::kOwed) || (!requested && (unanswered || due))) {
+    return group.last + limits_.open_quiet;
   }
-  return group.last + (owed     ? limits_.open_quiet
-                       : absent ? limits_.absent_quiet
-                                : limits_.settled_quiet);
+  const bool may_go_on = has(State::kAbsent) || (due && !OneIsEnough(group));
+  return group.last + (may_go_on ? limits_.absent_quiet : limits_.settled_quiet);
 }
 
 void WatchTree::Place(Heard heard, TreeGroup& group) const {

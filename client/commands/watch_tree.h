@@ -20,8 +20,9 @@ struct TreeLimits {
   size_t groups_max = 2000;            // open at once; beyond, the first to end is closed
   size_t messages_of_group_max = 200;  // more are only counted
   absl::Duration settled_quiet = absl::Seconds(1);  // after which nothing more is to come
-  absl::Duration absent_quiet = absl::Seconds(7);   // a pillar is away: its asker may ask it again
-  absl::Duration open_quiet = absl::Seconds(30);    // somebody still owes an answer
+  // A pillar is away, or could and was not asked: its asker may yet ask it.
+  absl::Duration absent_quiet = absl::Seconds(7);
+  absl::Duration open_quiet = absl::Seconds(30);  // somebody still owes an answer
 };
 
 // One message of an asker and what answers it.
@@ -32,7 +33,7 @@ struct TreeStep {
   std::vector<std::string> silent = {};  // asked, and no last word from it
 };
 
-// "done": all that were asked, or for a get one of them, gave what was wanted; "partial": some;
+// "done": all that there are, or for a get one of them, gave what was wanted; "partial": some;
 // "failed": none; "open": one still owes its final; "no-request": nobody was asked to do it.
 struct TreeGroup {
   std::string conversation_id = {};  // 16 bytes; empty for a message that belongs to none
@@ -49,6 +50,7 @@ struct TreeGroup {
   std::vector<std::string> done = {};
   std::vector<std::string> failed = {};
   std::vector<std::string> owed = {};
+  std::vector<std::string> not_asked = {};  // said no, was silent or is away; never of a get
   std::string verdict = {};
   bool wanted = false;  // one of its messages passed the filter
 };

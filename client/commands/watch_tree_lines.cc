@@ -39,10 +39,14 @@ std::string HeadText(const TreeGroup& group) {
   return absl::StrJoin(parts, " ");
 }
 
+std::string WaitedText(absl::Duration waited) {
+  return waited < absl::Seconds(1) ? absl::StrCat("+", absl::ToInt64Milliseconds(waited), " ms")
+                                   : absl::StrCat("+", ShortDuration(waited));
+}
+
 std::string ReplyText(const Heard& reply) {
   const wire::Header& header = reply.copy.header;
-  const std::string waited =
-      reply.waited ? absl::StrCat("+", ShortDuration(*reply.waited)) : std::string();
+  const std::string waited = reply.waited ? WaitedText(*reply.waited) : "";
   std::string figure = KeyFigure(header, reply.copy.body);
   if (figure.empty()) figure = protocol::KindName(header.kind());
   return absl::StrCat("    ", Fit(Shown(header.from()), kNameColumns), " ",
@@ -68,6 +72,7 @@ std::string VerdictText(const TreeGroup& group) {
   add("done at ", group.done);
   add("failed at ", group.failed);
   add("owed by ", group.owed);
+  add("not asked: ", group.not_asked);
   std::string text = absl::StrCat(
       "  = ", group.verdict, ": ",
       parts.empty() ? "nobody was asked to do it" : absl::StrJoin(parts, "; "), "; ",
@@ -139,7 +144,7 @@ void EmitTree(const TreeGroup& group, const std::function<JsonRecord()>& make,
   if (!group.file.empty()) record.Set("file_id", group.file);
   if (!group.principal.empty()) record.Set("principal", group.principal);
   record.Set("done_at", group.done).Set("failed_at", group.failed).Set("owed_by", group.owed);
-  record.Set("no_answer_from", silent);
+  record.Set("not_asked", group.not_asked).Set("no_answer_from", silent);
   record.Set("seconds", absl::ToDoubleSeconds(group.last - group.first));
   record.Set("messages", group.messages).Set("left_out", group.left_out);
   emit(record);

@@ -24,10 +24,11 @@ const google::protobuf::MessageLite& AddChecksum(const Finding& finding, wire::B
 
 }  // namespace
 
-absl::StatusOr<ListOrder> ChecksumsOrder(const protocol::Envelope& request) {
+absl::StatusOr<ListOrder> ChecksumsOrder(const protocol::Envelope& request,
+                                         wire::DigestAlgorithm default_algorithm) {
   const wire::GetChecksumsRequest& asked = request.body.get_checksums_request();
   BITREPO_ASSIGN_OR_RETURN(ListOrder order, BeginOrder(request, asked.files(), asked));
-  AskDigests(asked.checksums(), order);
+  AskDigests(asked.checksums(), default_algorithm, order);
   order.verified = WindowOf(asked.calculated());
   order.offset_bytes = asked.offset();
   if (asked.has_length()) order.length_bytes = asked.length();

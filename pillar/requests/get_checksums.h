@@ -9,6 +9,7 @@ namespace bitrepo::requests {
 
 // In a list a damaged file is an item with its trouble; of a single file it is the code of the
 // final too. See ListRequest for how it ends.
-absl::StatusOr<ListOrder> ChecksumsOrder(const protocol::Envelope& request);
+absl::StatusOr<ListOrder> ChecksumsOrder(const protocol::Envelope& request,
+                                         wire::DigestAlgorithm default_algorithm);
 
 }  // namespace bitrepo::requests

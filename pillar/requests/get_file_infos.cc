@@ -25,10 +25,11 @@ const google::protobuf::MessageLite& AddFileInfo(const Finding& finding, wire::B
 
 }  // namespace
 
-absl::StatusOr<ListOrder> FileInfosOrder(const protocol::Envelope& request) {
+absl::StatusOr<ListOrder> FileInfosOrder(const protocol::Envelope& request,
+                                         wire::DigestAlgorithm default_algorithm) {
   const wire::GetFileInfosRequest& asked = request.body.get_file_infos_request();
   BITREPO_ASSIGN_OR_RETURN(ListOrder order, BeginOrder(request, asked.files(), asked));
-  if (asked.has_checksums()) AskDigests(asked.checksums(), order);
+  if (asked.has_checksums()) AskDigests(asked.checksums(), default_algorithm, order);
   order.stored = WindowOf(asked.stored());
   order.verified = WindowOf(asked.calculated());
   order.removed = asked.removed();

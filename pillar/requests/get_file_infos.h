@@ -6,6 +6,7 @@
 
 namespace bitrepo::requests {
 
-absl::StatusOr<ListOrder> FileInfosOrder(const protocol::Envelope& request);
+absl::StatusOr<ListOrder> FileInfosOrder(const protocol::Envelope& request,
+                                         wire::DigestAlgorithm default_algorithm);
 
 }  // namespace bitrepo::requests

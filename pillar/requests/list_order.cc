@@ -41,12 +41,13 @@ absl::Status Check(const ListOrder& order) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ListOrder> Read(const protocol::Envelope& request) {
+absl::StatusOr<ListOrder> Read(const protocol::Envelope& request,
+                               wire::DigestAlgorithm default_algorithm) {
   switch (request.header.operation()) {
     case wire::GET_CHECKSUMS:
-      return ChecksumsOrder(request);
+      return ChecksumsOrder(request, default_algorithm);
     case wire::GET_FILE_INFOS:
-      return FileInfosOrder(request);
+      return FileInfosOrder(request, default_algorithm);
     default:
       return FileIdsOrder(request);
   }
@@ -69,8 +70,9 @@ size_t ListOrder::ItemBytes(absl::string_view file_id, bool sound) const {
          (sound ? digests_bytes : std::max(digests_bytes, kTroubleBytes));
 }
 
-absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request) {
-  BITREPO_ASSIGN_OR_RETURN(ListOrder order, Read(request));
+absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request,
+                                  wire::DigestAlgorithm default_algorithm) {
+  BITREPO_ASSIGN_OR_RETURN(ListOrder order, Read(request, default_algorithm));
   BITREPO_RETURN_IF_ERROR(Check(order));
   return order;
 }
@@ -90,9 +92,10 @@ absl::StatusOr<ListOrder> BeginOrder(const protocol::Envelope& request,
   return order;
 }
 
-void AskDigests(const wire::ChecksumSpec& spec, ListOrder& order) {
+void AskDigests(const wire::ChecksumSpec& spec, wire::DigestAlgorithm default_algorithm,
+                ListOrder& order) {
   for (int i = 0; i < spec.algorithms_size(); ++i) order.algorithms.push_back(spec.algorithms(i));
-  if (order.algorithms.empty()) order.algorithms.push_back(wire::SHA256);
+  if (order.algorithms.empty()) order.algorithms.push_back(default_algorithm);
   order.salt = spec.salt();
   order.fresh = spec.fresh();
 }

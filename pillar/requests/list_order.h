@@ -69,16 +69,18 @@ struct ListOrder {
   }
 };
 
-// The order for the operation of `request`. kInvalidArgument: not understood; kUnimplemented: not
-// supported.
-absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request);
+// The order for the operation of `request`; `default_algorithm` is asked for where it names none.
+// kInvalidArgument: not understood; kUnimplemented: not supported.
+absl::StatusOr<ListOrder> OrderOf(const protocol::Envelope& request,
+                                  wire::DigestAlgorithm default_algorithm);
 
 // What the operations' own readers share: collection, files, page and question of `request`.
 absl::StatusOr<ListOrder> BeginOrder(const protocol::Envelope& request,
                                      const wire::FileSelection& files,
                                      const google::protobuf::MessageLite& asked);
-// Takes over which digests are asked for. An empty list of algorithms means SHA256.
-void AskDigests(const wire::ChecksumSpec& spec, ListOrder& order);
+// Takes over which digests are asked for.
+void AskDigests(const wire::ChecksumSpec& spec, wire::DigestAlgorithm default_algorithm,
+                ListOrder& order);
 store::Window WindowOf(const wire::TimeWindow& window);
 // Of the item that says why: short enough for a list.
 wire::ResponseInfo TroubleOf(const absl::Status& why);

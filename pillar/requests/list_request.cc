@@ -21,7 +21,10 @@ wire::ResponseCode CodeOfOrder(const absl::Status& status) {
 }  // namespace
 
 void ListRequest::Start() {
-  absl::StatusOr<ListOrder> order = OrderOf(request());
+  const auto collection = base::CollectionId::Parse(request().header.collection_id());
+  absl::StatusOr<ListOrder> order =
+      collection.ok() ? OrderOf(request(), parts_.TermsOf(*collection).default_algorithm)
+                      : absl::StatusOr<ListOrder>(collection.status());
   if (!order.ok()) {
     End(CodeOfOrder(order.status()), order.status().message());
     return;

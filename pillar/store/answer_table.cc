@@ -102,6 +102,19 @@ absl::StatusOr<std::vector<Answer>> AnswerTable::Interrupted(absl::Time recorded
           "SELECT " BITREPO_ANSWER_COLUMNS " FROM answer"
           " WHERE final IS NULL AND interrupted=1 AND recorded_at<=? ORDER BY recorded_at"));
   query.Bind(absl::ToUnixMicros(recorded_before));
+  return ReadAll(std::move(query));
+}
+
+absl::StatusOr<std::vector<Answer>> AnswerTable::Of(const base::ConversationId& conversation,
+                                                    uint32_t limit) {
+  BITREPO_ASSIGN_OR_RETURN(
+      Query query, database_.Prepare("SELECT " BITREPO_ANSWER_COLUMNS " FROM answer"
+                                     " WHERE conversation=? ORDER BY message, principal LIMIT ?"));
+  query.BindBlob(conversation.ToBytes()).Bind(limit);
+  return ReadAll(std::move(query));
+}
+
+absl::StatusOr<std::vector<Answer>> AnswerTable::ReadAll(Query query) {
   std::vector<Answer> answers;
   for (;;) {
     BITREPO_ASSIGN_OR_RETURN(const bool more, query.Step());

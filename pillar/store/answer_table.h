@@ -25,6 +25,8 @@ class AnswerTable {
   absl::Status Open(const Answer& answer);
   // Inserts it, or gives the open one its final; a final that is there stays.
   absl::Status Close(const Answer& answer, int64_t audit_seq);
+  // Of a conversation, in order of message id.
+  absl::StatusOr<std::vector<Answer>> Of(const base::ConversationId& conversation, uint32_t limit);
   // Those closed with the audit records first to last, by the number of the record.
   absl::StatusOr<absl::btree_map<uint64_t, Answer>> ClosedWith(uint64_t first, uint64_t last);
 
@@ -34,6 +36,8 @@ class AnswerTable {
   absl::Status Forget(absl::Time recorded_before);
 
  private:
+  static absl::StatusOr<std::vector<Answer>> ReadAll(Query query);
+
   Database& database_;
 };
 

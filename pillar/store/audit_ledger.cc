@@ -17,6 +17,7 @@ namespace {
 
 constexpr char kDirectory[] = "ledger";
 constexpr char kNoAnswer[] = "-";
+constexpr char kNoEffect[] = ".";
 constexpr size_t kAnswerFields = 6;
 
 std::string CheckOf(absl::string_view text) {
@@ -51,6 +52,17 @@ absl::StatusOr<Answer> ParseAnswer(absl::string_view text) {
   answer.body_sha256 = absl::HexStringToBytes(fields[2]);
   answer.recorded_at = absl::FromUnixMicros(micros);
   return answer;
+}
+
+// What stands behind the last tab of `rest`, which is cut there; empty when there is no tab.
+absl::string_view TakeLastField(absl::string_view& rest) {
+  const size_t tab = rest.rfind('\t');
+  if (tab == absl::string_view::npos) {
+    return "";
+  }
+  const absl::string_view field = rest.substr(tab + 1);
+  rest = rest.substr(0, tab);
+  return field;
 }
 
 absl::StatusOr<std::string> ReadWhole(runtime::DiskFile& file) {
@@ -125,6 +137,7 @@ absl::StatusOr<FileRest> ReadEntries(runtime::Disk& disk, absl::string_view name
 std::string LedgerLine(const LedgerEntry& entry) {
   std::string line =
       absl::StrCat(RecordLine(entry.record), "\t", absl::BytesToHexString(entry.record.hash), "\t",
+                   entry.effect.empty() ? kNoEffect : entry.effect, "\t",
                    entry.answer.has_value() ? AnswerText(*entry.answer) : kNoAnswer, "\t");
   const std::string check = CheckOf(line);
   return line + check;
@@ -137,18 +150,19 @@ absl::StatusOr<LedgerEntry> ParseLedgerLine(absl::string_view line) {
       CheckOf(line.substr(0, check_at + 1)) != line.substr(check_at + 1)) {
     return broken;
   }
-  const absl::string_view checked = line.substr(0, check_at);
-  const size_t answer_at = checked.rfind('\t');
-  const size_t hash_at = answer_at == absl::string_view::npos || answer_at == 0
-                             ? absl::string_view::npos
-                             : checked.rfind('\t', answer_at - 1);
-  if (hash_at == absl::string_view::npos) {
+  absl::string_view rest = line.substr(0, check_at);
+  const absl::string_view answer = TakeLastField(rest);
+  const absl::string_view effect = TakeLastField(rest);
+  const absl::string_view hash = TakeLastField(rest);
+  if (effect.empty() || hash.size() != 2 * kChainHashBytes) {
     return broken;
   }
   LedgerEntry entry;
-  BITREPO_ASSIGN_OR_RETURN(entry.record, ParseRecordLine(checked.substr(0, hash_at)));
-  entry.record.hash = absl::HexStringToBytes(checked.substr(hash_at + 1, answer_at - hash_at - 1));
-  const absl::string_view answer = checked.substr(answer_at + 1);
+  BITREPO_ASSIGN_OR_RETURN(entry.record, ParseRecordLine(rest));
+  entry.record.hash = absl::HexStringToBytes(hash);
+  if (effect != kNoEffect) {
+    entry.effect = std::string(effect);
+  }
   if (answer != kNoAnswer) {
     BITREPO_ASSIGN_OR_RETURN(entry.answer, ParseAnswer(answer));
   }

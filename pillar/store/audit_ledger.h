@@ -24,13 +24,21 @@ namespace bitrepo::store {
 inline constexpr uint64_t kLedgerFileBytes = 16ull << 20;  // a new file is begun beyond
 inline constexpr uint64_t kLedgerSyncBytes = 1ull << 20;   // synced at least after so many
 
+// What one record did to the names of its file's generations, by the number in the name: "+2" lies
+// in files/ from now on, "-1" in quarantine, "x1" is removed for good; several between spaces,
+// empty for none. A rebuild tells by it what was removed.
+inline constexpr char kNameHeld = '+';
+inline constexpr char kNameRemoved = '-';
+inline constexpr char kNamePurged = 'x';
+
 struct LedgerEntry {
   AuditRecord record;
-  std::optional<Answer> answer;  // recorded in the same commit
+  std::optional<Answer> answer = {};  // recorded in the same commit
+  std::string effect = {};
 };
 
-// One entry as a line: the record, its hash, the answer or "-", and a check of the line, between
-// tabs.
+// One entry as a line: the record, its hash, the effect or ".", the answer or "-", and a check of
+// the line, between tabs.
 std::string LedgerLine(const LedgerEntry& entry);
 // kDataLoss: no such line, or not whole.
 absl::StatusOr<LedgerEntry> ParseLedgerLine(absl::string_view line);

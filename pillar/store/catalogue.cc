@@ -2,8 +2,10 @@
 #include "pillar/store/catalogue.h"
 
 #include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -26,7 +28,39 @@ void AddTo(CollectionCount& count, FileState state, uint64_t size_bytes, uint64_
     case FileState::kUnproven:
       count.damaged_files += sign;
       break;
+    case FileState::kPurged:
+      break;  // never live
   }
+}
+
+// As audit_ledger.h says.
+std::string EffectOf(const Change& change) {
+  std::vector<std::string> effects;
+  const auto add = [&](char what, const GenerationRow& row) {
+    effects.push_back(absl::StrCat(std::string(1, what), row.name_number));
+  };
+  if (change.removed.has_value()) {
+    add(kNameRemoved, *change.removed);
+  }
+  if (change.added.has_value()) {
+    add(kNameHeld, *change.added);
+  } else if (change.gone.has_value()) {
+    add(kNamePurged, *change.gone);
+  }
+  return absl::StrJoin(effects, " ");
+}
+
+// What changes a file is recorded under that file, whatever the caller wrote: a rebuild looks for
+// it there.
+AuditEvent EventOf(const Change& change) {
+  AuditEvent event = change.audit;
+  for (const auto* const row : {&change.removed, &change.added, &change.gone}) {
+    if (row->has_value()) {
+      event.collection = change.collection->text();
+      event.file_id = (*row)->record.file_id.text();
+    }
+  }
+  return event;
 }
 
 }  // namespace
@@ -67,14 +101,15 @@ absl::Status Catalogue::CommitRows(const std::vector<Change>& changes, bool dura
   BITREPO_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
   const absl::Time now = clock_.WallNow();
   for (const Change& change : changes) {
-    BITREPO_ASSIGN_OR_RETURN(AuditRecord record, audit_.Append(now, change.audit));
-    BITREPO_RETURN_IF_ERROR(Apply(change, static_cast<int64_t>(record.sequence)));
-    entries.push_back(LedgerEntry{std::move(record), change.answer});
+    std::string effect = EffectOf(change);
+    BITREPO_ASSIGN_OR_RETURN(AuditRecord record, audit_.Append(now, EventOf(change), effect));
+    BITREPO_RETURN_IF_ERROR(Apply(change, static_cast<int64_t>(record.sequence), now));
+    entries.push_back(LedgerEntry{std::move(record), change.answer, std::move(effect)});
   }
   return transaction.Commit();
 }
 
-absl::Status Catalogue::Apply(const Change& change, int64_t sequence) {
+absl::Status Catalogue::Apply(const Change& change, int64_t sequence, absl::Time now) {
   if (change.answer.has_value()) {
     BITREPO_RETURN_IF_ERROR(answers_.Close(*change.answer, sequence));
   }
@@ -82,25 +117,30 @@ absl::Status Catalogue::Apply(const Change& change, int64_t sequence) {
     return absl::OkStatus();
   }
   BITREPO_ASSIGN_OR_RETURN(const int64_t collection, NumberOf(*change.collection));
-  if (change.superseded.has_value()) {
-    const FileRecord& record = change.superseded->record;
+  BITREPO_RETURN_IF_ERROR(ApplyToGenerations(change, collection, sequence));
+  if (change.taken.has_value()) {
+    BITREPO_RETURN_IF_ERROR(taken_.Insert(collection, *change.taken, sequence, now));
+  }
+  return change.discarded.has_value() ? taken_.SetDiscarded(collection, *change.discarded)
+                                      : absl::OkStatus();
+}
+
+absl::Status Catalogue::ApplyToGenerations(const Change& change, int64_t collection,
+                                           int64_t sequence) {
+  if (change.removed.has_value()) {
+    BITREPO_RETURN_IF_ERROR(generations_.SetRemoved(collection, change.removed->record, sequence));
+  }
+  if (change.added.has_value() && change.gone.has_value()) {
     BITREPO_RETURN_IF_ERROR(
-        generations_.SetRemoved(collection, record.file_id, record.number, sequence));
-  }
-  if (change.added.has_value()) {
+        generations_.Restore(collection, change.gone->record, change.added->record, sequence));
+  } else if (change.added.has_value()) {
     BITREPO_RETURN_IF_ERROR(generations_.Insert(collection, *change.added, sequence));
+  } else if (change.gone.has_value()) {
+    BITREPO_RETURN_IF_ERROR(generations_.SetPurged(collection, change.gone->record, sequence));
   }
-  if (change.state.has_value()) {
-    BITREPO_RETURN_IF_ERROR(generations_.SetState(collection, change.state->file_id,
-                                                  change.state->number, change.state->after));
-  }
-  if (!change.quarantined.has_value()) {
-    return absl::OkStatus();
-  }
-  BITREPO_ASSIGN_OR_RETURN(
-      Query query,
-      database_->Prepare("INSERT INTO quarantine(collection, path, audit_seq) VALUES(?,?,?)"));
-  return query.Bind(collection).BindText(*change.quarantined).Bind(sequence).Run();
+  return change.state.has_value() ? generations_.SetState(collection, change.state->file_id,
+                                                          change.state->number, change.state->after)
+                                  : absl::OkStatus();
 }
 
 void Catalogue::CountIn(const Change& change) {
@@ -109,17 +149,20 @@ void Catalogue::CountIn(const Change& change) {
   }
   CollectionCount& count = counts_.find(*change.collection)->second;
   constexpr uint64_t kMinus = ~uint64_t{0};
-  if (change.superseded.has_value()) {
-    AddTo(count, change.superseded->state, change.superseded->record.size_bytes, kMinus);
+  if (change.removed.has_value()) {
+    AddTo(count, change.removed->state, change.removed->record.size_bytes, kMinus);
   }
   if (change.added.has_value()) {
     AddTo(count, change.added->state, change.added->record.size_bytes, 1);
   }
-  if (change.state.has_value()) {
+  if (change.state.has_value() && change.state->live) {
     AddTo(count, change.state->before, change.state->size_bytes, kMinus);
     AddTo(count, change.state->after, change.state->size_bytes, 1);
   }
-  count.quarantined_files += change.quarantined.has_value() ? 1 : 0;
+  count.quarantined_files +=
+      (change.removed.has_value() ? 1 : 0) + (change.taken.has_value() ? 1 : 0);
+  count.quarantined_files -=
+      (change.gone.has_value() ? 1 : 0) + (change.discarded.has_value() ? 1 : 0);
 }
 
 // The catalogue has these entries durably: should the ledger fail, its next opening writes them
@@ -166,8 +209,29 @@ absl::StatusOr<std::optional<GenerationRow>> Catalogue::Named(
   return generations_.Named(number, file_id, generation);
 }
 
-absl::StatusOr<std::vector<FileRecord>> Catalogue::Page(const base::CollectionId& collection,
-                                                        const GenerationTable::PageSpec& spec) {
+absl::StatusOr<std::optional<GenerationRow>> Catalogue::Removed(
+    const base::CollectionId& collection, const base::FileId& file_id,
+    const base::GenerationId& generation) {
+  base::MutexLock lock(mutex_);
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
+  return generations_.Removed(number, file_id, generation);
+}
+
+absl::StatusOr<std::vector<std::optional<FileRecord>>> Catalogue::LiveOnes(
+    const base::CollectionId& collection, std::span<const base::FileId> file_ids) {
+  base::MutexLock lock(mutex_);
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
+  std::vector<std::optional<FileRecord>> live;
+  live.reserve(file_ids.size());
+  for (const base::FileId& file_id : file_ids) {
+    BITREPO_ASSIGN_OR_RETURN(std::optional<FileRecord> record, generations_.Live(number, file_id));
+    live.push_back(std::move(record));
+  }
+  return live;
+}
+
+absl::StatusOr<GenerationTable::PageRows> Catalogue::Page(const base::CollectionId& collection,
+                                                          const GenerationTable::PageSpec& spec) {
   base::MutexLock lock(mutex_);
   BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
   return generations_.Page(number, spec);
@@ -202,6 +266,17 @@ absl::StatusOr<std::vector<Answer>> Catalogue::InterruptedAnswers(absl::Time rec
   return answers_.Interrupted(recorded_before);
 }
 
+absl::StatusOr<std::vector<Answer>> Catalogue::AnswersOf(const base::ConversationId& conversation,
+                                                         uint32_t limit) {
+  base::MutexLock lock(mutex_);
+  return answers_.Of(conversation, limit);
+}
+
+absl::StatusOr<AuditPage> Catalogue::ReadAudit(const AuditQuery& query, uint32_t limit) {
+  base::MutexLock lock(mutex_);
+  return audit_.Page(query, limit);
+}
+
 absl::Status Catalogue::ForgetAnswers(absl::Time recorded_before) {
   base::MutexLock lock(mutex_);
   BITREPO_RETURN_IF_ERROR(gate_.Check());
@@ -224,22 +299,62 @@ absl::StatusOr<std::vector<GenerationTable::NameRow>> Catalogue::Names(
   return generations_.Names(collection_number, file_id, number, limit);
 }
 
-absl::StatusOr<std::vector<std::string>> Catalogue::QuarantinedPaths(
+absl::StatusOr<std::vector<std::string>> Catalogue::TakenPaths(
     const base::CollectionId& collection) {
   base::MutexLock lock(mutex_);
   BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
-  BITREPO_ASSIGN_OR_RETURN(
-      Query query,
-      database_->Prepare("SELECT path FROM quarantine WHERE collection=? ORDER BY path"));
-  query.Bind(number);
-  std::vector<std::string> paths;
-  for (;;) {
-    BITREPO_ASSIGN_OR_RETURN(const bool more, query.Step());
-    if (!more) {
-      return paths;
-    }
-    paths.emplace_back(query.Bytes(0));
+  return taken_.All(number);
+}
+
+absl::StatusOr<std::vector<std::string>> Catalogue::TakenBefore(
+    const base::CollectionId& collection, absl::Time before, uint32_t limit) {
+  base::MutexLock lock(mutex_);
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
+  return taken_.Before(number, before, limit);
+}
+
+absl::StatusOr<std::vector<std::string>> Catalogue::DiscardedPaths(
+    const base::CollectionId& collection, uint32_t limit) {
+  base::MutexLock lock(mutex_);
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
+  return taken_.Discarded(number, limit);
+}
+
+absl::StatusOr<std::vector<GenerationRow>> Catalogue::RemovedBefore(
+    const base::CollectionId& collection, absl::Time before, uint32_t limit) {
+  base::MutexLock lock(mutex_);
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
+  return generations_.RemovedBefore(number, before, limit);
+}
+
+absl::StatusOr<std::vector<GenerationRow>> Catalogue::Purged(const base::CollectionId& collection,
+                                                             uint32_t limit) {
+  base::MutexLock lock(mutex_);
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
+  return generations_.Purged(number, limit);
+}
+
+absl::Status Catalogue::Drop(const base::CollectionId& collection,
+                             const std::vector<GenerationRow>& purged,
+                             const std::vector<std::string>& discarded) {
+  base::MutexLock lock(mutex_);
+  BITREPO_RETURN_IF_ERROR(gate_.Check());
+  BITREPO_ASSIGN_OR_RETURN(const int64_t number, NumberOf(collection));
+  const absl::Status status = DropRows(number, purged, discarded);
+  return status.ok() ? status : Doubt(status);
+}
+
+absl::Status Catalogue::DropRows(int64_t collection, const std::vector<GenerationRow>& purged,
+                                 const std::vector<std::string>& discarded) {
+  BITREPO_RETURN_IF_ERROR(database_->SetDurable(false));
+  BITREPO_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+  for (const GenerationRow& row : purged) {
+    BITREPO_RETURN_IF_ERROR(generations_.Drop(collection, row));
   }
+  for (const std::string& path : discarded) {
+    BITREPO_RETURN_IF_ERROR(taken_.Drop(collection, path));
+  }
+  return transaction.Commit();
 }
 
 CollectionCount Catalogue::Count(const base::CollectionId& collection) const {

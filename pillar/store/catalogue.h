@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "pillar/store/database.h"
 #include "pillar/store/file_store.h"
 #include "pillar/store/generation_table.h"
+#include "pillar/store/taken_table.h"
 #include "pillar/store/write_gate.h"
 
 namespace bitrepo::store {
@@ -35,12 +37,13 @@ inline constexpr char kIncarnationPrefix[] = "incarnation ";
 inline constexpr size_t kLazyRecordsMax = 256;
 
 // One thing that happened: its audit record and what goes with it, in the same commit. `collection`
-// is that of `added`, `state` and `quarantined`.
+// is that of all but the answer.
 struct Change {
   struct NewState {
     base::FileId file_id;
     uint64_t number = 0;
     uint64_t size_bytes = 0;
+    bool live = true;
     FileState before = FileState::kHeld;
     FileState after = FileState::kHeld;
   };
@@ -48,10 +51,13 @@ struct Change {
   AuditEvent audit;
   std::optional<base::CollectionId> collection = {};
   std::optional<GenerationRow> added = {};
-  std::optional<GenerationRow> superseded = {};  // by `added`
+  std::optional<GenerationRow> removed = {};  // the live one, into quarantine at its removed_at
+  std::optional<GenerationRow> gone = {};     // out of quarantine: as `added`, else for good
   std::optional<NewState> state = {};
-  std::optional<std::string> quarantined = {};  // path below the collection's quarantine
-  std::optional<Answer> answer = {};            // with its final
+  std::optional<std::string> taken =
+      {};  // path below the collection's quarantine of what is unknown
+  std::optional<std::string> discarded = {};  // such a path, gone for good
+  std::optional<Answer> answer = {};          // with its final
 };
 
 // A collection that a catalogue is opened for.
@@ -93,14 +99,23 @@ class Catalogue {
   absl::StatusOr<std::optional<GenerationRow>> Named(const base::CollectionId& collection,
                                                      const base::FileId& file_id,
                                                      const base::GenerationId& generation);
-  absl::StatusOr<std::vector<FileRecord>> Page(const base::CollectionId& collection,
-                                               const GenerationTable::PageSpec& spec);
+  absl::StatusOr<std::optional<GenerationRow>> Removed(const base::CollectionId& collection,
+                                                       const base::FileId& file_id,
+                                                       const base::GenerationId& generation);
+  // The live ones, in order of the ids; under one lock.
+  absl::StatusOr<std::vector<std::optional<FileRecord>>> LiveOnes(
+      const base::CollectionId& collection, std::span<const base::FileId> file_ids);
+  absl::StatusOr<GenerationTable::PageRows> Page(const base::CollectionId& collection,
+                                                 const GenerationTable::PageSpec& spec);
   // The number of the newest audit record: what is there now was there at it.
   uint64_t sequence() const;
 
   absl::StatusOr<std::optional<Answer>> FindAnswer(const AnswerKey& key);
   absl::Status OpenAnswer(const Answer& answer);
   absl::StatusOr<std::vector<Answer>> InterruptedAnswers(absl::Time recorded_before);
+  absl::StatusOr<std::vector<Answer>> AnswersOf(const base::ConversationId& conversation,
+                                                uint32_t limit);
+  absl::StatusOr<AuditPage> ReadAudit(const AuditQuery& query, uint32_t limit);
   absl::Status ForgetAnswers(absl::Time recorded_before);
   absl::Status MarkOpenAnswersInterrupted();
 
@@ -108,7 +123,21 @@ class Catalogue {
   absl::StatusOr<std::vector<GenerationTable::NameRow>> Names(const base::CollectionId& collection,
                                                               absl::string_view file_id,
                                                               uint64_t number, uint32_t limit);
-  absl::StatusOr<std::vector<std::string>> QuarantinedPaths(const base::CollectionId& collection);
+  // Of what is unknown: all of it; what was taken before; what is discarded and not yet dropped.
+  absl::StatusOr<std::vector<std::string>> TakenPaths(const base::CollectionId& collection);
+  absl::StatusOr<std::vector<std::string>> TakenBefore(const base::CollectionId& collection,
+                                                       absl::Time before, uint32_t limit);
+  absl::StatusOr<std::vector<std::string>> DiscardedPaths(const base::CollectionId& collection,
+                                                          uint32_t limit);
+
+  // For the purge of the quarantine.
+  absl::StatusOr<std::vector<GenerationRow>> RemovedBefore(const base::CollectionId& collection,
+                                                           absl::Time before, uint32_t limit);
+  absl::StatusOr<std::vector<GenerationRow>> Purged(const base::CollectionId& collection,
+                                                    uint32_t limit);
+  // Forgets what is purged, once its files are gone: not audited, durable with the next commit.
+  absl::Status Drop(const base::CollectionId& collection, const std::vector<GenerationRow>& purged,
+                    const std::vector<std::string>& discarded);
 
   CollectionCount Count(const base::CollectionId& collection) const;
   // Reads the whole audit trail and the whole ledger: kDataLoss names the first record that does
@@ -131,7 +160,13 @@ class Catalogue {
 
   absl::Status CommitRows(const std::vector<Change>& changes, bool durable,
                           std::vector<LedgerEntry>& entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Apply(const Change& change, int64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Apply(const Change& change, int64_t sequence, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status ApplyToGenerations(const Change& change, int64_t collection, int64_t sequence)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status DropRows(int64_t collection, const std::vector<GenerationRow>& purged,
+                        const std::vector<std::string>& discarded)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountIn(const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AppendToLedger(std::vector<LedgerEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Doubt(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -146,6 +181,7 @@ class Catalogue {
   GenerationTable generations_ ABSL_GUARDED_BY(mutex_);
   AnswerTable answers_ ABSL_GUARDED_BY(mutex_);
   AuditTable audit_ ABSL_GUARDED_BY(mutex_);
+  TakenTable taken_ ABSL_GUARDED_BY(mutex_);
   const std::unique_ptr<AuditLedger> ledger_ ABSL_PT_GUARDED_BY(mutex_);
   std::vector<LedgerEntry> lazy_entries_ ABSL_GUARDED_BY(mutex_);  // committed, not yet durable
   absl::btree_map<base::CollectionId, int64_t> numbers_ ABSL_GUARDED_BY(mutex_);

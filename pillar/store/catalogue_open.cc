@@ -68,6 +68,7 @@ Catalogue::Catalogue(std::unique_ptr<Database> database, std::unique_ptr<AuditLe
       generations_(*database_),
       answers_(*database_),
       audit_(*database_),
+      taken_(*database_),
       ledger_(std::move(ledger)) {}
 
 Catalogue::~Catalogue() {
@@ -160,12 +161,13 @@ absl::Status Catalogue::LoadCollection(const base::CollectionId& id) {
       case FileState::kUnproven:
         count.damaged_files += sum.files;
         break;
+      case FileState::kPurged:
+        break;  // never live
     }
   }
-  BITREPO_ASSIGN_OR_RETURN(
-      Query quarantined, database_->Prepare("SELECT count(*) FROM quarantine WHERE collection=?"));
-  BITREPO_RETURN_IF_ERROR(quarantined.Bind(number).Step().status());
-  count.quarantined_files = static_cast<uint64_t>(quarantined.Int(0));
+  BITREPO_ASSIGN_OR_RETURN(const uint64_t removed, generations_.CountRemoved(number));
+  BITREPO_ASSIGN_OR_RETURN(const uint64_t taken, taken_.Count(number));
+  count.quarantined_files = removed + taken;
   counts_.emplace(id, count);
   return absl::OkStatus();
 }
@@ -198,6 +200,12 @@ absl::Status Catalogue::MatchLedger() {
       return absl::OkStatus();
     }
   }
+  if (theirs.sequence < ours.sequence) {
+    // A power cut takes what was not synced; more than kLedgerSyncBytes of lines, only somebody.
+    base::LogLine(base::LogLevel::kWarning, "ledger-completed")
+        .With("first", absl::StrCat(theirs.sequence + 1))
+        .With("last", absl::StrCat(ours.sequence));
+  }
   while (ledger_->end().sequence < ours.sequence) {
     const uint64_t first = ledger_->end().sequence + 1;
     BITREPO_ASSIGN_OR_RETURN(std::vector<AuditRecord> records,
@@ -207,12 +215,15 @@ absl::Status Catalogue::MatchLedger() {
     }
     BITREPO_ASSIGN_OR_RETURN(const auto answers,
                              answers_.ClosedWith(first, records.back().sequence));
+    BITREPO_ASSIGN_OR_RETURN(const auto effects, audit_.Effects(first, records.back().sequence));
     std::vector<LedgerEntry> entries;
     for (AuditRecord& record : records) {
       const auto answer = answers.find(record.sequence);
+      const auto effect = effects.find(record.sequence);
       entries.push_back(LedgerEntry{
           std::move(record),
-          answer == answers.end() ? std::nullopt : std::optional<Answer>(answer->second)});
+          answer == answers.end() ? std::nullopt : std::optional<Answer>(answer->second),
+          effect == effects.end() ? "" : effect->second});
     }
     BITREPO_RETURN_IF_ERROR(ledger_->Append(entries));
   }
@@ -235,6 +246,10 @@ absl::Status Catalogue::VerifyAudit() {
     return absl::OkStatus();
   });
   BITREPO_RETURN_IF_ERROR(agreed);
+  if (walk.end().sequence < ledger_->end().sequence) {
+    return absl::DataLossError(absl::StrCat("the ledger lacks audit record ",
+                                            walk.end().sequence + 1, ": its end was cut off"));
+  }
   while (walk.end().sequence < audit_.end().sequence) {
     BITREPO_RETURN_IF_ERROR(walk.Step());
   }

@@ -10,7 +10,10 @@ namespace {
 // generation: listed in the order of its key, hence without row ids. Sequence numbers are those of
 // the audit record that was written in the same commit. The digests of the blocks stand last, and
 // those of long files in a table of their own: a row of this kind is read whole wherever the tree
-// is searched. answer: by conversation first, whose ids rise with time.
+// is searched. A row lives from created_seq, lies in quarantine from removed_seq, and has left it
+// at gone_seq: purged, or restored as a newer row whose file has the same name (name_n).
+// answer: by conversation first, whose ids rise with time.
+// audit: effect says what became of the names of the file's generations (audit_ledger.h).
 constexpr char kTables[] = R"sql(
 CREATE TABLE meta(
   name TEXT PRIMARY KEY, value ANY NOT NULL
@@ -20,12 +23,15 @@ CREATE TABLE collection(
 ) STRICT;
 CREATE TABLE generation(
   collection INTEGER NOT NULL, file_id TEXT NOT NULL, n INTEGER NOT NULL,
-  generation_id BLOB NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL,
-  state INTEGER NOT NULL, created_seq INTEGER NOT NULL, removed_seq INTEGER NOT NULL,
-  stored_at INTEGER NOT NULL, verified_at INTEGER NOT NULL,
+  name_n INTEGER NOT NULL, generation_id BLOB NOT NULL, size INTEGER NOT NULL,
+  sha256 BLOB NOT NULL, state INTEGER NOT NULL,
+  created_seq INTEGER NOT NULL, removed_seq INTEGER NOT NULL, gone_seq INTEGER,
+  stored_at INTEGER NOT NULL, verified_at INTEGER NOT NULL, removed_at INTEGER,
   long_digests INTEGER, block_digests BLOB,
   PRIMARY KEY(collection, file_id, n)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX generation_removed ON generation(collection, file_id, n) WHERE removed_at IS NOT NULL;
+CREATE INDEX generation_term ON generation(collection, removed_at) WHERE removed_at IS NOT NULL;
 CREATE TABLE long_digests(
   number INTEGER PRIMARY KEY, block_digests BLOB NOT NULL
 ) STRICT;
@@ -40,10 +46,13 @@ CREATE INDEX answer_open ON answer(recorded_at) WHERE final IS NULL;
 CREATE TABLE audit(
   seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, collection TEXT NOT NULL,
   file_id TEXT NOT NULL, principal TEXT NOT NULL, conversation TEXT NOT NULL,
-  result TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL
+  result TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL, effect TEXT NOT NULL
 ) STRICT;
+CREATE INDEX audit_file ON audit(file_id, collection) WHERE file_id<>'';
+CREATE INDEX audit_conversation ON audit(conversation) WHERE conversation<>'';
 CREATE TABLE quarantine(
   collection INTEGER NOT NULL, path TEXT NOT NULL, audit_seq INTEGER NOT NULL,
+  taken_at INTEGER NOT NULL, discarded INTEGER NOT NULL,
   PRIMARY KEY(collection, path)
 ) STRICT, WITHOUT ROWID;
 )sql";

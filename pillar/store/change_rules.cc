@@ -60,9 +60,12 @@ absl::Status CheckRestoration(const base::FileId& file_id, const FileRecord* liv
                    absl::StrCat(file_id.text(), ": the file in quarantine is ", removed->trouble));
 }
 
-absl::Status ChangedInTheSameGroup(const base::FileId& file_id) {
-  return absl::AbortedError(
-      absl::StrCat(file_id.text(), ": it was changed at the same moment: look at it again"));
+absl::Status ChangedInTheSameGroup(const base::FileId& file_id,
+                                   const std::optional<base::Digest>& replaces) {
+  return replaces.has_value()
+             ? absl::AbortedError(absl::StrCat(
+                   file_id.text(), ": it was changed at the same moment: look at it again"))
+             : Taken(file_id);
 }
 
 }  // namespace bitrepo::store

@@ -24,8 +24,8 @@ absl::Status CheckRestoration(const base::FileId& file_id, const FileRecord* liv
                               const std::optional<base::Digest>& replaces,
                               const FileRecord* removed);
 
-// What the second of two changes to one file in a group is told: the first is not yet visible to
-// it.
-absl::Status ChangedInTheSameGroup(const base::FileId& file_id);
+// What a publication is told when the same group has put the file already: neither sees the other.
+absl::Status ChangedInTheSameGroup(const base::FileId& file_id,
+                                   const std::optional<base::Digest>& replaces);
 
 }  // namespace bitrepo::store

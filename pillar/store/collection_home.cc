@@ -28,7 +28,8 @@ absl::StatusOr<bool> CollectionHome::CheckLabel(const base::StoreId& store_id) c
 }
 
 absl::Status CollectionHome::Make(const base::StoreId& store_id, bool labelled) {
-  for (const char* const directory : {kFilesDirectory, kStagingDirectory, kQuarantineDirectory}) {
+  for (const std::string& directory : {std::string(kFilesDirectory), std::string(kStagingDirectory),
+                                       JoinPath(kQuarantineDirectory, kFilesDirectory)}) {
     BITREPO_RETURN_IF_ERROR(disk_.MakeDirectories(Path(directory)));
   }
   return labelled ? absl::OkStatus()
@@ -56,15 +57,15 @@ absl::Status CollectionHome::MakeShard(const std::string& shard) {
   if (shards_.contains(shard)) {
     return absl::OkStatus();
   }
-  BITREPO_RETURN_IF_ERROR(disk_.MakeDirectory(Path(JoinPath(kFilesDirectory, shard))));
+  BITREPO_RETURN_IF_ERROR(disk_.MakeDirectory(Path(shard)));
   shards_.insert(shard);
-  new_shards_ = true;
+  parents_of_new_.insert(Path(shard.substr(0, shard.rfind('/'))));
   return absl::OkStatus();
 }
 
-bool CollectionHome::TakeNewShards() {
+absl::btree_set<std::string> CollectionHome::TakeNewShards() {
   base::MutexLock lock(mutex_);
-  return std::exchange(new_shards_, false);
+  return std::exchange(parents_of_new_, {});
 }
 
 }  // namespace bitrepo::store

@@ -46,10 +46,11 @@ class CollectionHome {
   absl::Status Probe(absl::string_view name);
   bool has_attributes() const { return has_attributes_; }
 
-  // The directory files/SHARD is there. Its name is durable once files/ is synced.
+  // The directory `shard`, "files/3f" or "quarantine/files/3f", is there. Its name is durable once
+  // its parent is synced.
   absl::Status MakeShard(const std::string& shard);
-  // True when a shard was made since it was last asked: files/ is to be synced.
-  bool TakeNewShards();
+  // The parents of the shards that were made since it was last asked: they are to be synced.
+  absl::btree_set<std::string> TakeNewShards();
 
  private:
   const base::CollectionId id_;
@@ -59,7 +60,7 @@ class CollectionHome {
   std::atomic<bool> has_attributes_{true};
   base::Mutex mutex_;
   absl::btree_set<std::string> shards_ ABSL_GUARDED_BY(mutex_);  // known to be there
-  bool new_shards_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::btree_set<std::string> parents_of_new_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace bitrepo::store

@@ -5,11 +5,15 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
 #include "pillar/store/catalogue.h"
 #include "pillar/store/collection_home.h"
 #include "pillar/store/quarantine.h"
 #include "pillar/store/staging_area.h"
+#include "pillar/store/write_gate.h"
 
 namespace bitrepo::store {
 
@@ -24,5 +28,15 @@ struct CollectionStore {
   std::unique_ptr<StagingArea> staging;
   std::unique_ptr<Quarantine> quarantine;
 };
+using CollectionStores = absl::btree_map<base::CollectionId, std::unique_ptr<CollectionStore>>;
+
+// kFailedPrecondition: it is not kept here.
+absl::StatusOr<CollectionStore*> FindCollection(const CollectionStores& collections,
+                                                const base::CollectionId& id);
+
+// Moves the files of what a commit has put into quarantine. The commit stands: a move that fails is
+// finished by the next start, and a sync that fails closes the gate. Requires: the mutex of names.
+void MoveToQuarantine(const CollectionStores& collections, WriteGate& gate,
+                      const std::vector<std::pair<base::CollectionId, GenerationRow>>& removed);
 
 }  // namespace bitrepo::store

@@ -32,7 +32,9 @@ class DigestStore final : public RecordStore {
   absl::Status CheckReturn(const base::CollectionId&, const FileRecord&) override {
     return absl::OkStatus();
   }
-  void Discard(const base::CollectionId&, const FileRecord&) override {}
+  absl::Status Discard(const base::CollectionId&, const FileRecord&) override {
+    return absl::OkStatus();
+  }
 };
 
 }  // namespace bitrepo::store

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "pillar/store/file_name.h"
+#include "pillar/store/file_places.h"
 #include "pillar/store/list_cursor.h"
 #include "pillar/store/verified_file.h"
 
@@ -18,23 +18,23 @@ absl::Status LostError(const GenerationRow& row) {
       absl::StrCat(row.record.file_id.text(), ": the file is ", FileStateName(row.state)));
 }
 
-}  // namespace
-
-absl::StatusOr<CollectionStore*> DiskFileStore::FindCollection(const base::CollectionId& id) const {
-  const auto found = collections_.find(id);
-  if (found == collections_.end()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the collection ", id.text(), " is not kept here"));
-  }
-  return found->second.get();
+absl::Status NoSuchFile(const base::FileId& file_id) {
+  return absl::NotFoundError(absl::StrCat(file_id.text(), ": no such file"));
 }
+
+absl::Status CheckReadable(const GenerationRow& row) {
+  return row.state == FileState::kMissing || row.state == FileState::kUnproven ? LostError(row)
+                                                                               : absl::OkStatus();
+}
+
+}  // namespace
 
 absl::StatusOr<GenerationRow> DiskFileStore::FindLive(const base::CollectionId& collection,
                                                       const base::FileId& file_id) {
   BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> newest,
                            catalogue_->Newest(collection, file_id));
   if (!newest.has_value() || !newest->live()) {
-    return absl::NotFoundError(absl::StrCat(file_id.text(), ": no such file"));
+    return NoSuchFile(file_id);
   }
   return *std::move(newest);
 }
@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<StagedFile>> DiskFileStore::Stage(
     const base::CollectionId& collection, const base::FileId& /*file_id*/,
     std::optional<uint64_t> announced_bytes) {
   BITREPO_RETURN_IF_ERROR(gate_.Check());
-  BITREPO_ASSIGN_OR_RETURN(CollectionStore* const files, FindCollection(collection));
+  BITREPO_ASSIGN_OR_RETURN(CollectionStore* const files, FindCollection(collections_, collection));
   BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<IncomingFile> staged,
                            files->staging->Stage(announced_bytes));
   return std::unique_ptr<StagedFile>(std::move(staged));
@@ -62,29 +62,98 @@ absl::StatusOr<FileRecord> DiskFileStore::Find(const base::CollectionId& collect
   return std::move(row.record);
 }
 
-absl::StatusOr<std::unique_ptr<StoredFile>> DiskFileStore::Open(
-    const base::CollectionId& collection, const base::FileId& file_id,
-    const base::GenerationId& generation) {
-  BITREPO_ASSIGN_OR_RETURN(CollectionStore* const files, FindCollection(collection));
-  BITREPO_ASSIGN_OR_RETURN(GenerationRow row, FindLive(collection, file_id));
-  if (!generation.is_zero() && row.record.generation != generation) {
+std::vector<absl::StatusOr<FileRecord>> DiskFileStore::Remove(std::vector<Removal> group) {
+  return remover_->Remove(std::move(group));
+}
+
+absl::StatusOr<FileRecord> DiskFileStore::Restore(Restoration restoration) {
+  return remover_->Restore(std::move(restoration));
+}
+
+absl::StatusOr<uint64_t> DiskFileStore::PurgeQuarantine(absl::Time removed_before, uint32_t limit) {
+  return remover_->Purge(removed_before, limit);
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> DiskFileStore::FindMany(
+    const base::CollectionId& collection, std::span<const base::FileId> file_ids) {
+  if (file_ids.size() > kFindManyMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_ids.size(), " ids at once: at most ", kFindManyMax));
+  }
+  BITREPO_ASSIGN_OR_RETURN(std::vector<std::optional<FileRecord>> records,
+                           catalogue_->LiveOnes(collection, file_ids));
+  std::vector<absl::StatusOr<FileRecord>> found;
+  found.reserve(records.size());
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (records[i].has_value()) {
+      found.emplace_back(*std::move(records[i]));
+    } else {
+      found.emplace_back(NoSuchFile(file_ids[i]));
+    }
+  }
+  return found;
+}
+
+absl::StatusOr<FileRecord> DiskFileStore::FindRemoved(const base::CollectionId& collection,
+                                                      const base::FileId& file_id) {
+  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> removed,
+                           catalogue_->Removed(collection, file_id, base::GenerationId()));
+  if (!removed.has_value()) {
+    return absl::NotFoundError(absl::StrCat(file_id.text(), ": nothing of it is in quarantine"));
+  }
+  return std::move(removed->record);
+}
+
+absl::StatusOr<GenerationRow> DiskFileStore::FindNamed(const base::CollectionId& collection,
+                                                       const base::FileId& file_id,
+                                                       const base::GenerationId& generation) {
+  if (generation.is_zero()) {
+    return FindLive(collection, file_id);
+  }
+  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> named,
+                           catalogue_->Named(collection, file_id, generation));
+  if (!named.has_value()) {
     return absl::NotFoundError(
         absl::StrCat(file_id.text(), ": no generation ", generation.ToString()));
   }
-  if (row.state == FileState::kMissing || row.state == FileState::kUnproven) {
-    return LostError(row);
+  return *std::move(named);
+}
+
+absl::StatusOr<std::unique_ptr<StoredFile>> DiskFileStore::Open(
+    const base::CollectionId& collection, const base::FileId& file_id,
+    const base::GenerationId& generation) {
+  BITREPO_ASSIGN_OR_RETURN(CollectionStore* const files, FindCollection(collections_, collection));
+  const auto open_in = [&](const GenerationRow& row, Place place) {
+    return files->home.disk().OpenRead(files->home.Path(PathIn(place, file_id, row.name_number)));
+  };
+  BITREPO_ASSIGN_OR_RETURN(GenerationRow row, FindNamed(collection, file_id, generation));
+  BITREPO_RETURN_IF_ERROR(CheckReadable(row));
+  auto file = open_in(row, PlaceOf(row));
+  if (absl::IsNotFound(file.status())) {
+    // It may be on its way to another place, or lie where a move that failed has left it.
+    base::MutexLock lock(names_);
+    BITREPO_ASSIGN_OR_RETURN(row, FindNamed(collection, file_id, generation));
+    BITREPO_RETURN_IF_ERROR(CheckReadable(row));
+    file = open_in(row, PlaceOf(row));
+    if (absl::IsNotFound(file.status())) {
+      file = open_in(row, OtherPlace(PlaceOf(row)));
+    }
   }
-  auto file =
-      files->home.disk().OpenRead(files->home.Path(GenerationPath(file_id, row.record.number)));
   if (absl::IsNotFound(file.status())) {
     MarkLost(collection, row, FileState::kMissing, file.status().message());
     row.state = FileState::kMissing;
     return LostError(row);
   }
   BITREPO_RETURN_IF_ERROR(file.status());
+  return Guarded(collection, std::move(row), *std::move(file));
+}
+
+std::unique_ptr<StoredFile> DiskFileStore::Guarded(const base::CollectionId& collection,
+                                                   GenerationRow row,
+                                                   std::unique_ptr<runtime::DiskFile> file) {
   // Copied before the move: the order of arguments is the compiler's.
   const GenerationRow marked = row;
-  return std::make_unique<VerifiedFile>(std::move(row), *std::move(file),
+  return std::make_unique<VerifiedFile>(std::move(row), std::move(file),
                                         [this, collection, marked](absl::string_view what) {
                                           MarkLost(collection, marked, FileState::kDamaged, what);
                                         });
@@ -95,9 +164,10 @@ void DiskFileStore::MarkLost(const base::CollectionId& collection, const Generat
                              FileState state, absl::string_view what) {
   const FileRecord& record = row.record;
   base::MutexLock lock(mark_mutex_);
-  const absl::StatusOr<GenerationRow> now = FindLive(collection, record.file_id);
-  if (!now.ok() || now->record.number != record.number || now->state != FileState::kHeld) {
-    return;  // known already, or replaced meanwhile
+  const absl::StatusOr<GenerationRow> now =
+      FindNamed(collection, record.file_id, record.generation);
+  if (!now.ok() || now->name_number != row.name_number || now->state != FileState::kHeld) {
+    return;  // known already, or purged meanwhile
   }
   base::LogLine(base::LogLevel::kError,
                 state == FileState::kMissing ? "file-missing" : "file-damaged")
@@ -111,8 +181,9 @@ void DiskFileStore::MarkLost(const base::CollectionId& collection, const Generat
   change.audit.detail = std::string(what);
   change.collection = collection;
   change.state = Change::NewState{.file_id = record.file_id,
-                                  .number = record.number,
+                                  .number = now->record.number,
                                   .size_bytes = record.size_bytes,
+                                  .live = now->live(),
                                   .before = now->state,
                                   .after = state};
   const absl::Status marked = catalogue_->Commit({std::move(change)}, /*durable=*/true);
@@ -126,31 +197,29 @@ absl::StatusOr<RecordPage> DiskFileStore::List(const ListQuery& query, uint32_t 
   if (limit == 0) {
     return absl::InvalidArgumentError("a page of no records");
   }
-  GenerationTable::PageSpec spec{.prefix = query.prefix, .after = std::nullopt};
+  BITREPO_RETURN_IF_ERROR(FindCollection(collections_, query.collection).status());
   ListCursor position{.as_of = catalogue_->sequence()};
   if (!cursor.empty()) {
     BITREPO_ASSIGN_OR_RETURN(position, DecodeCursor(store_id_, query, cursor));
-    spec.after = position.last_id;
   }
-  RecordPage page;
+  GenerationTable::PageSpec spec{
+      .prefix = query.prefix,
+      .only = {},
+      .after = {.file_id = std::move(position.last_id), .number = position.last_number},
+      .as_of = static_cast<int64_t>(position.as_of),
+      .removed = query.removed,
+      .stored = query.stored,
+      .verified = query.verified,
+      .limit = std::min(limit, kPageRecordsMax)};
   if (query.only.has_value()) {
-    BITREPO_RETURN_IF_ERROR(FindCollection(query.collection).status());
-    absl::StatusOr<FileRecord> record = Find(query.collection, *query.only);
-    if (record.ok()) {
-      page.records.push_back(*std::move(record));
-    } else if (!absl::IsNotFound(record.status()) && !absl::IsDataLoss(record.status())) {
-      return record.status();
-    }
-    return page;
+    spec.only = query.only->text();
   }
-  // One more than asked for tells whether there are more.
-  const uint32_t wanted = std::min(limit, kPageRecordsMax);
-  spec.as_of = static_cast<int64_t>(position.as_of);
-  spec.limit = wanted + 1;
-  BITREPO_ASSIGN_OR_RETURN(page.records, catalogue_->Page(query.collection, spec));
-  if (page.records.size() > wanted) {
-    page.records.pop_back();
-    position.last_id = page.records.back().file_id.text();
+  BITREPO_ASSIGN_OR_RETURN(GenerationTable::PageRows rows,
+                           catalogue_->Page(query.collection, spec));
+  RecordPage page{.records = std::move(rows.records), .next_cursor = {}};
+  if (rows.next.has_value()) {
+    position.last_id = std::move(rows.next->file_id);
+    position.last_number = rows.next->number;
     page.next_cursor = EncodeCursor(store_id_, query, position);
   }
   return page;
@@ -219,29 +288,16 @@ absl::StatusOr<StoreReport> DiskFileStore::Check() {
   return report;
 }
 
-std::vector<absl::StatusOr<FileRecord>> DiskFileStore::Remove(std::vector<Removal> group) {
-  return std::vector<absl::StatusOr<FileRecord>>(group.size(), absl::UnimplementedError("STUB"));
+absl::StatusOr<std::vector<Answer>> DiskFileStore::AnswersOf(
+    const base::ConversationId& conversation, uint32_t limit) {
+  return catalogue_->AnswersOf(conversation, limit);
 }
-absl::StatusOr<FileRecord> DiskFileStore::Restore(Restoration) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<uint64_t> DiskFileStore::PurgeQuarantine(absl::Time, uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> DiskFileStore::FindMany(
-    const base::CollectionId&, std::span<const base::FileId>) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<FileRecord> DiskFileStore::FindRemoved(const base::CollectionId&,
-                                                      const base::FileId&) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<std::vector<Answer>> DiskFileStore::AnswersOf(const base::ConversationId&,
-                                                             uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<AuditPage> DiskFileStore::ReadAudit(const AuditQuery&, uint32_t) {
-  return absl::UnimplementedError("STUB");
+
+absl::StatusOr<AuditPage> DiskFileStore::ReadAudit(const AuditQuery& query, uint32_t limit) {
+  if (limit == 0) {
+    return absl::InvalidArgumentError("a page of no records");
+  }
+  return catalogue_->ReadAudit(query, limit);
 }
 
 }  // namespace bitrepo::store

@@ -18,6 +18,7 @@
 #include "pillar/store/collection_store.h"
 #include "pillar/store/file_store.h"
 #include "pillar/store/publisher.h"
+#include "pillar/store/remover.h"
 #include "pillar/store/space_account.h"
 #include "pillar/store/write_gate.h"
 
@@ -87,9 +88,14 @@ class DiskFileStore final : public FileStore {
   absl::Status OpenCatalogue();
   absl::Status MakeHomes();
   absl::Status Recover();
-  absl::StatusOr<CollectionStore*> FindCollection(const base::CollectionId& id) const;
   absl::StatusOr<GenerationRow> FindLive(const base::CollectionId& collection,
                                          const base::FileId& file_id);
+  // `generation` zero: the live one.
+  absl::StatusOr<GenerationRow> FindNamed(const base::CollectionId& collection,
+                                          const base::FileId& file_id,
+                                          const base::GenerationId& generation);
+  std::unique_ptr<StoredFile> Guarded(const base::CollectionId& collection, GenerationRow row,
+                                      std::unique_ptr<runtime::DiskFile> file);
   void MarkLost(const base::CollectionId& collection, const GenerationRow& row, FileState state,
                 absl::string_view what);
 
@@ -101,8 +107,10 @@ class DiskFileStore final : public FileStore {
   base::StoreId store_id_;
   std::vector<std::unique_ptr<SpaceAccount>> spaces_;  // one for each disk
   std::unique_ptr<Catalogue> catalogue_;
-  absl::btree_map<base::CollectionId, std::unique_ptr<CollectionStore>> collections_;
+  CollectionStores collections_;
+  base::Mutex names_;  // held by who moves files of collections
   std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Remover> remover_;
   base::Mutex mark_mutex_;  // one marks a file at a time
 };
 

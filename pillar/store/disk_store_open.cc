@@ -110,7 +110,6 @@ absl::Status DiskFileStore::OpenCatalogue() {
   }
   BITREPO_ASSIGN_OR_RETURN(
       catalogue_, Catalogue::Open(disk_, options_.sqlite_vfs, store_id_, known, clock_, gate_));
-  absl::btree_map<base::CollectionId, CollectionPlace> places;
   for (const auto& [id, collection] : collections_) {
     CollectionHome& home = collection->home;
     if (!collection->labelled && HasFiles(catalogue_->Count(id))) {
@@ -120,10 +119,10 @@ absl::Status DiskFileStore::OpenCatalogue() {
     }
     collection->staging = std::make_unique<StagingArea>(home, gate_, catalogue_->incarnation());
     collection->quarantine = std::make_unique<Quarantine>(*catalogue_, home);
-    places.emplace(id, CollectionPlace{&home, collection->quarantine.get()});
   }
   publisher_ =
-      std::make_unique<Publisher>(*catalogue_, gate_, std::move(places), options_.sync_policy);
+      std::make_unique<Publisher>(*catalogue_, gate_, collections_, options_.sync_policy, names_);
+  remover_ = std::make_unique<Remover>(*catalogue_, gate_, collections_, names_);
   return absl::OkStatus();
 }
 
@@ -139,9 +138,10 @@ absl::Status DiskFileStore::MakeHomes() {
 }
 
 absl::Status DiskFileStore::Recover() {
+  BITREPO_RETURN_IF_ERROR(remover_->FinishPurges());
   RecoveryFindings all;
   for (const auto& [id, collection] : collections_) {
-    Recovery recovery(*catalogue_, collection->home, *collection->quarantine);
+    Recovery recovery(*catalogue_, collection->home, *collection->quarantine, clock_.WallNow());
     BITREPO_ASSIGN_OR_RETURN(const RecoveryFindings findings, recovery.Run());
     all.files += findings.files;
     all.missing += findings.missing;

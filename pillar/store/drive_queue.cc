@@ -44,8 +44,10 @@ size_t DriveQueue::PickDrive(const std::vector<Outlook>& drives, uint32_t volume
   return best;
 }
 
+// After now, even where only the last bytes are waited for: a drive that is free is free before it.
 absl::Time DriveQueue::EndOf(const Running& running, absl::Time now) {
-  return std::max(running.part_ends, now) + TimeOf(running.parts) - running.parts.front().takes;
+  return std::max(running.part_ends, now + absl::Nanoseconds(1)) + TimeOf(running.parts) -
+         running.parts.front().takes;
 }
 
 std::vector<DriveQueue::Outlook> DriveQueue::OutlookAt(absl::Time now) const {
@@ -156,7 +158,7 @@ absl::Time DriveQueue::WakeAt() const {
   return wake;
 }
 
-MediumStep DriveQueue::StepOf(JobId id, absl::Time now) {
+std::optional<MediumStep> DriveQueue::StepOf(JobId id, absl::Time now) {
   MediumStep step;
   if (Drive* const drive = DriveOf(id)) {
     Running& running = *drive->running;
@@ -177,8 +179,7 @@ MediumStep DriveQueue::StepOf(JobId id, absl::Time now) {
     step.left = std::max(waiting_[i].promised_end - now, absl::ZeroDuration());
     return step;
   }
-  BITREPO_CHECK(false, "the job is under way");
-  return step;
+  return std::nullopt;
 }
 
 absl::Duration DriveQueue::TimeFor(const Job& job, absl::Time now) const {

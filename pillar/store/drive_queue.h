@@ -54,8 +54,8 @@ class DriveQueue {
   // When OnTime has something to do; InfiniteFuture when nothing waits for time.
   absl::Time WakeAt() const;
 
-  // Requires: the job is under way.
-  MediumStep StepOf(JobId id, absl::Time now);
+  // Nothing for one that is not under way.
+  std::optional<MediumStep> StepOf(JobId id, absl::Time now);
   // How long such a job would take if it came now.
   absl::Duration TimeFor(const Job& job, absl::Time now) const;
   size_t size() const;  // jobs under way

@@ -43,7 +43,9 @@ absl::StatusOr<Content> ReadThrough(runtime::DiskFile& file) {
 // Without digests that any block could agree with.
 GenerationRow DamagedRow(FileRecord record) {
   const uint64_t blocks = BlockCount(record.size_bytes);
+  const uint64_t number = record.number;
   return GenerationRow{.record = std::move(record),
+                       .name_number = number,
                        .block_digests = std::string(blocks * kBlockDigestBytes, '\0'),
                        .state = FileState::kDamaged};
 }
@@ -71,6 +73,7 @@ absl::StatusOr<GenerationRow> ProveAgainst(const FileIdentity& identity, uint64_
     return DamagedRow(std::move(record));
   }
   return GenerationRow{.record = std::move(record),
+                       .name_number = number,
                        .block_digests = std::move(content->digests.block_digests)};
 }
 
@@ -80,7 +83,7 @@ absl::StatusOr<FileIdentity> IdentityAt(const CollectionHome& home, const LeafPl
   const std::optional<LeafName> name = ParseLeaf(place.leaf);
   BITREPO_ASSIGN_OR_RETURN(FileIdentity identity,
                            ReadIdentity(home.disk(), home.Path(place.Path())));
-  if (!name.has_value() || GenerationPath(identity.file_id, name->number) != place.Path()) {
+  if (!name.has_value() || PathIn(place.place, identity.file_id, name->number) != place.Path()) {
     return absl::InvalidArgumentError(
         absl::StrCat(place.Path(), ": its record is that of ", identity.file_id.text()));
   }
@@ -130,6 +133,7 @@ absl::StatusOr<std::optional<GenerationRow>> ProveOnce(const CollectionHome& hom
                            .sha256 = std::move(content->digests.sha256),
                            .stored_at = stat.modified,
                            .verified_at = absl::UnixEpoch()},
+      .name_number = name->number,
       .block_digests = std::move(content->digests.block_digests),
       .state = FileState::kUnproven};
 }

@@ -14,15 +14,17 @@
 #include "pillar/store/collection_home.h"
 #include "pillar/store/file_identity.h"
 #include "pillar/store/file_name.h"
+#include "pillar/store/file_places.h"
 #include "pillar/store/generation_table.h"
 
 namespace bitrepo::store {
 
-// A leaf in files/SHARD.
+// A leaf in files/SHARD, or in quarantine/files/SHARD.
 struct LeafPlace {
   std::string shard;
   std::string leaf;
-  std::string Path() const { return absl::StrCat(kFilesDirectory, "/", shard, "/", leaf); }
+  Place place = Place::kFiles;
+  std::string Path() const { return absl::StrCat(DirectoryOf(place), "/", shard, "/", leaf); }
 };
 
 // The record of the file at `place`, when the name agrees with it. kNotFound: it has none;

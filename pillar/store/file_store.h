@@ -270,7 +270,8 @@ class FileStore {
   // One page of what is held; the cursor belongs to the query (kInvalidArgument otherwise) and
   // shows the collection as it was at the first page. At most `limit` and kPageRecordsMax;
   // kInvalidArgument for none. Missing and damaged files are listed with their trouble: what
-  // is on record is never told as if it had not been.
+  // is on record is never told as if it had not been. No page looks at more than so many rows: it
+  // may hold fewer records than asked for, or none, and not be the last.
   virtual absl::StatusOr<RecordPage> List(const ListQuery& query, uint32_t limit,
                                           absl::string_view cursor) = 0;
 

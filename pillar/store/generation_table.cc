@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/store/generation_table.h"
 
+#include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/utf8.h"
@@ -18,7 +20,7 @@ constexpr size_t kShownIdBytesMax = 80;
 // The columns of ReadRow, in its order.
 #define BITREPO_ROW_COLUMNS                                                                  \
   "g.file_id, g.n, g.generation_id, g.size, g.sha256, g.stored_at, g.verified_at, g.state, " \
-  "g.removed_seq"
+  "g.created_seq, g.removed_seq, g.gone_seq, g.removed_at, g.name_n"
 enum Column {
   kFileId,
   kNumber,
@@ -28,9 +30,18 @@ enum Column {
   kStoredAt,
   kVerifiedAt,
   kState,
+  kCreatedSeq,
   kRemovedSeq,
+  kGoneSeq,
+  kRemovedAt,
+  kNameNumber,
   kDigests
 };
+// With the digests of blocks behind them, from either place.
+#define BITREPO_SELECT_WHOLE_ROW                 \
+  "SELECT " BITREPO_ROW_COLUMNS                  \
+  ", coalesce(g.block_digests, l.block_digests)" \
+  " FROM generation g LEFT JOIN long_digests l ON l.number = g.long_digests"
 
 // The first text behind all that begin with `prefix`; nothing when all that follow do.
 std::optional<std::string> Behind(std::string prefix) {
@@ -56,6 +67,10 @@ absl::StatusOr<FileRecord> ReadRecord(const Query& query) {
                                             "\" is damaged"));
   }
   const auto state = static_cast<FileState>(query.Int(kState));
+  std::optional<absl::Time> removed_at;
+  if (!query.IsNull(kRemovedAt)) {
+    removed_at = absl::FromUnixMicros(query.Int(kRemovedAt));
+  }
   return FileRecord{.file_id = *std::move(file_id),
                     .number = static_cast<uint64_t>(query.Int(kNumber)),
                     .generation = *generation,
@@ -63,7 +78,44 @@ absl::StatusOr<FileRecord> ReadRecord(const Query& query) {
                     .sha256 = *std::move(sha256),
                     .stored_at = absl::FromUnixMicros(query.Int(kStoredAt)),
                     .verified_at = absl::FromUnixMicros(query.Int(kVerifiedAt)),
-                    .trouble = state == FileState::kHeld ? "" : std::string(FileStateName(state))};
+                    .trouble = state == FileState::kHeld ? "" : std::string(FileStateName(state)),
+                    .removed_at = removed_at};
+}
+
+absl::StatusOr<GenerationRow> ReadRow(const Query& query) {
+  BITREPO_ASSIGN_OR_RETURN(FileRecord record, ReadRecord(query));
+  return GenerationRow{.record = std::move(record),
+                       .name_number = static_cast<uint64_t>(query.Int(kNameNumber)),
+                       .block_digests = {},
+                       .state = static_cast<FileState>(query.Int(kState)),
+                       .removed_seq = query.Int(kRemovedSeq)};
+}
+
+// Of the one row that is asked for; nothing when there is none.
+absl::StatusOr<std::optional<GenerationRow>> ReadWholeRow(Query& query) {
+  BITREPO_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) {
+    return std::nullopt;
+  }
+  BITREPO_ASSIGN_OR_RETURN(GenerationRow row, ReadRow(query));
+  row.block_digests = std::string(query.Bytes(kDigests));
+  // None at all: no bytes are kept here; and no block would be found right without.
+  if (!row.block_digests.empty() &&
+      row.block_digests.size() != BlockCount(row.record.size_bytes) * kBlockDigestBytes) {
+    return absl::DataLossError(absl::StrCat("catalogue: the block digests of ",
+                                            row.record.file_id.text(), " are damaged"));
+  }
+  return row;
+}
+
+// Whether a list shows the row: it was there at `as_of`, and its times are in the windows.
+bool Shows(const GenerationTable::PageSpec& spec, const Query& query) {
+  const bool was_there =
+      spec.removed ? query.Int(kRemovedSeq) <= spec.as_of &&
+                         (query.IsNull(kGoneSeq) || query.Int(kGoneSeq) > spec.as_of)
+                   : query.Int(kCreatedSeq) <= spec.as_of && query.Int(kRemovedSeq) > spec.as_of;
+  return was_there && spec.stored.Holds(absl::FromUnixMicros(query.Int(kStoredAt))) &&
+         spec.verified.Holds(absl::FromUnixMicros(query.Int(kVerifiedAt)));
 }
 
 }  // namespace
@@ -78,6 +130,8 @@ absl::string_view FileStateName(FileState state) {
       return "damaged";
     case FileState::kUnproven:
       return "unproven";
+    case FileState::kPurged:
+      return "purged";
   }
   return "unknown";
 }
@@ -93,14 +147,15 @@ absl::Status GenerationTable::Insert(int64_t collection, const GenerationRow& ro
   const int64_t long_digests = database_.last_row_id();
   BITREPO_ASSIGN_OR_RETURN(
       Query query,
-      database_.Prepare("INSERT INTO generation(collection, file_id, n, generation_id, size, "
-                        "sha256, state, created_seq,"
-                        " removed_seq, stored_at, verified_at, long_digests, block_digests)"
-                        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+      database_.Prepare("INSERT INTO generation(collection, file_id, n, name_n, generation_id,"
+                        " size, sha256, state, created_seq, removed_seq, stored_at, verified_at,"
+                        " removed_at, long_digests, block_digests)"
+                        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   const FileRecord& record = row.record;
   query.Bind(collection)
       .BindText(record.file_id.text())
       .Bind(static_cast<int64_t>(record.number))
+      .Bind(static_cast<int64_t>(row.name_number))
       .BindBlob(record.generation.ToBytes())
       .Bind(static_cast<int64_t>(record.size_bytes))
       .BindBlob(record.sha256.bytes())
@@ -109,6 +164,11 @@ absl::Status GenerationTable::Insert(int64_t collection, const GenerationRow& ro
       .Bind(row.removed_seq)
       .Bind(absl::ToUnixMicros(record.stored_at))
       .Bind(absl::ToUnixMicros(record.verified_at));
+  if (record.removed_at.has_value()) {
+    query.Bind(absl::ToUnixMicros(*record.removed_at));
+  } else {
+    query.BindNull();
+  }
   if (is_long) {
     query.Bind(long_digests).BindNull();
   } else {
@@ -117,16 +177,78 @@ absl::Status GenerationTable::Insert(int64_t collection, const GenerationRow& ro
   return query.Run();
 }
 
-absl::Status GenerationTable::SetRemoved(int64_t collection, const base::FileId& file_id,
-                                         uint64_t number, int64_t removed_seq) {
-  BITREPO_ASSIGN_OR_RETURN(
-      Query query,
-      database_.Prepare(
-          "UPDATE generation SET removed_seq=? WHERE collection=? AND file_id=? AND n=?"));
+absl::Status GenerationTable::SetRemoved(int64_t collection, const FileRecord& record,
+                                         int64_t removed_seq) {
+  BITREPO_ASSIGN_OR_RETURN(Query query,
+                           database_.Prepare("UPDATE generation SET removed_seq=?, removed_at=?"
+                                             " WHERE collection=? AND file_id=? AND n=?"));
   return query.Bind(removed_seq)
+      .Bind(absl::ToUnixMicros(record.removed_at.value_or(absl::UnixEpoch())))
       .Bind(collection)
-      .BindText(file_id.text())
-      .Bind(static_cast<int64_t>(number))
+      .BindText(record.file_id.text())
+      .Bind(static_cast<int64_t>(record.number))
+      .Run();
+}
+
+absl::Status GenerationTable::SetPurged(int64_t collection, const FileRecord& record,
+                                        int64_t gone_seq) {
+  BITREPO_ASSIGN_OR_RETURN(Query query,
+                           database_.Prepare("UPDATE generation SET gone_seq=?, state=?"
+                                             " WHERE collection=? AND file_id=? AND n=?"));
+  return query.Bind(gone_seq)
+      .Bind(static_cast<int64_t>(FileState::kPurged))
+      .Bind(collection)
+      .BindText(record.file_id.text())
+      .Bind(static_cast<int64_t>(record.number))
+      .Run();
+}
+
+absl::Status GenerationTable::Restore(int64_t collection, const FileRecord& removed,
+                                      const FileRecord& restored, int64_t sequence) {
+  BITREPO_ASSIGN_OR_RETURN(
+      Query insert,
+      database_.Prepare(
+          "INSERT INTO generation(collection, file_id, n, name_n, generation_id, size, sha256,"
+          " state, created_seq, removed_seq, stored_at, verified_at, long_digests, block_digests)"
+          " SELECT collection, file_id, ?, name_n, generation_id, size, sha256, state, ?, ?, ?,"
+          " verified_at, long_digests, block_digests FROM generation"
+          " WHERE collection=? AND file_id=? AND n=?"));
+  BITREPO_RETURN_IF_ERROR(insert.Bind(static_cast<int64_t>(restored.number))
+                              .Bind(sequence)
+                              .Bind(kNeverRemoved)
+                              .Bind(absl::ToUnixMicros(restored.stored_at))
+                              .Bind(collection)
+                              .BindText(removed.file_id.text())
+                              .Bind(static_cast<int64_t>(removed.number))
+                              .Run());
+  // The digests are the new row's now. The old one is only for lists that go on.
+  BITREPO_ASSIGN_OR_RETURN(
+      Query update,
+      database_.Prepare("UPDATE generation SET gone_seq=?, long_digests=NULL, block_digests=NULL"
+                        " WHERE collection=? AND file_id=? AND n=?"));
+  return update.Bind(sequence)
+      .Bind(collection)
+      .BindText(removed.file_id.text())
+      .Bind(static_cast<int64_t>(removed.number))
+      .Run();
+}
+
+absl::Status GenerationTable::Drop(int64_t collection, const GenerationRow& purged) {
+  const std::string file_id = purged.record.file_id.text();
+  BITREPO_ASSIGN_OR_RETURN(
+      Query digests,
+      database_.Prepare("DELETE FROM long_digests WHERE number IN (SELECT long_digests"
+                        " FROM generation WHERE collection=? AND file_id=? AND name_n=?)"));
+  BITREPO_RETURN_IF_ERROR(digests.Bind(collection)
+                              .BindText(file_id)
+                              .Bind(static_cast<int64_t>(purged.name_number))
+                              .Run());
+  BITREPO_ASSIGN_OR_RETURN(
+      Query rows,
+      database_.Prepare("DELETE FROM generation WHERE collection=? AND file_id=? AND name_n=?"));
+  return rows.Bind(collection)
+      .BindText(file_id)
+      .Bind(static_cast<int64_t>(purged.name_number))
       .Run();
 }
 
@@ -142,83 +264,141 @@ absl::Status GenerationTable::SetState(int64_t collection, const base::FileId& f
       .Run();
 }
 
-absl::StatusOr<GenerationRow> GenerationTable::ReadRow(const Query& query) {
-  BITREPO_ASSIGN_OR_RETURN(FileRecord record, ReadRecord(query));
-  GenerationRow row{.record = std::move(record),
-                    .block_digests = std::string(query.Bytes(kDigests)),
-                    .state = static_cast<FileState>(query.Int(kState)),
-                    .removed_seq = query.Int(kRemovedSeq)};
-  if (row.block_digests.size() != BlockCount(row.record.size_bytes) * kBlockDigestBytes) {
-    return absl::DataLossError(absl::StrCat("catalogue: the block digests of ",
-                                            row.record.file_id.text(), " are damaged"));
-  }
-  return row;
-}
-
 absl::StatusOr<std::optional<GenerationRow>> GenerationTable::Newest(int64_t collection,
                                                                      const base::FileId& file_id) {
   BITREPO_ASSIGN_OR_RETURN(
       Query query,
-      database_.Prepare("SELECT " BITREPO_ROW_COLUMNS ", coalesce(g.block_digests, l.block_digests)"
-                        " FROM generation g LEFT JOIN long_digests l ON l.number = g.long_digests"
+      database_.Prepare(BITREPO_SELECT_WHOLE_ROW
                         " WHERE g.collection=? AND g.file_id=? ORDER BY g.n DESC LIMIT 1"));
-  BITREPO_ASSIGN_OR_RETURN(const bool found,
-                           query.Bind(collection).BindText(file_id.text()).Step());
-  if (!found) {
-    return std::nullopt;
-  }
-  return ReadRow(query);
+  query.Bind(collection).BindText(file_id.text());
+  return ReadWholeRow(query);
 }
 
 absl::StatusOr<std::optional<GenerationRow>> GenerationTable::Named(
     int64_t collection, const base::FileId& file_id, const base::GenerationId& generation) {
   BITREPO_ASSIGN_OR_RETURN(
-      Query query,
-      database_.Prepare("SELECT " BITREPO_ROW_COLUMNS ", coalesce(g.block_digests, l.block_digests)"
-                        " FROM generation g LEFT JOIN long_digests l ON l.number = g.long_digests"
-                        " WHERE g.collection=? AND g.file_id=? AND g.generation_id=?"
-                        " ORDER BY g.n DESC LIMIT 1"));
-  BITREPO_ASSIGN_OR_RETURN(
-      const bool found,
-      query.Bind(collection).BindText(file_id.text()).BindBlob(generation.ToBytes()).Step());
-  if (!found) {
-    return std::nullopt;
-  }
-  return ReadRow(query);
+      Query query, database_.Prepare(BITREPO_SELECT_WHOLE_ROW
+                                     " WHERE g.collection=? AND g.file_id=? AND g.generation_id=?"
+                                     " AND g.gone_seq IS NULL ORDER BY g.n DESC LIMIT 1"));
+  query.Bind(collection).BindText(file_id.text()).BindBlob(generation.ToBytes());
+  return ReadWholeRow(query);
 }
 
-absl::StatusOr<std::vector<FileRecord>> GenerationTable::Page(int64_t collection,
-                                                              const PageSpec& spec) {
-  // A blob sorts behind every text: it is the bound where there is none.
-  const std::optional<std::string> end = Behind(spec.prefix);
+absl::StatusOr<std::optional<GenerationRow>> GenerationTable::Removed(
+    int64_t collection, const base::FileId& file_id, const base::GenerationId& generation) {
+  BITREPO_ASSIGN_OR_RETURN(Query query,
+                           database_.Prepare(BITREPO_SELECT_WHOLE_ROW
+                                             " WHERE g.collection=?1 AND g.file_id=?2"
+                                             " AND g.removed_at IS NOT NULL AND g.gone_seq IS NULL"
+                                             " AND (?3 IS NULL OR g.generation_id=?3)"
+                                             " ORDER BY g.n DESC LIMIT 1"));
+  query.Bind(collection).BindText(file_id.text());
+  if (generation.is_zero()) {
+    query.BindNull();
+  } else {
+    query.BindBlob(generation.ToBytes());
+  }
+  return ReadWholeRow(query);
+}
+
+absl::StatusOr<std::optional<FileRecord>> GenerationTable::Live(int64_t collection,
+                                                                const base::FileId& file_id) {
+  BITREPO_ASSIGN_OR_RETURN(
+      Query query, database_.Prepare("SELECT " BITREPO_ROW_COLUMNS
+                                     " FROM generation g WHERE g.collection=? AND g.file_id=?"
+                                     " ORDER BY g.n DESC LIMIT 1"));
+  BITREPO_ASSIGN_OR_RETURN(const bool found,
+                           query.Bind(collection).BindText(file_id.text()).Step());
+  if (!found || query.Int(kRemovedSeq) != kNeverRemoved) {
+    return std::nullopt;
+  }
+  return ReadRecord(query);
+}
+
+absl::StatusOr<GenerationTable::PageRows> GenerationTable::Page(int64_t collection,
+                                                                const PageSpec& spec) {
+  PageRows page;
+  if (spec.only.has_value() && !absl::StartsWith(*spec.only, spec.prefix)) {
+    return page;
+  }
+  // What is removed is found by the index of it alone; what is held, by the table.
   BITREPO_ASSIGN_OR_RETURN(
       Query query,
-      spec.after.has_value()
-          ? database_.Prepare(
-                "SELECT " BITREPO_ROW_COLUMNS
-                " FROM generation g WHERE g.collection=?1 AND g.file_id>?2 AND g.file_id<?3"
-                " AND g.created_seq<=?4 AND g.removed_seq>?4"
-                " ORDER BY g.file_id LIMIT ?5")
-          : database_.Prepare(
-                "SELECT " BITREPO_ROW_COLUMNS
-                " FROM generation g WHERE g.collection=?1 AND g.file_id>=?2 AND g.file_id<?3"
-                " AND g.created_seq<=?4 AND g.removed_seq>?4"
-                " ORDER BY g.file_id LIMIT ?5"));
-  query.Bind(collection).BindText(spec.after.value_or(spec.prefix));
+      spec.removed
+          ? database_.Prepare("SELECT " BITREPO_ROW_COLUMNS
+                              " FROM generation g INDEXED BY generation_removed"
+                              " WHERE g.collection=? AND (g.file_id, g.n)>(?,?) AND g.file_id<?"
+                              " AND g.removed_at IS NOT NULL ORDER BY g.file_id, g.n")
+          : database_.Prepare("SELECT " BITREPO_ROW_COLUMNS " FROM generation g NOT INDEXED"
+                              " WHERE g.collection=? AND (g.file_id, g.n)>(?,?) AND g.file_id<?"
+                              " ORDER BY g.file_id, g.n"));
+  const Position first{.file_id = spec.only.value_or(spec.prefix)};
+  const bool goes_on =
+      std::tie(spec.after.file_id, spec.after.number) > std::tie(first.file_id, first.number);
+  const Position& after = goes_on ? spec.after : first;
+  query.Bind(collection).BindText(after.file_id).Bind(static_cast<int64_t>(after.number));
+  const std::optional<std::string> end =
+      spec.only.has_value() ? *spec.only + std::string(1, '\0') : Behind(spec.prefix);
   if (end.has_value()) {
     query.BindText(*end);
   } else {
-    query.BindBlob("");
+    query.BindBlob("");  // a blob sorts behind every text
   }
-  query.Bind(spec.as_of).Bind(spec.limit);
-  std::vector<FileRecord> records;
-  for (;;) {
+  Position last;
+  for (uint32_t looked = 0;; ++looked) {
     BITREPO_ASSIGN_OR_RETURN(const bool row, query.Step());
     if (!row) {
-      return records;
+      return page;
     }
-    BITREPO_ASSIGN_OR_RETURN(FileRecord record, ReadRecord(query));
-    records.push_back(std::move(record));
+    const bool shows = Shows(spec, query);
+    if (looked == kListLookMax || (shows && page.records.size() == spec.limit)) {
+      page.next = std::move(last);
+      return page;
+    }
+    if (shows) {
+      BITREPO_ASSIGN_OR_RETURN(FileRecord record, ReadRecord(query));
+      if (!spec.removed) {
+        record.removed_at.reset();  // it was not, at the first page
+      }
+      page.records.push_back(std::move(record));
+    }
+    last.file_id.assign(query.Bytes(kFileId).data(), query.Bytes(kFileId).size());
+    last.number = static_cast<uint64_t>(query.Int(kNumber));
+  }
+}
+
+absl::StatusOr<std::vector<GenerationRow>> GenerationTable::RemovedBefore(int64_t collection,
+                                                                          absl::Time before,
+                                                                          uint32_t limit) {
+  BITREPO_ASSIGN_OR_RETURN(
+      Query query, database_.Prepare("SELECT " BITREPO_ROW_COLUMNS
+                                     " FROM generation g INDEXED BY generation_term"
+                                     " WHERE g.collection=? AND g.removed_at<?"
+                                     " AND g.gone_seq IS NULL ORDER BY g.removed_at LIMIT ?"));
+  query.Bind(collection).Bind(absl::ToUnixMicros(before)).Bind(limit);
+  return ReadRows(std::move(query));
+}
+
+absl::StatusOr<std::vector<GenerationRow>> GenerationTable::Purged(int64_t collection,
+                                                                   uint32_t limit) {
+  BITREPO_ASSIGN_OR_RETURN(Query query,
+                           database_.Prepare("SELECT " BITREPO_ROW_COLUMNS
+                                             " FROM generation g INDEXED BY generation_removed"
+                                             " WHERE g.collection=? AND g.removed_at IS NOT NULL"
+                                             " AND g.state=? LIMIT ?"));
+  query.Bind(collection).Bind(static_cast<int64_t>(FileState::kPurged)).Bind(limit);
+  return ReadRows(std::move(query));
+}
+
+absl::StatusOr<std::vector<GenerationRow>> GenerationTable::ReadRows(Query query) {
+  std::vector<GenerationRow> rows;
+  for (;;) {
+    BITREPO_ASSIGN_OR_RETURN(const bool more, query.Step());
+    if (!more) {
+      return rows;
+    }
+    BITREPO_ASSIGN_OR_RETURN(GenerationRow row, ReadRow(query));
+    rows.push_back(std::move(row));
   }
 }
 
@@ -226,9 +406,9 @@ absl::StatusOr<std::vector<GenerationTable::NameRow>> GenerationTable::Names(
     int64_t collection, absl::string_view file_id, uint64_t number, uint32_t limit) {
   BITREPO_ASSIGN_OR_RETURN(
       Query query,
-      database_.Prepare(
-          "SELECT file_id, n, size, state, removed_seq FROM generation"
-          " WHERE collection=? AND (file_id, n) > (?, ?) ORDER BY file_id, n LIMIT ?"));
+      database_.Prepare("SELECT file_id, n, name_n, size, state, removed_seq FROM generation"
+                        " WHERE collection=? AND (file_id, n) > (?, ?) AND gone_seq IS NULL"
+                        " ORDER BY file_id, n LIMIT ?"));
   query.Bind(collection).BindText(file_id).Bind(static_cast<int64_t>(number)).Bind(limit);
   std::vector<NameRow> rows;
   for (;;) {
@@ -238,9 +418,10 @@ absl::StatusOr<std::vector<GenerationTable::NameRow>> GenerationTable::Names(
     }
     rows.push_back(NameRow{.file_id = std::string(query.Bytes(0)),
                            .number = static_cast<uint64_t>(query.Int(1)),
-                           .size_bytes = static_cast<uint64_t>(query.Int(2)),
-                           .state = static_cast<FileState>(query.Int(3)),
-                           .live = query.Int(4) == kNeverRemoved});
+                           .name_number = static_cast<uint64_t>(query.Int(2)),
+                           .size_bytes = static_cast<uint64_t>(query.Int(3)),
+                           .state = static_cast<FileState>(query.Int(4)),
+                           .live = query.Int(5) == kNeverRemoved});
   }
 }
 
@@ -261,6 +442,16 @@ absl::StatusOr<std::vector<GenerationTable::Sum>> GenerationTable::Sums(int64_t 
   }
 }
 
+absl::StatusOr<uint64_t> GenerationTable::CountRemoved(int64_t collection) {
+  BITREPO_ASSIGN_OR_RETURN(
+      Query query, database_.Prepare("SELECT count(*) FROM generation INDEXED BY generation_removed"
+                                     " WHERE collection=? AND removed_at IS NOT NULL"
+                                     " AND gone_seq IS NULL"));
+  BITREPO_RETURN_IF_ERROR(query.Bind(collection).Step().status());
+  return static_cast<uint64_t>(query.Int(0));
+}
+
+#undef BITREPO_SELECT_WHOLE_ROW
 #undef BITREPO_ROW_COLUMNS
 
 }  // namespace bitrepo::store

@@ -189,6 +189,16 @@ std::vector<absl::StatusOr<FileRecord>> MemoryFileStore::Publish(std::vector<Pub
   return results;
 }
 
+// The number of the audit record is that of the change.
+template <typename FileChange>
+void MemoryFileStore::Conclude(FileChange& change) {
+  change.audit.collection = change.collection.text();
+  change.audit.file_id = change.file_id.text();
+  Audit(std::move(change.audit));
+  const AnswerKey key = change.answer.key;
+  answers_.insert_or_assign(key, std::move(change.answer));
+}
+
 absl::StatusOr<FileRecord> MemoryFileStore::PublishOne(Publication& publication, Changed& changed) {
   BITREPO_RETURN_IF_ERROR(CheckWritable());
   BITREPO_ASSIGN_OR_RETURN(Collection* const files, FindCollection(publication.collection));
@@ -199,8 +209,8 @@ absl::StatusOr<FileRecord> MemoryFileStore::PublishOne(Publication& publication,
   BITREPO_RETURN_IF_ERROR(CheckNoFinal(publication.answer.key));
   const base::FileId& file_id = publication.file_id;
   const std::shared_ptr<Generation> before = LiveOf(*files, file_id);
-  if (publication.replaces.has_value() && changed.contains({publication.collection, file_id})) {
-    return ChangedInTheSameGroup(file_id);
+  if (changed.contains({publication.collection, file_id})) {
+    return ChangedInTheSameGroup(file_id, publication.replaces);
   }
   const std::optional<FileRecord> live =
       before == nullptr ? std::nullopt : std::optional<FileRecord>(before->Record());
@@ -215,18 +225,11 @@ absl::StatusOr<FileRecord> MemoryFileStore::PublishOne(Publication& publication,
                         .content = {}};
   staged->MoveInto(generation);
   changed.emplace(publication.collection, file_id);
-  Conclude(std::move(publication.audit), std::move(publication.answer));
+  Conclude(publication);
   if (before != nullptr) {
     Retire(*before, publication.stored_at);
   }
   return Add(*files, std::move(generation));
-}
-
-// The number of the audit record is that of the change.
-void MemoryFileStore::Conclude(AuditEvent audit, Answer answer) {
-  Audit(std::move(audit));
-  const AnswerKey key = answer.key;
-  answers_.insert_or_assign(key, std::move(answer));
 }
 
 void MemoryFileStore::Retire(Generation& live, absl::Time at) {
@@ -259,7 +262,7 @@ absl::StatusOr<FileRecord> MemoryFileStore::RemoveOne(Removal& removal) {
   const std::shared_ptr<Generation> live = LiveOf(*files, removal.file_id);
   BITREPO_RETURN_IF_ERROR(
       CheckRemoval(removal.file_id, live == nullptr ? nullptr : &live->record, removal.sha256));
-  Conclude(std::move(removal.audit), std::move(removal.answer));
+  Conclude(removal);
   Retire(*live, removal.removed_at);
   return live->Record();
 }
@@ -277,7 +280,7 @@ absl::StatusOr<FileRecord> MemoryFileStore::Restore(Restoration restoration) {
   BITREPO_RETURN_IF_ERROR(
       CheckRestoration(restoration.file_id, live == nullptr ? nullptr : &live->record,
                        restoration.replaces, record.has_value() ? &*record : nullptr));
-  Conclude(std::move(restoration.audit), std::move(restoration.answer));
+  Conclude(restoration);
   if (live != nullptr) {
     Retire(*live, restoration.restored_at);
   }

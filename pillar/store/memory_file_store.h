@@ -92,7 +92,9 @@ class MemoryFileStore final : public FileStore {
   absl::StatusOr<FileRecord> PublishOne(Publication& publication, Changed& changed)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<FileRecord> RemoveOne(Removal& removal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Conclude(AuditEvent audit, Answer answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Records what a Publication, Removal or Restoration was answered, and that it was made.
+  template <typename FileChange>
+  void Conclude(FileChange& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Retire(Generation& live, absl::Time at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   FileRecord Add(Collection& files, Generation generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static bool Shows(const ListQuery& query, uint64_t as_of, const Generation& generation);

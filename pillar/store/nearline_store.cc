@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<NearlineStore>> NearlineStore::Open(
   BITREPO_RETURN_IF_ERROR(store->Prepare(random));
   if (store->gate_.Check().ok()) {
     BITREPO_RETURN_IF_ERROR(store->PrepareCache());
+    BITREPO_RETURN_IF_ERROR(store->FinishPurges());
     BITREPO_RETURN_IF_ERROR(store->MatchMedium());
   }
   return store;
@@ -156,7 +157,8 @@ absl::Status NearlineStore::CheckReturn(const base::CollectionId& collection,
   return absl::DataLossError(absl::StrCat(record.file_id.text(), ": no volume has it"));
 }
 
-void NearlineStore::Discard(const base::CollectionId& collection, const FileRecord& record) {
+absl::Status NearlineStore::Discard(const base::CollectionId& collection,
+                                    const FileRecord& record) {
   const std::string name = ItemName(collection, record.file_id, record.generation);
   cache_->Drop(name);
   const absl::Status removed = medium_.Remove(name);
@@ -165,16 +167,13 @@ void NearlineStore::Discard(const base::CollectionId& collection, const FileReco
         .With("name", name)
         .With("cause", removed.message());
   }
+  return removed;
 }
 
 absl::StatusOr<GenerationRow> NearlineStore::FindGeneration(const base::CollectionId& collection,
                                                             const base::FileId& file_id,
                                                             const base::GenerationId& generation) {
-  BITREPO_ASSIGN_OR_RETURN(GenerationRow row, FindLive(collection, file_id));
-  if (!generation.is_zero() && row.record.generation != generation) {
-    return absl::NotFoundError(
-        absl::StrCat(file_id.text(), ": no generation ", generation.ToString()));
-  }
+  BITREPO_ASSIGN_OR_RETURN(GenerationRow row, FindNamed(collection, file_id, generation));
   if (row.state != FileState::kHeld) {
     return absl::DataLossError(
         absl::StrCat(file_id.text(), ": the file is ", FileStateName(row.state)));

@@ -94,7 +94,7 @@ class NearlineStore final : public RecordStore, public SlowStore {
   absl::StatusOr<Settled> Settle(Publication& publication) override;
   void Recorded(Publication& publication) override;
   absl::Status CheckReturn(const base::CollectionId& collection, const FileRecord& record) override;
-  void Discard(const base::CollectionId& collection, const FileRecord& record) override;
+  absl::Status Discard(const base::CollectionId& collection, const FileRecord& record) override;
 
   absl::StatusOr<GenerationRow> FindGeneration(const base::CollectionId& collection,
                                                const base::FileId& file_id,

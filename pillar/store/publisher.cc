@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "pillar/store/change_rules.h"
 #include "pillar/store/file_identity.h"
 #include "pillar/store/file_name.h"
 
@@ -30,10 +30,10 @@ struct Publisher::Item {
 
   Publication publication;
   absl::Status status;
-  CollectionPlace place;
+  CollectionStore* collection = nullptr;
   IncomingFile* incoming = nullptr;
   std::optional<GenerationRow> row;  // what will be recorded
-  std::optional<GenerationRow> superseded;
+  std::optional<GenerationRow> replaced;
   std::string path;                           // of the generation, below the collection
   std::unique_ptr<runtime::DiskFile> beside;  // its identity, where files carry no attributes
   bool named = false;
@@ -47,7 +47,7 @@ std::vector<absl::StatusOr<FileRecord>> Publisher::Publish(std::vector<Publicati
     items.back().status = Begin(items.back());
   }
   {
-    base::MutexLock lock(mutex_);
+    base::MutexLock lock(names_);
     Claims claims;
     for (Item& item : items) {
       if (item.status.ok()) {
@@ -69,12 +69,18 @@ std::vector<absl::StatusOr<FileRecord>> Publisher::Publish(std::vector<Publicati
         Unname(item);
       }
     }
+    std::vector<std::pair<base::CollectionId, GenerationRow>> removed;
+    for (const Item& item : items) {
+      if (item.status.ok() && item.replaced.has_value()) {
+        removed.emplace_back(item.publication.collection, *item.replaced);
+      }
+    }
+    MoveToQuarantine(collections_, gate_, removed);
   }
   std::vector<absl::StatusOr<FileRecord>> results;
   results.reserve(items.size());
   for (Item& item : items) {
     if (item.status.ok()) {
-      RetireSuperseded(item);
       results.emplace_back(item.row->record);
     } else {
       results.emplace_back(item.status);
@@ -87,15 +93,11 @@ std::vector<absl::StatusOr<FileRecord>> Publisher::Publish(std::vector<Publicati
 absl::Status Publisher::Begin(Item& item) {
   Publication& publication = item.publication;
   BITREPO_RETURN_IF_ERROR(gate_.Check());
-  const auto place = places_.find(publication.collection);
-  if (place == places_.end()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the collection ", publication.collection.text(), " is not kept here"));
-  }
-  item.place = place->second;
+  BITREPO_ASSIGN_OR_RETURN(item.collection, FindCollection(collections_, publication.collection));
+  CollectionHome& home = item.collection->home;
   item.incoming = dynamic_cast<IncomingFile*>(publication.staged.get());
   if (item.incoming == nullptr || !item.incoming->facts().has_value() ||
-      &item.incoming->home() != item.place.home) {
+      &item.incoming->home() != &home) {
     return absl::FailedPreconditionError("a file is sealed before it is published");
   }
   if (publication.generation.is_zero() || publication.answer.key.conversation.is_zero() ||
@@ -103,7 +105,7 @@ absl::Status Publisher::Begin(Item& item) {
     return absl::InvalidArgumentError(
         "a publication has a generation and the final it is answered with");
   }
-  if (item.place.home->has_attributes()) {
+  if (home.has_attributes()) {
     const StagedFile::Facts& facts = *item.incoming->facts();
     const FileIdentity identity{publication.file_id, publication.generation, facts.size_bytes,
                                 facts.sha256, publication.answer.key.conversation};
@@ -117,7 +119,6 @@ absl::Status Publisher::Begin(Item& item) {
   return synced.ok() ? synced : gate_.Close(kWhat, synced);
 }
 
-// The id is free, or what it names is lost here and these are its bytes again.
 absl::Status Publisher::Claim(Item& item, Claims& claims) {
   const Publication& publication = item.publication;
   BITREPO_ASSIGN_OR_RETURN(const std::optional<Answer> answer,
@@ -130,24 +131,26 @@ absl::Status Publisher::Claim(Item& item, Claims& claims) {
                            catalogue_.Newest(publication.collection, publication.file_id));
   const StagedFile::Facts& facts = *item.incoming->facts();
   const bool live = newest.has_value() && newest->live();
-  if ((live &&
-       (newest->state == FileState::kHeld || newest->record.size_bytes != facts.size_bytes ||
-        newest->record.sha256 != facts.sha256)) ||
-      !claims.files.emplace(publication.collection, publication.file_id).second) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(publication.file_id.text(), ": there is a file of this id"));
+  const std::pair<base::CollectionId, base::FileId> id(publication.collection, publication.file_id);
+  if (claims.files.contains(id)) {
+    return ChangedInTheSameGroup(publication.file_id, publication.replaces);
   }
-  item.row = GenerationRow{
-      .record = FileRecord{.file_id = publication.file_id,
-                           .number = newest.has_value() ? newest->record.number + 1 : 1,
-                           .generation = publication.generation,
-                           .size_bytes = facts.size_bytes,
-                           .sha256 = facts.sha256,
-                           .stored_at = publication.stored_at,
-                           .verified_at = publication.stored_at},
-      .block_digests = item.incoming->block_digests()};
+  BITREPO_RETURN_IF_ERROR(CheckPublication(publication.file_id, live ? &newest->record : nullptr,
+                                           publication.replaces, facts));
+  claims.files.insert(id);
+  const uint64_t number = newest.has_value() ? newest->record.number + 1 : 1;
+  item.row = GenerationRow{.record = FileRecord{.file_id = publication.file_id,
+                                                .number = number,
+                                                .generation = publication.generation,
+                                                .size_bytes = facts.size_bytes,
+                                                .sha256 = facts.sha256,
+                                                .stored_at = publication.stored_at,
+                                                .verified_at = publication.stored_at},
+                           .name_number = number,
+                           .block_digests = item.incoming->block_digests()};
   if (live) {
-    item.superseded = std::move(newest);
+    item.replaced = std::move(newest);
+    item.replaced->record.removed_at = publication.stored_at;
   }
   claims.answers.insert(publication.answer.key);
   return absl::OkStatus();
@@ -157,14 +160,14 @@ absl::Status Publisher::Claim(Item& item, Claims& claims) {
 // carries data, attribute and name. That is safe: until the record is committed, a name says
 // nothing, and the next start puts it into quarantine.
 absl::Status Publisher::Name(Item& item) {
-  CollectionHome& home = *item.place.home;
+  CollectionHome& home = item.collection->home;
   const FileRecord& record = item.row->record;
   item.path = GenerationPath(record.file_id, record.number);
   const std::string path = home.Path(item.path);
-  BITREPO_RETURN_IF_ERROR(gate_.Judge(kWhat, home.MakeShard(ShardName(record.file_id))));
+  BITREPO_RETURN_IF_ERROR(gate_.Judge(kWhat, home.MakeShard(ParentOf(item.path))));
   absl::Status renamed = home.disk().Rename(item.incoming->path(), path);
   if (absl::IsAlreadyExists(renamed)) {
-    BITREPO_RETURN_IF_ERROR(item.place.quarantine->Take({item.path}, "not in the catalogue"));
+    BITREPO_RETURN_IF_ERROR(item.collection->quarantine->Take({item.path}, "not in the catalogue"));
     renamed = home.disk().Rename(item.incoming->path(), path);
   }
   BITREPO_RETURN_IF_ERROR(gate_.Judge(kWhat, renamed));
@@ -194,7 +197,7 @@ absl::Status Publisher::SyncNamed(Items& items) {
     if (!item.status.ok()) {
       continue;
     }
-    SpaceAccount* const space = &item.place.home->space();
+    SpaceAccount* const space = &item.collection->home.space();
     auto of_disk = std::find_if(by_disk.begin(), by_disk.end(),
                                 [&](const auto& entry) { return entry.first == space; });
     if (of_disk == by_disk.end()) {
@@ -215,15 +218,13 @@ absl::Status Publisher::SyncNamed(Items& items) {
 // group, but it writes out what other files have brought, too.
 absl::Status Publisher::SyncOnDisk(SpaceAccount& space, const std::vector<Item*>& named) {
   uint64_t own_bytes = 0;
-  std::set<std::string> directories;
+  absl::btree_set<std::string> directories;
   for (const Item* const item : named) {
-    CollectionHome& home = *item->place.home;
+    CollectionHome& home = item->collection->home;
     own_bytes += item->row->record.size_bytes;
     directories.insert(ParentOf(home.Path(item->path)));
     directories.insert(home.Path(kStagingDirectory));
-    if (home.TakeNewShards()) {
-      directories.insert(home.Path(kFilesDirectory));
-    }
+    directories.merge(home.TakeNewShards());
   }
   if (named.size() >= sync_policy_.files ||
       space.arrived_bytes() - own_bytes < sync_policy_.others_bytes) {
@@ -251,7 +252,7 @@ absl::Status Publisher::CommitNamed(Items& items) {
     change.audit = std::move(item.publication.audit);
     change.collection = item.publication.collection;
     change.added = item.row;
-    change.superseded = item.superseded;
+    change.removed = item.replaced;
     change.answer = std::move(item.publication.answer);
     changes.push_back(std::move(change));
   }
@@ -265,7 +266,7 @@ void Publisher::Unname(Item& item) {
     return;
   }
   item.named = false;
-  CollectionHome& home = *item.place.home;
+  CollectionHome& home = item.collection->home;
   if (item.beside != nullptr) {
     home.disk().Remove(home.Path(absl::StrCat(item.path, kIdentitySuffix))).IgnoreError();
   }
@@ -273,25 +274,6 @@ void Publisher::Unname(Item& item) {
   if (!removed.ok()) {
     base::LogLine(base::LogLevel::kWarning, "unpublished-file-left")
         .With("cause", removed.message());
-  }
-}
-
-// The commit stands; what it replaced was missing or damaged. A move that fails is finished by the
-// next start.
-void Publisher::RetireSuperseded(Item& item) {
-  if (!item.superseded.has_value() || item.superseded->state == FileState::kMissing) {
-    return;
-  }
-  const FileRecord& record = item.superseded->record;
-  CollectionHome& home = *item.place.home;
-  std::vector<std::string> paths = {GenerationPath(record.file_id, record.number)};
-  const std::string beside = paths.front() + kIdentitySuffix;
-  if (home.disk().Stat(home.Path(beside)).ok()) {
-    paths.push_back(beside);
-  }
-  const absl::Status taken = item.place.quarantine->Take(paths, "superseded");
-  if (!taken.ok()) {
-    base::LogLine(base::LogLevel::kWarning, "superseded-file-left").With("cause", taken.message());
   }
 }
 

@@ -9,16 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "pillar/store/catalogue.h"
-#include "pillar/store/collection_home.h"
+#include "pillar/store/collection_store.h"
 #include "pillar/store/file_store.h"
-#include "pillar/store/quarantine.h"
-#include "pillar/store/staging_area.h"
 #include "pillar/store/write_gate.h"
 
 namespace bitrepo::store {
@@ -35,20 +32,19 @@ struct SyncPolicy {
 // A file of so much is synced by itself before its group waits for it.
 inline constexpr uint64_t kSyncAheadBytes = 4ull << 20;
 
-// Where a collection's files go, for those who move them.
-struct CollectionPlace {
-  CollectionHome* home = nullptr;
-  Quarantine* quarantine = nullptr;
-};
-
-// Threads:  thread-safe; groups are made visible one after the other.
+// Threads:  thread-safe; `names` is held from the claim of an id to its commit and the moves after
+//           it, so groups are made visible one after the other.
 // Lifetime: all it is given outlives it.
 // Errors:   see FileStore::Publish; a sync that fails closes the gate.
 class Publisher {
  public:
-  Publisher(Catalogue& catalogue, WriteGate& gate,
-            absl::btree_map<base::CollectionId, CollectionPlace> places, SyncPolicy sync_policy)
-      : catalogue_(catalogue), gate_(gate), places_(std::move(places)), sync_policy_(sync_policy) {}
+  Publisher(Catalogue& catalogue, WriteGate& gate, const CollectionStores& collections,
+            SyncPolicy sync_policy, base::Mutex& names)
+      : catalogue_(catalogue),
+        gate_(gate),
+        collections_(collections),
+        sync_policy_(sync_policy),
+        names_(names) {}
 
   std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group);
 
@@ -62,20 +58,19 @@ class Publisher {
   };
 
   absl::Status Begin(Item& item);
-  absl::Status Claim(Item& item, Claims& claims) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Name(Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status SyncNamed(Items& items) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Claim(Item& item, Claims& claims) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
+  absl::Status Name(Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
+  absl::Status SyncNamed(Items& items) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
   absl::Status SyncOnDisk(SpaceAccount& space, const std::vector<Item*>& named)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CommitNamed(Items& items) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
+  absl::Status CommitNamed(Items& items) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
   void Unname(Item& item);
-  void RetireSuperseded(Item& item);
 
   Catalogue& catalogue_;
   WriteGate& gate_;
-  const absl::btree_map<base::CollectionId, CollectionPlace> places_;
+  const CollectionStores& collections_;
   const SyncPolicy sync_policy_;
-  base::Mutex mutex_;  // from the claim of an id to its commit
+  base::Mutex& names_;
 };
 
 }  // namespace bitrepo::store

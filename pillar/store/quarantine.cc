@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "pillar/store/file_name.h"
@@ -20,16 +21,15 @@ std::string ParentOf(absl::string_view path) {
   return slash == absl::string_view::npos ? "" : std::string(path.substr(0, slash));
 }
 
-// The file id that the name of a quarantined file says, when it says one.
-std::string IdOf(absl::string_view path) {
+}  // namespace
+
+std::string Quarantine::IdOf(absl::string_view path) {
   const size_t slash = path.rfind('/');
   const std::optional<LeafName> leaf =
       ParseLeaf(slash == absl::string_view::npos ? path : path.substr(slash + 1));
   const std::optional<base::FileId> id = leaf.has_value() ? FileIdOfName(leaf->name) : std::nullopt;
   return id.has_value() ? id->text() : "";
 }
-
-}  // namespace
 
 absl::Status Quarantine::Take(const std::vector<std::string>& paths, absl::string_view reason) {
   runtime::Disk& disk = home_.disk();
@@ -38,7 +38,8 @@ absl::Status Quarantine::Take(const std::vector<std::string>& paths, absl::strin
   std::set<std::string> sources;
   std::vector<std::string> taken;
   for (const std::string& path : paths) {
-    const std::string to_below = JoinPath(turn, path);
+    const std::string to_below =
+        JoinPath(turn, absl::StripPrefix(path, absl::StrCat(kQuarantineDirectory, "/")));
     const std::string to = home_.Path(JoinPath(kQuarantineDirectory, to_below));
     const std::string from = home_.Path(path);
     if (targets.insert(ParentOf(to)).second) {
@@ -70,7 +71,7 @@ absl::Status Quarantine::Record(const std::vector<std::string>& paths, absl::str
                                 .result = {},
                                 .detail = absl::StrCat(reason, ": ", paths[i])};
       change.collection = home_.id();
-      change.quarantined = paths[i];
+      change.taken = paths[i];
       changes.push_back(std::move(change));
       base::LogLine(base::LogLevel::kWarning, "file-quarantined")
           .With("collection", home_.id().text())
@@ -84,11 +85,43 @@ absl::Status Quarantine::Record(const std::vector<std::string>& paths, absl::str
 
 absl::StatusOr<uint64_t> Quarantine::RecordUnrecorded() {
   BITREPO_ASSIGN_OR_RETURN(const std::vector<std::string> recorded,
-                           catalogue_.QuarantinedPaths(home_.id()));
+                           catalogue_.TakenPaths(home_.id()));
   std::vector<std::string> unrecorded;
   BITREPO_RETURN_IF_ERROR(ListInto("", recorded, unrecorded));
   BITREPO_RETURN_IF_ERROR(Record(unrecorded, "moved, not recorded"));
   return unrecorded.size();
+}
+
+absl::Status Quarantine::Remove(const std::string& path) {
+  const std::string top = home_.Path(kQuarantineDirectory);
+  std::string at = JoinPath(top, path);
+  BITREPO_RETURN_IF_ERROR(RemoveTree(at));
+  while ((at = ParentOf(at)) != top) {
+    const auto names = home_.disk().List(at);
+    if (absl::IsNotFound(names.status())) {
+      continue;
+    }
+    BITREPO_RETURN_IF_ERROR(names.status());
+    if (!names->empty()) {
+      break;
+    }
+    BITREPO_RETURN_IF_ERROR(home_.disk().Remove(at));
+  }
+  return home_.disk().SyncDirectory(at);
+}
+
+absl::Status Quarantine::RemoveTree(const std::string& path) {
+  const absl::StatusOr<runtime::FileStat> stat = home_.disk().Stat(path);
+  if (absl::IsNotFound(stat.status())) {
+    return absl::OkStatus();
+  }
+  if (stat.ok() && stat->is_directory) {
+    BITREPO_ASSIGN_OR_RETURN(const std::vector<std::string> names, home_.disk().List(path));
+    for (const std::string& name : names) {
+      BITREPO_RETURN_IF_ERROR(RemoveTree(JoinPath(path, name)));
+    }
+  }
+  return home_.disk().Remove(path);
 }
 
 // Take moves TURN/files/SHARD/LEAF, or what it found beside the shards: a path that is recorded is
@@ -101,6 +134,9 @@ absl::Status Quarantine::ListInto(const std::string& below,
   BITREPO_ASSIGN_OR_RETURN(const std::vector<std::string> names, home_.disk().List(directory));
   for (const std::string& name : names) {
     const std::string path = JoinPath(below, name);
+    if (path == kFilesDirectory) {
+      continue;  // what was removed, with its own records
+    }
     if (std::binary_search(recorded.begin(), recorded.end(), path)) {
       continue;
     }

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -58,7 +60,14 @@ class Rebuild {
     AnswerTable answers;
     AuditTable audit;
   };
-  using Leaves = std::vector<std::pair<uint64_t, std::string>>;  // by number
+  struct Leaf {
+    uint64_t number = 0;
+    LeafPlace place;
+    bool operator<(const Leaf& other) const { return number < other.number; }
+  };
+  using Leaves = std::vector<Leaf>;  // of one name
+  // What the ledger says last of the numbers in one name.
+  using Effects = absl::btree_map<uint64_t, AuditTable::FileEffect>;
 
   absl::Status CheckStore();
   absl::Status CheckCollections();
@@ -69,9 +78,13 @@ class Rebuild {
   absl::Status AddCollection(const CollectionHome& home, Database& database, Tables& tables);
   absl::Status AddShard(const CollectionHome& home, int64_t collection, const std::string& shard,
                         Database& database, Tables& tables);
-  absl::StatusOr<std::optional<GenerationRow>> BestOf(const CollectionHome& home,
-                                                      const std::string& shard,
-                                                      const Leaves& leaves);
+  absl::Status CollectLeaves(const CollectionHome& home, Place place, const std::string& shard,
+                             absl::btree_map<std::string, Leaves>& by_name);
+  absl::Status AddGenerations(const CollectionHome& home, int64_t collection, const Leaves& leaves,
+                              Tables& tables);
+  absl::StatusOr<Effects> EffectsOn(const base::CollectionId& collection,
+                                    const base::FileId& file_id, Tables& tables);
+  void MarkRemoved(const Effects& effects, GenerationRow& row) const;
   void Count(const GenerationRow& row);
   absl::Status NoteIncarnations(const CollectionHome& home);
   absl::Status Sign(Database& database, Tables& tables);
@@ -185,7 +198,7 @@ absl::Status Rebuild::BringBackLedger(Database& database, Tables& tables) {
       BITREPO_ASSIGN_OR_RETURN(Transaction begun, Transaction::Begin(database));
       transaction.emplace(std::move(begun));
     }
-    BITREPO_RETURN_IF_ERROR(tables.audit.Restore(entry.record));
+    BITREPO_RETURN_IF_ERROR(tables.audit.Restore(entry.record, entry.effect));
     ++findings_.audit_records;
     absl::string_view detail = entry.record.event.detail;
     uint64_t incarnation = 0;
@@ -220,14 +233,23 @@ absl::Status Rebuild::AddCollection(const CollectionHome& home, Database& databa
                                     Tables& tables) {
   BITREPO_ASSIGN_OR_RETURN(const int64_t number, CollectionNumber(database, home.id()));
   const uint64_t before = findings_.files;
-  BITREPO_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                           home.disk().List(home.Path(kFilesDirectory)));
-  for (const std::string& name : names) {
-    if (IsShardName(name)) {
-      BITREPO_RETURN_IF_ERROR(AddShard(home, number, name, database, tables));
-    } else {
-      ++findings_.strangers;
+  absl::btree_set<std::string> shards;
+  for (const Place place : {Place::kFiles, Place::kQuarantine}) {
+    auto names = home.disk().List(home.Path(DirectoryOf(place)));
+    if (absl::IsNotFound(names.status()) && place == Place::kQuarantine) {
+      continue;
     }
+    BITREPO_RETURN_IF_ERROR(names.status());
+    for (std::string& name : *names) {
+      if (IsShardName(name)) {
+        shards.insert(std::move(name));
+      } else {
+        ++findings_.strangers;
+      }
+    }
+  }
+  for (const std::string& shard : shards) {
+    BITREPO_RETURN_IF_ERROR(AddShard(home, number, shard, database, tables));
   }
   base::LogLine(base::LogLevel::kInfo, "collection-rebuilt")
       .With("collection", home.id().text())
@@ -237,53 +259,109 @@ absl::Status Rebuild::AddCollection(const CollectionHome& home, Database& databa
 
 absl::Status Rebuild::AddShard(const CollectionHome& home, int64_t collection,
                                const std::string& shard, Database& database, Tables& tables) {
-  BITREPO_ASSIGN_OR_RETURN(const std::vector<std::string> leaves,
-                           home.disk().List(home.Path(JoinPath(kFilesDirectory, shard))));
   absl::btree_map<std::string, Leaves> by_name;
-  for (const std::string& leaf : leaves) {
-    const std::optional<LeafName> name = ParseLeaf(leaf);
-    if (!name.has_value()) {
-      ++findings_.strangers;
-    } else if (!name->is_record) {
-      by_name[name->name].emplace_back(name->number, leaf);
-    }
+  for (const Place place : {Place::kFiles, Place::kQuarantine}) {
+    BITREPO_RETURN_IF_ERROR(CollectLeaves(home, place, shard, by_name));
   }
   BITREPO_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
-  for (auto& [name, generations] : by_name) {
-    std::sort(generations.rbegin(), generations.rend());
-    BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> row,
-                             BestOf(home, shard, generations));
-    findings_.strangers += generations.size() - (row.has_value() ? 1 : 0);
-    if (row.has_value()) {
-      BITREPO_RETURN_IF_ERROR(tables.generations.Insert(collection, *row, kBeforeAll));
-      Count(*row);
-    }
+  for (auto& [name, leaves] : by_name) {
+    std::stable_sort(leaves.begin(), leaves.end());
+    BITREPO_RETURN_IF_ERROR(AddGenerations(home, collection, leaves, tables));
   }
   BITREPO_RETURN_IF_ERROR(transaction.Commit());
   return database.CheckpointWhenDue();
 }
 
-// Of several generations of one id all but one are left from before: they are older, or were never
-// recorded. The newest that is right is taken; if none is, the newest that says what it should be.
-absl::StatusOr<std::optional<GenerationRow>> Rebuild::BestOf(const CollectionHome& home,
-                                                             const std::string& shard,
-                                                             const Leaves& leaves) {
-  std::optional<GenerationRow> best;
-  for (const auto& [number, leaf] : leaves) {
-    BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> row,
-                             ProveFile(home, LeafPlace{shard, leaf}, now_, random_));
-    if (!row.has_value()) {
-      continue;
-    }
-    if (row->state == FileState::kHeld) {
-      return row;
-    }
-    if (!best.has_value() ||
-        (best->state == FileState::kUnproven && row->state == FileState::kDamaged)) {
-      best = std::move(row);
+absl::Status Rebuild::CollectLeaves(const CollectionHome& home, Place place,
+                                    const std::string& shard,
+                                    absl::btree_map<std::string, Leaves>& by_name) {
+  const auto leaves = home.disk().List(home.Path(JoinPath(DirectoryOf(place), shard)));
+  if (absl::IsNotFound(leaves.status())) {
+    return absl::OkStatus();
+  }
+  BITREPO_RETURN_IF_ERROR(leaves.status());
+  for (const std::string& leaf : *leaves) {
+    const std::optional<LeafName> name = ParseLeaf(leaf);
+    if (!name.has_value()) {
+      ++findings_.strangers;
+    } else if (!name->is_record) {
+      by_name[name->name].push_back(Leaf{name->number, LeafPlace{shard, leaf, place}});
     }
   }
-  return best;
+  return absl::OkStatus();
+}
+
+// What lies in quarantine, or was removed by the ledger, is in quarantine; never is it live again
+// by this. Of several others of one id all but one are left from before: they are older, or were
+// never recorded. The newest that is right is taken; if none is, the newest that says what it
+// should be.
+absl::Status Rebuild::AddGenerations(const CollectionHome& home, int64_t collection,
+                                     const Leaves& leaves, Tables& tables) {
+  std::optional<Effects> effects;
+  std::optional<GenerationRow> best;
+  absl::btree_set<uint64_t> added;
+  for (auto leaf = leaves.rbegin(); leaf != leaves.rend(); ++leaf) {
+    const auto effect = [&] {
+      const auto found = effects->find(leaf->number);
+      return found == effects->end() ? kNameHeld : found->second.effect[0];
+    };
+    const bool in_files = leaf->place.place == Place::kFiles;
+    const bool has_live = best.has_value() && best->state == FileState::kHeld;
+    if (added.contains(leaf->number) || (has_live && in_files && effect() == kNameHeld)) {
+      ++findings_.strangers;
+      continue;
+    }
+    BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> row,
+                             ProveFile(home, leaf->place, now_, random_));
+    if (row.has_value() && !effects.has_value()) {
+      BITREPO_ASSIGN_OR_RETURN(effects, EffectsOn(home.id(), row->record.file_id, tables));
+    }
+    if (!row.has_value() || effect() == kNamePurged) {
+      ++findings_.strangers;
+    } else if (!in_files || effect() == kNameRemoved) {
+      MarkRemoved(*effects, *row);
+      BITREPO_RETURN_IF_ERROR(tables.generations.Insert(collection, *row, kBeforeAll));
+      added.insert(leaf->number);
+      ++findings_.removed;
+    } else if (!best.has_value() || row->state == FileState::kHeld ||
+               (best->state == FileState::kUnproven && row->state == FileState::kDamaged)) {
+      findings_.strangers += best.has_value() ? 1 : 0;
+      best = std::move(row);
+    } else {
+      ++findings_.strangers;
+    }
+  }
+  if (!best.has_value()) {
+    return absl::OkStatus();
+  }
+  Count(*best);
+  return tables.generations.Insert(collection, *best, kBeforeAll);
+}
+
+absl::StatusOr<Rebuild::Effects> Rebuild::EffectsOn(const base::CollectionId& collection,
+                                                    const base::FileId& file_id, Tables& tables) {
+  BITREPO_ASSIGN_OR_RETURN(const std::vector<AuditTable::FileEffect> in_order,
+                           tables.audit.EffectsOn(collection, file_id));
+  Effects last;
+  for (const AuditTable::FileEffect& effect : in_order) {
+    for (const absl::string_view each : absl::StrSplit(effect.effect, ' ')) {
+      uint64_t number = 0;
+      if (each.size() > 1 && absl::SimpleAtoi(each.substr(1), &number)) {
+        last.insert_or_assign(
+            number, AuditTable::FileEffect{
+                        .sequence = effect.sequence, .at = effect.at, .effect = std::string(each)});
+      }
+    }
+  }
+  return last;
+}
+
+// When the ledger does not know of it, its term begins now.
+void Rebuild::MarkRemoved(const Effects& effects, GenerationRow& row) const {
+  const auto found = effects.find(row.name_number);
+  const bool is_known = found != effects.end() && found->second.effect[0] == kNameRemoved;
+  row.removed_seq = is_known ? static_cast<int64_t>(found->second.sequence) : kBeforeAll;
+  row.record.removed_at = is_known ? found->second.at : now_;
 }
 
 void Rebuild::Count(const GenerationRow& row) {
@@ -297,6 +375,7 @@ void Rebuild::Count(const GenerationRow& row) {
       break;
     case FileState::kDamaged:
     case FileState::kMissing:
+    case FileState::kPurged:
       ++findings_.damaged;
       break;
   }
@@ -329,7 +408,7 @@ absl::Status Rebuild::Sign(Database& database, Tables& tables) {
   AuditEvent event;
   event.action = "CATALOGUE_REBUILT";
   event.detail = findings_.ToString();
-  BITREPO_RETURN_IF_ERROR(tables.audit.Append(now_, std::move(event)).status());
+  BITREPO_RETURN_IF_ERROR(tables.audit.Append(now_, std::move(event), /*effect=*/"").status());
   BITREPO_RETURN_IF_ERROR(WriteValue(database, kStoreIdName, store_id_.ToString()));
   BITREPO_RETURN_IF_ERROR(WriteValue(database, kIncarnationName, absl::StrCat(incarnation_)));
   BITREPO_RETURN_IF_ERROR(
@@ -352,8 +431,8 @@ absl::Status Rebuild::GiveName() {
 
 std::string RebuildFindings::ToString() const {
   return absl::StrCat(files, " files (", bytes, " bytes), ", damaged, " damaged, ", unproven,
-                      " unproven, ", strangers, " not of the store, ", audit_records,
-                      " audit records and ", answers, " answers brought back");
+                      " unproven, ", removed, " in quarantine, ", strangers, " not of the store, ",
+                      audit_records, " audit records and ", answers, " answers brought back");
 }
 
 absl::StatusOr<RebuildFindings> RebuildCatalogue(const DiskStoreOptions& options,

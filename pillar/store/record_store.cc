@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "pillar/store/change_rules.h"
 #include "pillar/store/list_cursor.h"
 #include "pillar/store/store_label.h"
 
@@ -21,10 +20,8 @@ absl::Status LostError(const GenerationRow& row) {
       absl::StrCat(row.record.file_id.text(), ": the file is ", FileStateName(row.state)));
 }
 
-FileRecord RecordOf(const GenerationRow& row) {
-  FileRecord record = row.record;
-  if (row.state != FileState::kHeld) record.trouble = std::string(FileStateName(row.state));
-  return record;
+absl::Status NoSuchFile(const base::FileId& file_id) {
+  return absl::NotFoundError(absl::StrCat(file_id.text(), ": no such file"));
 }
 
 absl::StatusOr<std::string> ReadWhole(runtime::Disk& disk, absl::string_view path) {
@@ -129,9 +126,52 @@ absl::StatusOr<GenerationRow> RecordStore::FindLive(const base::CollectionId& co
   BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> newest,
                            catalogue_->Newest(collection, file_id));
   if (!newest.has_value() || !newest->live()) {
-    return absl::NotFoundError(absl::StrCat(file_id.text(), ": no such file"));
+    return NoSuchFile(file_id);
   }
   return *std::move(newest);
+}
+
+absl::StatusOr<GenerationRow> RecordStore::FindNamed(const base::CollectionId& collection,
+                                                     const base::FileId& file_id,
+                                                     const base::GenerationId& generation) {
+  if (generation.is_zero()) return FindLive(collection, file_id);
+  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> named,
+                           catalogue_->Named(collection, file_id, generation));
+  if (!named.has_value()) {
+    return absl::NotFoundError(
+        absl::StrCat(file_id.text(), ": no generation ", generation.ToString()));
+  }
+  return *std::move(named);
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> RecordStore::FindMany(
+    const base::CollectionId& collection, std::span<const base::FileId> file_ids) {
+  if (file_ids.size() > kFindManyMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_ids.size(), " ids at once: at most ", kFindManyMax));
+  }
+  BITREPO_ASSIGN_OR_RETURN(std::vector<std::optional<FileRecord>> records,
+                           catalogue_->LiveOnes(collection, file_ids));
+  std::vector<absl::StatusOr<FileRecord>> found;
+  found.reserve(records.size());
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (records[i].has_value()) {
+      found.emplace_back(*std::move(records[i]));
+    } else {
+      found.emplace_back(NoSuchFile(file_ids[i]));
+    }
+  }
+  return found;
+}
+
+absl::StatusOr<FileRecord> RecordStore::FindRemoved(const base::CollectionId& collection,
+                                                    const base::FileId& file_id) {
+  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> removed,
+                           catalogue_->Removed(collection, file_id, base::GenerationId()));
+  if (!removed.has_value()) {
+    return absl::NotFoundError(absl::StrCat(file_id.text(), ": nothing of it is in quarantine"));
+  }
+  return std::move(removed->record);
 }
 
 absl::StatusOr<FileRecord> RecordStore::Find(const base::CollectionId& collection,
@@ -145,9 +185,10 @@ absl::StatusOr<FileRecord> RecordStore::Find(const base::CollectionId& collectio
 void RecordStore::MarkLost(const base::CollectionId& collection, const FileRecord& record,
                            FileState state, absl::string_view what) {
   base::MutexLock lock(mutex_);
-  const absl::StatusOr<GenerationRow> now = FindLive(collection, record.file_id);
-  if (!now.ok() || now->record.number != record.number || now->state != FileState::kHeld) {
-    return;  // known already, or replaced meanwhile
+  const absl::StatusOr<GenerationRow> now =
+      FindNamed(collection, record.file_id, record.generation);
+  if (!now.ok() || now->state != FileState::kHeld) {
+    return;  // known already, or purged meanwhile
   }
   base::LogLine(base::LogLevel::kError,
                 state == FileState::kMissing ? "file-missing" : "file-damaged")
@@ -161,8 +202,9 @@ void RecordStore::MarkLost(const base::CollectionId& collection, const FileRecor
   change.audit.detail = std::string(what);
   change.collection = collection;
   change.state = Change::NewState{.file_id = record.file_id,
-                                  .number = record.number,
+                                  .number = now->record.number,
                                   .size_bytes = record.size_bytes,
+                                  .live = now->live(),
                                   .before = now->state,
                                   .after = state};
   const absl::Status marked = catalogue_->Commit({std::move(change)}, /*durable=*/true);
@@ -174,31 +216,27 @@ void RecordStore::MarkLost(const base::CollectionId& collection, const FileRecor
 absl::StatusOr<RecordPage> RecordStore::List(const ListQuery& query, uint32_t limit,
                                              absl::string_view cursor) {
   if (limit == 0) return absl::InvalidArgumentError("a page of no records");
-  GenerationTable::PageSpec spec{.prefix = query.prefix, .after = std::nullopt};
+  BITREPO_RETURN_IF_ERROR(CheckKept(query.collection));
   ListCursor position{.as_of = catalogue_->sequence()};
   if (!cursor.empty()) {
     BITREPO_ASSIGN_OR_RETURN(position, DecodeCursor(store_id_, query, cursor));
-    spec.after = position.last_id;
   }
-  RecordPage page;
-  if (query.only.has_value()) {
-    BITREPO_RETURN_IF_ERROR(CheckKept(query.collection));
-    absl::StatusOr<FileRecord> record = Find(query.collection, *query.only);
-    if (record.ok()) {
-      page.records.push_back(*std::move(record));
-    } else if (!absl::IsNotFound(record.status()) && !absl::IsDataLoss(record.status())) {
-      return record.status();
-    }
-    return page;
-  }
-  // One more than asked for tells whether there are more.
-  const uint32_t wanted = std::min(limit, kPageRecordsMax);
-  spec.as_of = static_cast<int64_t>(position.as_of);
-  spec.limit = wanted + 1;
-  BITREPO_ASSIGN_OR_RETURN(page.records, catalogue_->Page(query.collection, spec));
-  if (page.records.size() > wanted) {
-    page.records.pop_back();
-    position.last_id = page.records.back().file_id.text();
+  GenerationTable::PageSpec spec{
+      .prefix = query.prefix,
+      .only = {},
+      .after = {.file_id = std::move(position.last_id), .number = position.last_number},
+      .as_of = static_cast<int64_t>(position.as_of),
+      .removed = query.removed,
+      .stored = query.stored,
+      .verified = query.verified,
+      .limit = std::min(limit, kPageRecordsMax)};
+  if (query.only.has_value()) spec.only = query.only->text();
+  BITREPO_ASSIGN_OR_RETURN(GenerationTable::PageRows rows,
+                           catalogue_->Page(query.collection, spec));
+  RecordPage page{.records = std::move(rows.records), .next_cursor = {}};
+  if (rows.next.has_value()) {
+    position.last_id = std::move(rows.next->file_id);
+    position.last_number = rows.next->number;
     page.next_cursor = EncodeCursor(store_id_, query, position);
   }
   return page;
@@ -228,6 +266,16 @@ absl::StatusOr<std::vector<Answer>> RecordStore::InterruptedAnswers(absl::Durati
   const absl::Time now = clock_.WallNow();
   if (gate_.Check().ok()) BITREPO_RETURN_IF_ERROR(catalogue_->ForgetAnswers(now - kAnswersKept));
   return catalogue_->InterruptedAnswers(now - age);
+}
+
+absl::StatusOr<std::vector<Answer>> RecordStore::AnswersOf(const base::ConversationId& conversation,
+                                                           uint32_t limit) {
+  return catalogue_->AnswersOf(conversation, limit);
+}
+
+absl::StatusOr<AuditPage> RecordStore::ReadAudit(const AuditQuery& query, uint32_t limit) {
+  if (limit == 0) return absl::InvalidArgumentError("a page of no records");
+  return catalogue_->ReadAudit(query, limit);
 }
 
 absl::Status RecordStore::AppendAudit(std::vector<AuditEvent> events) {
@@ -274,135 +322,4 @@ absl::Status RecordStore::Probe() {
   return disk_.SyncDirectory("");
 }
 
-// ---- changes
-
-// One publication on its way.
-struct RecordStore::Item {
-  explicit Item(Publication the_publication) : publication(std::move(the_publication)) {}
-  Publication publication;
-  absl::Status status;
-  std::optional<Settled> settled;
-  std::optional<GenerationRow> row;  // what will be recorded
-  std::optional<GenerationRow> superseded;
-};
-
-std::vector<absl::StatusOr<FileRecord>> RecordStore::Publish(std::vector<Publication> group) {
-  std::vector<Item> items;
-  items.reserve(group.size());
-  for (Publication& publication : group) {
-    Item& item = items.emplace_back(std::move(publication));
-    item.status = Begin(item);
-  }
-  {
-    base::MutexLock lock(mutex_);
-    Claims claims;
-    std::vector<Change> changes;
-    for (Item& item : items) {
-      if (item.status.ok()) item.status = Claim(item, claims);
-      if (!item.status.ok()) continue;
-      Change change;
-      change.audit = item.publication.audit;
-      change.collection = item.publication.collection;
-      change.added = item.row;
-      change.superseded = item.superseded;
-      change.answer = item.publication.answer;
-      changes.push_back(std::move(change));
-    }
-    const absl::Status committed = catalogue_->Commit(std::move(changes), /*durable=*/true);
-    for (Item& item : items) {
-      if (item.status.ok()) item.status = committed;
-    }
-  }
-  std::vector<absl::StatusOr<FileRecord>> results;
-  results.reserve(items.size());
-  for (Item& item : items) {
-    if (item.status.ok()) {
-      Recorded(item.publication);
-      results.emplace_back(item.row->record);
-    } else {
-      results.emplace_back(item.status);
-    }
-  }
-  return results;
-}
-
-// What needs no lock, and may take long.
-absl::Status RecordStore::Begin(Item& item) {
-  const Publication& publication = item.publication;
-  BITREPO_RETURN_IF_ERROR(gate_.Check());
-  BITREPO_RETURN_IF_ERROR(CheckKept(publication.collection));
-  if (publication.generation.is_zero() || publication.answer.key.conversation.is_zero() ||
-      publication.answer.key.message_id.is_zero() || publication.answer.final_body.empty()) {
-    return absl::InvalidArgumentError(
-        "a publication has a generation and the final it is answered with");
-  }
-  BITREPO_ASSIGN_OR_RETURN(item.settled, Settle(item.publication));
-  return absl::OkStatus();
-}
-
-absl::Status RecordStore::ClaimAnswer(const AnswerKey& key, Claims& claims) {
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<Answer> answer, catalogue_->FindAnswer(key));
-  if ((answer.has_value() && !answer->final_body.empty()) || !claims.answers.insert(key).second) {
-    return absl::FailedPreconditionError("the request has its final already");
-  }
-  return absl::OkStatus();
-}
-
-// The id is free, or what it names is replaced, or lost here and these are its bytes again.
-absl::Status RecordStore::Claim(Item& item, Claims& claims) {
-  const Publication& publication = item.publication;
-  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> newest,
-                           catalogue_->Newest(publication.collection, publication.file_id));
-  const StagedFile::Facts& facts = item.settled->facts;
-  const bool live = newest.has_value() && newest->live();
-  const std::optional<FileRecord> record = live ? std::optional(RecordOf(*newest)) : std::nullopt;
-  BITREPO_RETURN_IF_ERROR(CheckPublication(publication.file_id, record ? &*record : nullptr,
-                                           publication.replaces, facts));
-  const auto file = std::pair(publication.collection, publication.file_id);
-  if (claims.files.contains(file)) {
-    return publication.replaces ? ChangedInTheSameGroup(publication.file_id)
-                                : absl::AlreadyExistsError(absl::StrCat(
-                                      publication.file_id.text(), ": there is a file of this id"));
-  }
-  BITREPO_RETURN_IF_ERROR(ClaimAnswer(publication.answer.key, claims));
-  claims.files.insert(file);
-  item.row = GenerationRow{
-      .record = FileRecord{.file_id = publication.file_id,
-                           .number = newest.has_value() ? newest->record.number + 1 : 1,
-                           .generation = publication.generation,
-                           .size_bytes = facts.size_bytes,
-                           .sha256 = facts.sha256,
-                           .stored_at = publication.stored_at,
-                           .verified_at = publication.stored_at},
-      .block_digests = item.settled->block_digests};
-  if (live) item.superseded = std::move(newest);
-  return absl::OkStatus();
-}
-
-}  // namespace bitrepo::store
-// STUBS TO GO
-namespace bitrepo::store {
-std::vector<absl::StatusOr<FileRecord>> RecordStore::Remove(std::vector<Removal> group) {
-  return std::vector<absl::StatusOr<FileRecord>>(group.size(), absl::UnimplementedError("STUB"));
-}
-absl::StatusOr<FileRecord> RecordStore::Restore(Restoration) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<uint64_t> RecordStore::PurgeQuarantine(absl::Time, uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> RecordStore::FindMany(
-    const base::CollectionId&, std::span<const base::FileId>) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<FileRecord> RecordStore::FindRemoved(const base::CollectionId&,
-                                                    const base::FileId&) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<std::vector<Answer>> RecordStore::AnswersOf(const base::ConversationId&, uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
-absl::StatusOr<AuditPage> RecordStore::ReadAudit(const AuditQuery&, uint32_t) {
-  return absl::UnimplementedError("STUB");
-}
 }  // namespace bitrepo::store

@@ -85,12 +85,19 @@ class RecordStore : public FileStore {
   // The bytes of a generation can come back from quarantine: kDataLoss when they cannot.
   virtual absl::Status CheckReturn(const base::CollectionId& collection,
                                    const FileRecord& record) = 0;
-  // The record is gone for good, durably: its bytes may go.
-  virtual void Discard(const base::CollectionId& collection, const FileRecord& record) = 0;
+  // The record is gone for good, durably: its bytes go. When they cannot, they will be asked to
+  // again.
+  virtual absl::Status Discard(const base::CollectionId& collection, const FileRecord& record) = 0;
+  // To be called once what Discard needs is there: finishes what a death cut short.
+  absl::Status FinishPurges();
 
   absl::Status CheckKept(const base::CollectionId& collection) const;
   absl::StatusOr<GenerationRow> FindLive(const base::CollectionId& collection,
                                          const base::FileId& file_id);
+  // `generation` zero: the live one.
+  absl::StatusOr<GenerationRow> FindNamed(const base::CollectionId& collection,
+                                          const base::FileId& file_id,
+                                          const base::GenerationId& generation);
   void MarkLost(const base::CollectionId& collection, const FileRecord& record, FileState state,
                 absl::string_view what);
 
@@ -115,7 +122,12 @@ class RecordStore : public FileStore {
   absl::Status Probe();
   absl::Status Begin(Item& item);
   absl::Status Claim(Item& item, Claims& claims) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<GenerationRow> Claim(const Removal& removal, Claims& claims)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ClaimAnswer(const AnswerKey& key, Claims& claims)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status DropPurged(const base::CollectionId& collection,
+                          const std::vector<GenerationRow>& rows)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string kind_;

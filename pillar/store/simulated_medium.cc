@@ -37,9 +37,9 @@ struct SimulatedMedium::Live {
   Give give;
   Take take;                       // of a write: the check
   std::shared_ptr<Events> events;  // nothing once nobody listens; an event may withdraw the job
-  MediumStep told;      // last
-  bool ended = false;   // its end was told, or it was withdrawn
-  bool moving = false;  // a piece of work is under way
+  MediumStep told;                 // last
+  bool ended = false;              // its end was told, or it was withdrawn
+  bool moving = false;             // a piece of work is under way
 
   std::unique_ptr<runtime::DiskFile> file;
   uint64_t offset = 0;
@@ -170,10 +170,14 @@ struct SimulatedMedium::State : std::enable_shared_from_this<State> {
     TellPlaces();
     Wake();
   }
+  // As it was last told, for one that has just given its drive back.
+  MediumStep StepOf(const Live& live) {
+    return drives.StepOf(live.id, loop.Now()).value_or(live.told);
+  }
   void Tell(const std::shared_ptr<Live>& live, MediumPhase phase) {
     const std::shared_ptr<Events> events = live->events;
     if (live->ended || events == nullptr || !jobs.contains(live->id)) return;
-    MediumStep step = drives.StepOf(live->id, loop.Now());
+    MediumStep step = StepOf(*live);
     step.phase = phase;  // of several that passed at once each is told
     live->told = step;
     events->on_step(step);
@@ -184,8 +188,9 @@ struct SimulatedMedium::State : std::enable_shared_from_this<State> {
     for (const std::shared_ptr<Live>& live : all) {
       const std::shared_ptr<Events> events = live->events;
       if (live->ended || events == nullptr || !jobs.contains(live->id)) continue;
-      const MediumStep step = drives.StepOf(live->id, loop.Now());
-      if (step.phase != MediumPhase::kQueued || step.queue_place == live->told.queue_place) continue;
+      const MediumStep step = StepOf(*live);
+      if (step.phase != MediumPhase::kQueued || step.queue_place == live->told.queue_place)
+        continue;
       live->told = step;
       events->on_step(step);
     }
@@ -267,8 +272,7 @@ class SimulatedMedium::Handle final : public Medium::Job {
   }
   MediumStep step() const override {
     const std::shared_ptr<State> state = state_.lock();
-    if (state == nullptr || !state->jobs.contains(live_->id)) return live_->told;
-    return state->drives.StepOf(live_->id, state->loop.Now());
+    return state == nullptr ? live_->told : state->StepOf(*live_);
   }
 
  private:

@@ -169,12 +169,24 @@ MemoryRepository::MemoryRepository(int pillars, size_t conversations_max)
     machines_[id] = std::make_unique<Machine>(*this);
     StartPillar(id);
   }
+  StartClient(conversations_max);
+  BITREPO_CHECK(client_->up(), "the coordinator has welcomed the client");
+}
+
+void MemoryRepository::StartClient(size_t conversations_max) {
   client_ = std::make_unique<Client>(
       OptionsOf("alice", conversations_max),
       ClientParts{loop, address.NewSpoke("alice"), end_->channel, workers, random});
   BITREPO_CHECK(client_->Start().ok(), "the client starts");
   Run(absl::Seconds(10));  // past the time in which the coordinator counts nobody as away
-  BITREPO_CHECK(client_->up(), "the coordinator has welcomed the client");
+}
+
+void MemoryRepository::RestartClient() {
+  client_.reset();
+  end_->channel.Close();
+  Run(absl::Seconds(1));
+  end_ = std::make_unique<ClientEnd>(*this);
+  StartClient(kConversationsMax);
 }
 
 MemoryRepository::~MemoryRepository() {

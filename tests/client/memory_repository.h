@@ -65,6 +65,8 @@ class MemoryRepository {
 
   Client& client() { return *client_; }
   void StopClient() { client_->Stop(); }
+  // As when its process ends, and another of the same user begins.
+  void RestartClient();
   // Not yet started.
   std::unique_ptr<Client> AnotherClient(const std::string& name);
 
@@ -107,6 +109,8 @@ class MemoryRepository {
   struct Machine;  // a pillar: its disk and, while it runs, its process
   struct Hub;
   struct ClientEnd;
+
+  void StartClient(size_t conversations_max);
 
   std::unique_ptr<Hub> hub_;
   std::map<std::string, std::unique_ptr<Machine>> machines_;

@@ -28,6 +28,7 @@ TEST(LeftBehind, AGetIsFinishedByTheNextProcess) {
   const auto remains = first->operation.Leave();
   ASSERT_TRUE(remains.has_value());
   EXPECT_FALSE(first->operation.running());
+  repository.RestartClient();
   Sinks sinks;
   GetFileSpec spec = WholeFile("a", sinks);
   spec.taken_up = TakenUp{first->operation.id(), *remains};
@@ -39,6 +40,25 @@ TEST(LeftBehind, AGetIsFinishedByTheNextProcess) {
   EXPECT_EQ(first->ends, 0) << "what was left does not end here";
 }
 
+TEST(LeftBehind, AGetIsFinishedAlsoWhereItsBytesHadBegunToCome) {
+  MemoryRepository repository(1);
+  const std::string bytes = Noise(8 << 20);
+  ASSERT_TRUE(repository.RunToEnd(repository.Put("a", bytes)));
+  Sinks first_sinks;
+  const ToldGet first = repository.Get(WholeFile("a", first_sinks));
+  ASSERT_TRUE(repository.RunUntil([&] { return first->moved_bytes() > 0; }));
+  const auto remains = first->operation.Leave();
+  ASSERT_TRUE(remains.has_value());
+  repository.RestartClient();
+  Sinks sinks;
+  GetFileSpec spec = WholeFile("a", sinks);
+  spec.taken_up = TakenUp{first->operation.id(), *remains};
+  const ToldGet second = repository.Get(std::move(spec));
+  ASSERT_TRUE(repository.RunToEnd(second));
+  EXPECT_EQ(second->result->outcome.verdict, Verdict::kSuccess) << second->result->outcome.text;
+  EXPECT_EQ(sinks.Text(), bytes);
+}
+
 TEST(LeftBehind, APutKeepsItsOneEffect) {
   MemoryRepository repository(2);
   const std::string bytes = Noise(8 << 20);
@@ -46,7 +66,7 @@ TEST(LeftBehind, APutKeepsItsOneEffect) {
   ASSERT_TRUE(repository.RunUntil([&] { return first->moved["p2"] > 0; }));
   const auto remains = first->operation.Leave();
   ASSERT_TRUE(remains.has_value());
-  repository.Run(absl::Seconds(1));
+  repository.RestartClient();
   PutFileSpec spec{.collection = Photos(), .file_id = File("a"), .source = {}};
   spec.size_bytes = bytes.size();
   spec.digest = Sha256Of(bytes);

@@ -154,7 +154,7 @@ TEST_P(FileListSuite, AListThatGoesOnShowsItsFirstMomentWhateverHappens) {
     }
     return all;
   };
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 8; ++round) {
     ASSERT_OK(store().PurgeQuarantine(absl::InfiniteFuture(), 1000));
     for (int i = 0; i < 25; ++i) ASSERT_NO_FATAL_FAILURE(change());
     for (const ListQuery& query : {Query(""), RemovedQuery(), Query("f1")}) {

@@ -71,6 +71,7 @@ void PillarRig::Begin() {
   pillar_options.intake = options_.intake;
   pillar_options.min_copies = options_.min_copies;
   pillar_options.quarantine_term = options_.quarantine_term;
+  pillar_options.terms = options_.terms;
   const RigStore kept =
       options_.open_store ? options_.open_store(*this) : RigStore{&store, nullptr};
   pillar.emplace(pillar_options, PillarParts{loop, address.NewSpoke("p1"), life_->channel,

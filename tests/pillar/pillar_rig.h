@@ -44,13 +44,13 @@ struct RigOptions {
   uint64_t keep_free_bytes = 0;
   wire::PillarKind kind = wire::FULL_PILLAR;
   requests::ChecksumIntake intake = requests::ChecksumIntake::kWhenMissing;
-  std::map<base::CollectionId, uint32_t> min_copies =
-      {  // Another store than the rig's own in memory: opened at each start, closed after each end.
-          std::function<RigStore(PillarRig&)> open_store = nullptr;
+  std::map<base::CollectionId, uint32_t> min_copies = {};
+  absl::Duration quarantine_term = store::kQuarantineTerm;
+  std::map<base::CollectionId, requests::CollectionTerms> terms = {};
+  // Another store than the rig's own in memory: opened at each start, closed after each end.
+  std::function<RigStore(PillarRig&)> open_store = nullptr;
   std::function<void()> close_store = nullptr;
 };
-absl::Duration quarantine_term = store::kQuarantineTerm;
-};  // namespace bitrepo::pillar
 
 // How one transfer of the client ended.
 struct Transfer {

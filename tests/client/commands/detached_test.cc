@@ -59,6 +59,7 @@ class LeftFiles : public ::testing::Test {
     left.principal = "alice";
     left.file_id = "a.txt";
     left.left_at = absl::FromUnixSeconds(1'700'000'100);
+    left.failed = {{"p3", wire::UNREACHABLE}};
     left.words = {"get", "--output=/tmp/a b", "--", "a.txt"};
     left.taken_up.remains.requests.push_back(RequestTo("p1", id));
     left.taken_up.remains.unasked = {*base::ComponentId::Parse("p2")};
@@ -88,6 +89,7 @@ TEST_F(LeftFiles, WhatIsReadBackIsWhatWasLeftByteForByte) {
   EXPECT_EQ(read->collection, "photos");
   EXPECT_EQ(read->left_at, left.left_at);
   EXPECT_EQ(read->words, left.words);
+  EXPECT_EQ(read->failed, left.failed);
   EXPECT_FALSE(read->taken_up.remains.attendance_known);
   ASSERT_EQ(read->taken_up.remains.unasked.size(), 1u);
   EXPECT_EQ(read->taken_up.remains.unasked[0].text(), "p2");

@@ -71,7 +71,7 @@ TEST_F(WatchTreeTest, RepliesStandUnderWhatTheyAnswer) {
       EXPECT_EQ(reply.copy.header.answers(), step.asked.copy.header.message_id());
     }
   }
-  EXPECT_EQ(group.verdict, "done");
+  EXPECT_EQ(group.verdict, "partial") << "p3 was not asked";
   EXPECT_EQ(group.messages, 9u);
   EXPECT_EQ(group.principal, "alice");
   EXPECT_EQ(group.file, "f");
@@ -108,6 +108,38 @@ TEST_F(WatchTreeTest, TheVerdictSaysWhatBecameOfIt) {
     }
     EXPECT_EQ(Only().verdict, row.verdict) << row.answers.size();
   }
+}
+
+TEST_F(WatchTreeTest, WhoWasNotAskedMakesAPutPartialAndWhoHasItAlreadyDoesNot) {
+  const auto id = bus_.NewConversation();
+  const Envelope identify = bus_.Identify(id, "f");
+  Hear(identify);
+  Hear(bus_.Routed(identify, {"p1", "p2", "p3"}, {"p4"}));
+  Hear(bus_.IdentifyReply(identify, "p1"));
+  Hear(bus_.IdentifyReply(identify, "p2", wire::NO_SPACE));
+  Envelope held = bus_.IdentifyReply(identify, "p3");
+  held.body.mutable_put_file_identify_reply()->set_already_held(true);
+  Hear(held);
+  const Envelope request = bus_.Request(id, "p1", "f");
+  Hear(request);
+  Hear(bus_.Final(request));
+  const TreeGroup group = Only();
+  EXPECT_THAT(group.done, ElementsAre("p1", "p3"));
+  EXPECT_THAT(group.not_asked, ElementsAre("p2", "p4"));
+  EXPECT_EQ(group.verdict, "partial");
+}
+
+TEST_F(WatchTreeTest, AGetAsksOneAndIsDone) {
+  const auto id = bus_.NewConversation();
+  const Envelope identify = bus_.Identify(id, "f", wire::GET_FILE);
+  Hear(identify);
+  Hear(bus_.Routed(identify, {"p1", "p2"}, {"p3"}));
+  const Envelope request = bus_.Request(id, "p1", "f", wire::GET_FILE);
+  Hear(request);
+  Hear(bus_.Final(request));
+  const TreeGroup group = Only();
+  EXPECT_EQ(group.verdict, "done");
+  EXPECT_THAT(group.not_asked, IsEmpty());
 }
 
 TEST_F(WatchTreeTest, ASettledGroupClosesSoonAndAnOwedOneLate) {
@@ -176,6 +208,28 @@ TEST_F(WatchTreeTest, WhatBelongsToNoConversationPassesAtOnce) {
   Hear(bus_.Alarm("p1", "data-loss"));
   ASSERT_THAT(closed_, SizeIs(1));
   EXPECT_THAT(TreeText(closed_[0], 0), HasSubstr("data-loss: look here"));
+}
+
+TEST_F(WatchTreeTest, OneWhoCanIsWaitedForUntilItIsAsked) {
+  const auto id = bus_.NewConversation();
+  const Envelope identify = bus_.Identify(id, "f");
+  Hear(identify);
+  Hear(bus_.Routed(identify, {"p1", "p2"}));
+  Hear(bus_.IdentifyReply(identify, "p1"));
+  Hear(bus_.IdentifyReply(identify, "p2"));
+  Pass(TreeLimits().open_quiet - absl::Milliseconds(1));
+  EXPECT_THAT(closed_, IsEmpty()) << "a busy asker asks late";
+  const Envelope first = bus_.Request(id, "p1", "f");
+  Hear(first, absl::ZeroDuration());
+  Hear(bus_.Final(first));
+  Pass(TreeLimits().absent_quiet - absl::Milliseconds(1));
+  EXPECT_THAT(closed_, IsEmpty());
+  const Envelope second = bus_.Request(id, "p2", "f");
+  Hear(second, absl::ZeroDuration());
+  Hear(bus_.Final(second));
+  Pass(TreeLimits().settled_quiet);
+  ASSERT_THAT(closed_, SizeIs(1));
+  EXPECT_EQ(closed_[0].verdict, "done");
 }
 
 TEST_F(WatchTreeTest, RepliesToWhatWasNotHeardAreShownLoose) {

@@ -20,6 +20,7 @@ namespace bitrepo::store {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing_support::StatusIs;
 
@@ -66,6 +67,7 @@ TEST_F(AuditLedgerTest, ALineGivesBackWhatItWasMadeOf) {
   entry.answer = NewAnswer();
   entry.answer->key.principal = nasty;
   entry.answer->final_body = nasty + std::string("\0x", 2);
+  entry.effect = "-1 +2";
   const std::string line = LedgerLine(entry);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   ASSERT_OK_AND_ASSIGN(const LedgerEntry parsed, ParseLedgerLine(line));
@@ -74,6 +76,7 @@ TEST_F(AuditLedgerTest, ALineGivesBackWhatItWasMadeOf) {
   EXPECT_EQ(parsed.record.hash, entry.record.hash);
   EXPECT_EQ(parsed.record.event.file_id, nasty);
   EXPECT_EQ(parsed.record.event.detail, nasty);
+  EXPECT_EQ(parsed.effect, "-1 +2");
   ASSERT_TRUE(parsed.answer.has_value());
   EXPECT_EQ(parsed.answer->key, entry.answer->key);
   EXPECT_EQ(parsed.answer->final_body, entry.answer->final_body);
@@ -132,8 +135,27 @@ TEST_F(AuditLedgerTest, AChangedLedgerShows) {
   lines.erase(lines.begin() + 1);
   SetLog(absl::StrJoin(lines, "\n"));
   EXPECT_THAT(store().VerifyAudit(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("lacks")));
+  lines = absl::StrSplit(log, '\n');
+  lines.erase(lines.end() - 2);
+  SetLog(absl::StrJoin(lines, "\n"));
+  EXPECT_THAT(store().VerifyAudit(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("record 4: its end was cut off")));
   SetLog(log);
   EXPECT_OK(store().VerifyAudit());
+}
+
+// What a crash took from the ledger, or someone, is told when it is written again.
+TEST_F(AuditLedgerTest, EffectsAreWrittenAgainWithTheirRecords) {
+  ASSERT_OK(Remove("a", "x"));
+  Close();
+  fs::remove_all(PathOf("ledger"));
+  Reopen();
+  std::vector<std::string> effects;
+  ASSERT_OK(ReadLedger(disk(), [&](const LedgerEntry& entry) {
+    effects.push_back(entry.effect);
+    return absl::OkStatus();
+  }));
+  EXPECT_THAT(effects, ElementsAre("", "+1", "+1", "+1", "-1", ""));
 }
 
 TEST_F(AuditLedgerTest, WhatACrashTookFromItsEndIsWrittenAgain) {

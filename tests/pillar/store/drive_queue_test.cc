@@ -109,7 +109,7 @@ class Drives {
 TEST(DriveQueue, AReadGoesThroughItsPhasesInOrder) {
   Drives drives(1);
   drives.Read(1, 7, 500);
-  EXPECT_EQ(drives.queue().StepOf(1, drives.now()).left, absl::Seconds(35));
+  EXPECT_EQ(drives.queue().StepOf(1, drives.now())->left, absl::Seconds(35));
   drives.Finish();
   EXPECT_THAT(drives.told(1), ElementsAre("queued@0", "locating@0", "loading@0", "seeking@20",
                                           "staging@30", "done@35"));
@@ -137,7 +137,7 @@ TEST(DriveQueue, AJobWaitsForTheDriveThatHasItsVolume) {
   Drives drives(2);
   drives.Read(1, 7, 1000);
   drives.Read(2, 7, 100);
-  EXPECT_EQ(drives.queue().StepOf(2, drives.now()).queue_place, 1u);
+  EXPECT_EQ(drives.queue().StepOf(2, drives.now())->queue_place, 1u);
   drives.Finish();
   EXPECT_THAT(drives.told(1).back(), "done@40");
   EXPECT_THAT(drives.told(2),
@@ -173,14 +173,15 @@ TEST(DriveQueue, WhoLeavesLetsTheOthersForward) {
   drives.Read(1, 1, 1000);
   drives.Read(2, 2, 100);
   drives.Read(3, 3, 100);
-  EXPECT_EQ(drives.queue().StepOf(3, drives.now()).queue_place, 2u);
+  EXPECT_EQ(drives.queue().StepOf(3, drives.now())->queue_place, 2u);
   drives.Withdraw(2);
-  EXPECT_EQ(drives.queue().StepOf(3, drives.now()).queue_place, 1u);
+  EXPECT_EQ(drives.queue().StepOf(3, drives.now())->queue_place, 1u);
   drives.Withdraw(1);  // has the drive
-  EXPECT_EQ(drives.queue().StepOf(3, drives.now()).queue_place, 0u);
+  EXPECT_EQ(drives.queue().StepOf(3, drives.now())->queue_place, 0u);
   drives.Finish();
   EXPECT_THAT(drives.told(3).back(), "done@31");
   drives.Withdraw(3);  // unknown by now: nothing
+  EXPECT_FALSE(drives.queue().StepOf(3, drives.now()).has_value());
   EXPECT_EQ(drives.queue().size(), 0u);
 }
 
@@ -229,7 +230,7 @@ TEST(DriveQueue, B14NoEstimateEverRises) {
           drives.Next();
       }
       for (const auto& [id, job] : drives.live()) {
-        const MediumStep step = drives.queue().StepOf(id, drives.now());
+        const MediumStep step = drives.queue().StepOf(id, drives.now()).value();
         const absl::Time end = drives.now() + step.left;
         if (ends.contains(id)) {
           ASSERT_LE(end, std::max(ends.at(id), drives.now())) << "seed " << seed << " job " << id;

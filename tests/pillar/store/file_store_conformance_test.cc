@@ -73,10 +73,8 @@ const auto kStores =
                       MakeStore([] { return std::make_unique<DiskStoreUnderTest>(true); }),
                       MakeStore([] { return std::make_unique<DiskStoreUnderTest>(false); }));
 INSTANTIATE_TEST_SUITE_P(Stores, FileStoreSuite, kStores, NameOf);
-const auto kMemory =
-    ::testing::Values(MakeStore([] { return std::make_unique<MemoryStoreUnderTest>(); }));
-INSTANTIATE_TEST_SUITE_P(Stores, FileChangeSuite, kMemory, NameOf);
-INSTANTIATE_TEST_SUITE_P(Stores, FileListSuite, kMemory, NameOf);
+INSTANTIATE_TEST_SUITE_P(Stores, FileChangeSuite, kStores, NameOf);
+INSTANTIATE_TEST_SUITE_P(Stores, FileListSuite, kStores, NameOf);
 
 }  // namespace
 }  // namespace bitrepo::store

@@ -26,8 +26,9 @@ TEST(ListCursorTest, GivesBackItsPosition) {
     for (const uint64_t as_of : {uint64_t{0}, uint64_t{0x0123456789ABCDEF}, ~uint64_t{0}}) {
       ASSERT_OK_AND_ASSIGN(
           const ListCursor cursor,
-          DecodeCursor(store, query, EncodeCursor(store, query, {as_of, last_id})));
+          DecodeCursor(store, query, EncodeCursor(store, query, {as_of, last_id, as_of + 7})));
       EXPECT_EQ(cursor.as_of, as_of);
+      EXPECT_EQ(cursor.last_number, as_of + 7);
       EXPECT_EQ(cursor.last_id, last_id);
     }
   }
@@ -85,9 +86,10 @@ TEST(ListCursorTest, APageHasItsLimit) {
   ASSERT_EQ(sqlite3_open(on_disk.PathOf(kCatalogueFile).c_str(), &connection), SQLITE_OK);
   const std::string sql = absl::StrCat(
       "WITH RECURSIVE i(x) AS (VALUES(0) UNION ALL SELECT x+1 FROM i WHERE x<", kPageRecordsMax,
-      ") INSERT OR IGNORE INTO generation SELECT collection, 'file '||x, n, generation_id, size,"
-      " sha256, state, created_seq, removed_seq, stored_at, verified_at, long_digests,"
-      " block_digests FROM generation, i WHERE file_id='file 1'");
+      ") INSERT OR IGNORE INTO generation SELECT collection, 'file '||x, n, name_n,"
+      " generation_id, size, sha256, state, created_seq, removed_seq, gone_seq, stored_at,"
+      " verified_at, removed_at, long_digests, block_digests FROM generation, i WHERE "
+      "file_id='file 1'");
   EXPECT_EQ(sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
       << sqlite3_errmsg(connection);
   sqlite3_close(connection);

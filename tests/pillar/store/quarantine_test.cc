@@ -104,10 +104,73 @@ TEST_F(QuarantineTest, DamagedBytesThatWerePutAgainAreKept) {
   FlipBitIn(FilePath("f"), 0);
   ASSERT_TRUE(absl::IsDataLoss(TryGet("f").status()));
   ASSERT_OK(Put("f", "some bytes"));
+  const std::string kept = GenerationPath(Id("f"), 1);
+  EXPECT_THAT(FilesBelow("books/quarantine"), ElementsAre(kept));
+  EXPECT_EQ(Text("books/quarantine/" + kept), "rome bytes");
+  EXPECT_EQ(FindRemoved("f").value().trouble, "damaged");
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(QuarantineTest, WhatWasRemovedLiesUnderItsNameAndComesBackToItsPlace) {
+  ASSERT_OK(Put("f", "some bytes"));
+  const std::string path = GenerationPath(Id("f"), 1);
+  ASSERT_OK(Remove("f", "some bytes"));
+  EXPECT_THAT(FilesBelow("books/files"), IsEmpty());
+  EXPECT_THAT(FilesBelow("books/quarantine"), ElementsAre(path));
+  EXPECT_EQ(Text("books/quarantine/" + path), "some bytes");
+  ASSERT_OK(Restore("f"));
+  EXPECT_THAT(FilesBelow("books/quarantine"), IsEmpty());
+  EXPECT_EQ(Text("books/" + path), "some bytes");
+  ASSERT_OK(Replace("f", "some bytes", "others"));
+  EXPECT_THAT(FilesBelow("books/quarantine"), ElementsAre(path));
+}
+
+TEST_F(QuarantineTest, ANameThatIsInTheWayOfARestorationIsMovedAside) {
+  ASSERT_OK(Put("f", "some bytes"));
+  ASSERT_OK(Remove("f", "some bytes"));
+  Leave("books/" + GenerationPath(Id("f"), 1), "someone put it here by hand");
+  ASSERT_OK(Restore("f"));
+  EXPECT_EQ(Get("f"), "some bytes");
+  ASSERT_THAT(FilesBelow("books/quarantine"), SizeIs(1));
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(QuarantineTest, ARemovedFileThatSomeoneTookAwayIsNotRestored) {
+  ASSERT_OK(Put("f", "some bytes"));
+  ASSERT_OK(Remove("f", "some bytes"));
+  fs::remove(PathOf("books/quarantine/" + GenerationPath(Id("f"), 1)));
+  EXPECT_THAT(Restore("f"), testing_support::StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(Find("f"), testing_support::StatusIs(absl::StatusCode::kNotFound));
+  Reopen();
+  EXPECT_EQ(FindRemoved("f").value().trouble, "missing");
+}
+
+TEST_F(QuarantineTest, UnknownFilesArePurgedAfterTheirTermWithAllThatIsInThem) {
+  Leave("books/files/lost+found/a", "1");
+  Leave("books/files/lost+found/deep/b", "2");
+  Leave("books/files/3f/stranger~1", "of nobody");
+  Reopen();
+  const absl::Time taken_at = wall_now();
+  clock().Advance(absl::Hours(1));
+  Leave("books/files/3f/stranger~2", "of nobody");
+  Reopen();
+  EXPECT_EQ(store().PurgeQuarantine(taken_at, 10).value(), 0u);
+  EXPECT_EQ(Count(), 3u);
+  EXPECT_EQ(store().PurgeQuarantine(wall_now(), 10).value(), 2u);
+  EXPECT_EQ(Count(), 1u);
   const auto files = FilesBelow("books/quarantine");
   ASSERT_THAT(files, SizeIs(1));
-  EXPECT_THAT(*files.begin(), HasSubstr("/f~1"));
-  EXPECT_THAT(Ledger(), HasSubstr("superseded: "));
+  EXPECT_THAT(*files.begin(), HasSubstr("stranger~2"));
+  EXPECT_THAT(Ledger(), HasSubstr("QUARANTINE_PURGED\tbooks\tstranger\t"));
+  Reopen();
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(QuarantineTest, WhatIsPurgedIsGoneFromTheDisk) {
+  ASSERT_OK(Put("f", "some bytes"));
+  ASSERT_OK(Remove("f", "some bytes"));
+  ASSERT_EQ(store().PurgeQuarantine(absl::InfiniteFuture(), 10).value(), 1u);
+  EXPECT_THAT(FilesBelow("books"), ElementsAre("FORMAT"));
 }
 
 }  // namespace

@@ -186,6 +186,8 @@ TEST_P(RebuildTest, OfSeveralGenerationsTheNewestThatIsRightIsTaken) {
     Move(PathOf(absl::StrCat("aside-", id)), FilePath(id));
   }
   FlipBitIn(FilePath("g", 2), 0);
+  Close();
+  fs::remove_all(PathOf("ledger"));  // else it would tell which of them was removed
   const RebuildFindings found = LoseAndRebuild();
   EXPECT_EQ(found.files, 2u);
   EXPECT_EQ(found.damaged, 0u);
@@ -195,6 +197,59 @@ TEST_P(RebuildTest, OfSeveralGenerationsTheNewestThatIsRightIsTaken) {
   EXPECT_EQ(Get("f"), "some bytes");
   EXPECT_EQ(Get("g"), "some bytes");
   EXPECT_EQ(FilesBelow("books/quarantine").size(), GetParam() ? 2u : 4u);
+}
+
+// By its place; by the ledger, where a crash left the file in its old place.
+TEST_P(RebuildTest, WhatWasRemovedIsNotBroughtBack) {
+  ASSERT_OK(Put("removed", "some bytes"));
+  ASSERT_OK(Put("replaced", "old"));
+  ASSERT_OK(Put("back", "here again"));
+  clock().Advance(absl::Hours(1));
+  const absl::Time removed_at = wall_now();
+  ASSERT_OK(Remove("removed", "some bytes"));
+  ASSERT_OK(Replace("replaced", "old", "new"));
+  ASSERT_OK(Remove("back", "here again"));
+  ASSERT_OK(Restore("back"));
+  clock().Advance(absl::Hours(1));
+  const std::string path = "books/quarantine/" + GenerationPath(Id("removed"), 1);
+  for (const char* const knows : {"the place", "the ledger", "only the place"}) {
+    SCOPED_TRACE(knows);
+    Close();
+    if (knows == absl::string_view("the ledger")) {
+      Move(PathOf(path), FilePath("removed"));
+    } else if (knows == absl::string_view("only the place")) {
+      fs::remove_all(PathOf("ledger"));
+    }
+    const RebuildFindings found = LoseAndRebuild();
+    EXPECT_EQ(found.files, 2u);
+    EXPECT_EQ(found.removed, 2u);
+    EXPECT_EQ(found.strangers, 0u);
+    EXPECT_THAT(Find("removed"), StatusIs(absl::StatusCode::kNotFound));
+    EXPECT_EQ(Get("replaced"), "new");
+    EXPECT_EQ(Get("back"), "here again");
+    EXPECT_EQ(FindRemoved("replaced").value().sha256, Sha256("old"));
+    EXPECT_EQ(FindRemoved("removed").value().removed_at,
+              knows == absl::string_view("only the place") ? wall_now() : removed_at);
+    EXPECT_TRUE(fs::exists(PathOf(path)));
+    EXPECT_EQ(CountOf(store().Check().value(), "books").quarantined_files, 2u);
+  }
+  ASSERT_OK(Restore("removed"));
+  EXPECT_EQ(Get("removed"), "some bytes");
+}
+
+TEST_P(RebuildTest, WhatWasPurgedIsNotBroughtBackEither) {
+  ASSERT_OK(Put("f", "some bytes"));
+  Move(FilePath("f"), PathOf("aside"));
+  ASSERT_OK(Remove("f", "some bytes"));
+  ASSERT_EQ(store().PurgeQuarantine(absl::InfiniteFuture(), 1).value(), 1u);
+  Close();
+  Move(PathOf("aside"), FilePath("f"));
+  const RebuildFindings found = LoseAndRebuild();
+  EXPECT_EQ(found.files + found.removed, 0u);
+  EXPECT_EQ(found.strangers, 1u);
+  EXPECT_THAT(Find("f"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(FindRemoved("f"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(FilesBelow("books/quarantine").size(), GetParam() ? 1u : 2u);
 }
 
 TEST_P(RebuildTest, WhatIsNoFileOfTheStoreIsLeftToTheQuarantine) {

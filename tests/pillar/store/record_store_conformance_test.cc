@@ -69,9 +69,10 @@ class NearlineStoreUnderTest final : public StoreUnderTest {
     RecordStoreOptions records;
     records.collections = {Publications::books(), Publications::maps()};
     records.keep_free_bytes = 0;
-    life_->store = NearlineStore::Open(records, NearlineOptions(), *store_disk_, clock_, random_,
-                                       {life_->loop, life_->workers, *life_->medium})
-                       .value();
+    life_->store =
+        NearlineStore::Open(records, NearlineOptions{.cache_bytes = 0}, *store_disk_, clock_,
+                            random_, {life_->loop, life_->workers, *life_->medium})
+            .value();
     life_->thread = std::thread([loop = &life_->loop] { loop->Run(); });
   }
   void Stop() {
@@ -83,8 +84,11 @@ class NearlineStoreUnderTest final : public StoreUnderTest {
     life_.reset();
   }
   std::string PathOf(const std::string& file_id) {
-    const FileRecord record =
-        store().Find(Publications::books(), Publications::Id(file_id)).value();
+    auto found = store().Find(Publications::books(), Publications::Id(file_id));
+    if (!found.ok()) {
+      found = store().FindRemoved(Publications::books(), Publications::Id(file_id));
+    }
+    const FileRecord& record = *found;
     const std::string name = ItemName(Publications::books(), record.file_id, record.generation);
     return directory_.Path(absl::StrCat("media/v", life_->medium->Locate(name)->volume, "/", name));
   }

@@ -17,6 +17,7 @@ namespace bitrepo::store {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -38,6 +39,38 @@ TEST_F(RecoveryTest, AFileThatComesBackIsHeldAgain) {
   Reopen();
   EXPECT_EQ(Get("f"), "some bytes");
   EXPECT_EQ(Books().missing_files, 0u);
+}
+
+// As a crash between a record and its move leaves them.
+TEST_F(RecoveryTest, AFileIsMovedToWhereItsRecordSays) {
+  ASSERT_OK(Put("removed", "some bytes"));
+  ASSERT_OK(Put("held", "others"));
+  ASSERT_OK(Remove("removed", "some bytes"));
+  const std::string removed = GenerationPath(Id("removed"), 1);
+  const std::string held = GenerationPath(Id("held"), 1);
+  fs::rename(PathOf("books/quarantine/" + removed), PathOf("books/" + removed));
+  fs::create_directories(fs::path(PathOf("books/quarantine/" + held)).parent_path());
+  fs::rename(PathOf("books/" + held), PathOf("books/quarantine/" + held));
+  Reopen();
+  EXPECT_EQ(Get("held"), "others");
+  EXPECT_THAT(Find("removed"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(FilesBelow("books/files"), ElementsAre(held.substr(6)));
+  EXPECT_THAT(FilesBelow("books/quarantine"), ElementsAre(removed));
+  EXPECT_EQ(Books().quarantined_files, 1u);
+  EXPECT_EQ(Books().missing_files, 0u);
+  ASSERT_OK(Restore("removed"));
+  EXPECT_EQ(Get("removed"), "some bytes");
+}
+
+TEST_F(RecoveryTest, AFileAtBothPlacesIsKeptAtBoth) {
+  ASSERT_OK(Put("f", "some bytes"));
+  const std::string path = GenerationPath(Id("f"), 1);
+  fs::create_directories(fs::path(PathOf("books/quarantine/" + path)).parent_path());
+  fs::copy(PathOf("books/" + path), PathOf("books/quarantine/" + path));
+  Reopen();
+  EXPECT_EQ(Get("f"), "some bytes");
+  EXPECT_THAT(FilesBelow("books/quarantine"), SizeIs(1));
+  EXPECT_EQ(Books().quarantined_files, 1u);
 }
 
 TEST_F(RecoveryTest, AWholeShardThatIsGoneIsSeen) {
@@ -144,7 +177,7 @@ TEST_F(RecoveryTest, FewNamesInMemoryMakeNoDifference) {
   SpaceAccount space(disk(), 0);
   CollectionHome home(books(), disk(), "books", space);
   Quarantine quarantine(*catalogue, home);
-  Recovery recovery(*catalogue, home, quarantine, /*names_at_once=*/1);
+  Recovery recovery(*catalogue, home, quarantine, wall_now(), /*names_at_once=*/1);
   ASSERT_OK_AND_ASSIGN(const RecoveryFindings first, recovery.Run());
   EXPECT_EQ(first.files, 57u);
   EXPECT_EQ(first.missing, 3u);
