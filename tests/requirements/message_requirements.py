@@ -200,13 +200,14 @@ class MessageRequirements(RequirementTest):
             owners = self.ask_a_thousand()
         self.assertEqual(1000, len(owners))
         seen = record.conversations()  # of a burst the stream may miss some, and says how many
-        self.assertGreater(len(seen), 1000 - record.missed)
-        for conversation_id, copies in seen.items():
+        self.assertGreater(len(seen.keys() & owners.keys()), 1000 - record.missed - 1)
+        for conversation_id, owner in owners.items():
+            copies = seen.get(conversation_id, [])
             askers = {getattr(copy.header, "from") for copy in copies
                       if copy.kind == types.REQUEST}
             answered = {copy.header.to.rpartition("-")[0] for copy in copies
                         if copy.kind == types.FINAL}
-            self.assertLessEqual(askers | answered, {owners[conversation_id]})
+            self.assertLessEqual(askers | answered, {owner})
 
     def ask_a_thousand(self):
         """Who asked, by conversation: 20 members with 50 conversations each, all at once."""

@@ -40,12 +40,12 @@ class RequirementTest(unittest.TestCase):
 
     # ---- the program
 
-    def run_bitrepo(self, *words, data=b"", exit_code=0):
+    def run_bitrepo(self, *words, data=b"", exit_code=0, folder=None):
         """Runs a command on the repository; its standard output."""
         environment = {**os.environ, "BITREPO_CONFIG": str(self.repository.settings)}
         done = subprocess.run([self.bitrepo, "--no-progress", *words], input=data,
-                              capture_output=True, env=environment, timeout=COMMAND_SECONDS,
-                              check=False)
+                              capture_output=True, cwd=folder, env=environment,
+                              timeout=COMMAND_SECONDS, check=False)
         self.assertEqual(exit_code, done.returncode, done.stderr.decode()[-500:])
         return done.stdout
 

@@ -28,8 +28,6 @@ with data_session.DataSession(endpoint, "stranger") as session:
 class TransferRequirements(RequirementTest):
     """Each test is called by the number of what it holds."""
 
-    shared = None
-
     def openssl(self, data, *words):
         """What openssl says of these bytes, in hex."""
         done = subprocess.run(["openssl", "dgst", "-r", *words], input=data, capture_output=True,
@@ -127,27 +125,19 @@ class TransferRequirements(RequirementTest):
         self.assertFalse(set(good[1]) & set(digests(PILLARS[0], b"tomorrow")[1]))
 
     def test_B22_a_client_does_not_page_by_hand(self):
-        ids = [f"b22/{number:03}/" + "long" * 60 for number in range(800)]  # 250 bytes each
-        put = self.conversation(types.PUT_FILE)
+        ids = [f"b22/{number:03}/" + "long" * 60 for number in range(600)]  # 250 bytes each
+        source = self.repository.directory / "b22-source"
         for file_id in ids:
-            request = ops.PutFileRequest(file_id=file_id, size_bytes=1, digest=wire.sha256(b"x"))
-            done = put.ask(PILLARS[0], Body(put_file_request=request), self.store_on_one_session)
-            self.assertEqual(types.OPERATION_COMPLETED, done.code, done.final)
+            (source / file_id).parent.mkdir(parents=True)
+            (source / file_id).write_bytes(b"x")
+        self.run_bitrepo("put", "--recursive", ".", "--pillar", PILLARS[0], folder=source)
         with self.record() as record:
-            told = self.run_bitrepo("file-ids", "--prefix", "b22/", "--json")
+            told = self.run_bitrepo("file-ids", "--prefix", "b22/", "--json", "--pillar", PILLARS[0])
         self.assertEqual(ids, [line["file_id"] for line in map(json.loads, told.splitlines())
                                if line["type"] == "item"])
         asked = [copy for copy in record.copies if copy.kind == types.REQUEST
                  and copy.header.to == PILLARS[0]]
         self.assertGreater(len(asked), 1, "the list was one page")
-
-    def store_on_one_session(self, token):
-        """Stores a byte; all of these share a session."""
-        if self.shared is None:
-            endpoint = data_session.read_token(token).endpoints[0]
-            type(self).shared = self.enterClassContext(
-                data_session.DataSession(endpoint, self.bus.session))
-        return self.shared.store(token, b"x")
 
     def test_B23_what_decides_knows_no_software_of_the_bus(self):
         libraries = pathlib.Path(self.bitrepo).resolve().parents[1]
