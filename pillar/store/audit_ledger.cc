@@ -154,7 +154,7 @@ absl::StatusOr<LedgerEntry> ParseLedgerLine(absl::string_view line) {
   const absl::string_view answer = TakeLastField(rest);
   const absl::string_view effect = TakeLastField(rest);
   const absl::string_view hash = TakeLastField(rest);
-  if (effect.empty() || hash.size() != 2 * kChainHashBytes) {
+  if (effect.empty() || hash.size() != 2 * base::kChainHashBytes) {
     return broken;
   }
   LedgerEntry entry;
