@@ -160,7 +160,9 @@ struct Client::State final : public bus::Bus::Handler {
     return Open(std::move(conversation),
                 std::make_shared<ListOperation<Item>>(
                     surroundings, id, std::move(scope.events), read_page,
-                    scope.ids == nullptr ? ListMerge<Item>() : ListMerge<Item>(scope.ids->named()),
+                    scope.ids != nullptr      ? ListMerge<Item>(scope.ids->named())
+                    : asked.several_of_one_id ? ListMerge<Item>::WithSeveralOfOneId()
+                                              : ListMerge<Item>(),
                     std::move(on_rows), std::move(end)));
   }
 

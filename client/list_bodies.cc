@@ -32,6 +32,7 @@ AskedList AskFor(const GetChecksumsSpec& spec) {
   if (spec.offset) request.set_offset(*spec.offset);
   if (spec.length) request.set_length(*spec.length);
   request.set_block_bytes(spec.block_bytes);
+  asked.several_of_one_id = spec.block_bytes > 0;
   if (IsSet(spec.calculated)) *request.mutable_calculated() = spec.calculated;
   return asked;
 }
@@ -56,6 +57,7 @@ AskedList AskFor(const GetFileInfosSpec& spec) {
   if (IsSet(spec.stored)) *request.mutable_stored() = spec.stored;
   if (IsSet(spec.calculated)) *request.mutable_calculated() = spec.calculated;
   request.set_removed(spec.removed);
+  asked.several_of_one_id = spec.removed;
   return asked;
 }
 

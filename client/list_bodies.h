@@ -10,6 +10,7 @@ namespace bitrepo::client {
 struct AskedList {
   wire::Body identify;  // ids that are named are told by the request alone
   wire::Body request;
+  bool several_of_one_id = false;  // blocks, removed generations
 };
 AskedList AskFor(const GetChecksumsSpec& spec);
 AskedList AskFor(const GetFileIdsSpec& spec);

@@ -27,6 +27,12 @@ class ListMerge {
   ListMerge() = default;
   // Lists that answer to these ids, one item for each, in their order.
   explicit ListMerge(std::vector<std::string> named) : named_(std::move(named)) {}
+  // Lists that may have several items of one id, one behind the other: blocks, removed generations.
+  static ListMerge WithSeveralOfOneId() {
+    ListMerge merge;
+    merge.several_of_one_id_ = true;
+    return merge;
+  }
 
   // A pillar whose pages belong to the list. Requires: before the first Take.
   void Expect(const base::ComponentId& pillar) { lists_[pillar]; }
@@ -118,7 +124,7 @@ class ListMerge {
       return Key("", position);
     }
     if (!list.newest || list.newest->first < id) return Key(id, 0);
-    if (list.newest->first == id) return Key(id, list.newest->second + 1);
+    if (several_of_one_id_ && list.newest->first == id) return Key(id, list.newest->second + 1);
     return std::nullopt;
   }
 
@@ -137,6 +143,7 @@ class ListMerge {
   }
 
   const std::optional<std::vector<std::string>> named_;
+  bool several_of_one_id_ = false;
   absl::btree_map<base::ComponentId, List> lists_;
 };
 

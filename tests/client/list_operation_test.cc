@@ -100,9 +100,12 @@ TEST_F(Merge, OrdersIdsAsBytes) {
 }
 
 TEST_F(Merge, SeveralOfOneIdAreRowsOfTheirOwnInTheirOrder) {
-  merge_.OnPage(p1_, Infos({"a", "a", "b"}), true);
-  merge_.OnPage(p2_, Infos({"a", "b"}), true);
-  const std::vector<FileIdRow> rows = merge_.Take(10);
+  auto several = ListMerge<wire::FileInfo>::WithSeveralOfOneId();
+  several.Expect(p1_);
+  several.Expect(p2_);
+  several.OnPage(p1_, Infos({"a", "a", "b"}), true);
+  several.OnPage(p2_, Infos({"a", "b"}), true);
+  const std::vector<FileIdRow> rows = several.Take(10);
   EXPECT_EQ(Text(rows), "a:p1,p2 a:p1-p2 b:p1,p2");
   EXPECT_EQ(rows[0].number, 0u);
   EXPECT_EQ(rows[1].number, 1u);

@@ -164,8 +164,6 @@ TEST_F(LongLists, ParametersThatAreNotTheAnnouncedBytesAreATransferThatFailed) {
   EXPECT_FALSE(push_->end->ok());
   const Envelope longer = AskWith(Announced(2, bytes), bytes + "x");
   EXPECT_EQ(rig.Code(longer), wire::FILE_TRANSFER_FAILURE);
-  const Envelope shorter = AskWith(Announced(2, bytes), bytes.substr(1));
-  EXPECT_EQ(rig.Code(shorter), wire::FILE_TRANSFER_FAILURE);
   EXPECT_EQ(Staged(), 0u);
 }
 
@@ -180,14 +178,6 @@ TEST_F(LongLists, NoMoreIsAnnouncedThanASetMayHave) {
   files.mutable_parameters()->set_size_bytes(3);
   EXPECT_EQ(rig.Code(Checksums(files, {}, false, ByToken())), wire::REQUEST_NOT_UNDERSTOOD_FAILURE)
       << "no id fits into three bytes";
-}
-
-TEST_F(LongLists, APageOrACursorDoesNotGoWithATransfer) {
-  wire::PageSpec page = ByToken();
-  page.set_limit_items(5);
-  EXPECT_EQ(rig.Code(Checksums(All(), {}, false, page)), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
-  const std::string bytes = Parameters({"a"});
-  EXPECT_EQ(rig.Code(Checksums(Announced(1, bytes))), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
 }
 
 TEST_F(LongLists, AListThatNobodyFetchesExpiresAndIsGone) {

@@ -49,7 +49,7 @@ class Checksums : public ::testing::Test {
          absl::StrCat("dd if='", rig_->Path("file"),
                       "' bs=64K iflag=skip_bytes,count_bytes skip=", offset, " count=", length,
                       " status=none | openssl dgst -", hash, key, " -r | cut -d' ' -f1")},
-        rig_->Path("openssl.log"));
+        rig_->Path(absl::StrCat("openssl-", ++runs_)));
     EXPECT_EQ(openssl.Wait(), 0);
     return std::string(absl::StripAsciiWhitespace(openssl.Log()));
   }
@@ -70,7 +70,9 @@ class Checksums : public ::testing::Test {
   }
 
   static std::unique_ptr<RepositoryRig> rig_;
+  static int runs_;  // of openssl, each with a log of its own
 };
+int Checksums::runs_ = 0;
 std::unique_ptr<RepositoryRig> Checksums::rig_;
 
 const std::vector<std::string>& Algorithms() {
