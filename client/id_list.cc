@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "bus/protocol/item_stream.h"
 #include "bus/protocol/limits.h"
 #include "client/wire_words.h"
 
@@ -33,7 +34,7 @@ absl::Status IdList::Add(const base::FileId& file_id) {
 absl::Status IdList::Spill(absl::string_view file_id) {
   wire::ParameterItem item;
   item.set_file_id(std::string(file_id));
-  AppendItem(item, unwritten_);
+  protocol::AppendItem(item, unwritten_);
   return unwritten_.size() < kWriteBytes ? absl::OkStatus() : Write();
 }
 

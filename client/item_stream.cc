@@ -8,41 +8,24 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status.h"
+#include "bus/protocol/item_stream.h"
 
 namespace bitrepo::client {
 namespace {
 
 constexpr size_t kChunkBytes = 256 * 1024;
-constexpr size_t kVarintBytesMax = 10;
 
 }  // namespace
 
-void AppendItem(const google::protobuf::MessageLite& item, std::string& out) {
-  uint64_t length = item.ByteSizeLong();
-  for (; length >= 0x80; length >>= 7) out.push_back(static_cast<char>(length | 0x80));
-  out.push_back(static_cast<char>(length));
-  item.AppendToString(&out);
-}
-
 absl::StatusOr<bool> ItemStream::Next(google::protobuf::MessageLite& item) {
-  BITREPO_RETURN_IF_ERROR(Fill(kVarintBytesMax + kStreamItemBytesMax));
+  BITREPO_RETURN_IF_ERROR(Fill(protocol::kStreamReachBytes));
   absl::string_view rest = absl::string_view(buffer_).substr(taken_);
   if (rest.empty()) return false;
-  uint64_t length = 0;
-  size_t bytes = 0;
-  for (unsigned shift = 0;; shift += 7, ++bytes) {
-    if (bytes == rest.size() || bytes == kVarintBytesMax) {
-      return absl::DataLossError(absl::StrCat("item ", items_ + 1, " has no whole length"));
-    }
-    length |= static_cast<uint64_t>(rest[bytes] & 0x7f) << shift;
-    if ((rest[bytes] & 0x80) == 0) break;
-  }
-  rest.remove_prefix(bytes + 1);
-  if (length > kStreamItemBytesMax || length > rest.size() ||
-      !item.ParseFromArray(rest.data(), static_cast<int>(length))) {
+  const absl::StatusOr<absl::string_view> bytes = protocol::TakeItem(rest);
+  if (!bytes.ok() || !item.ParseFromArray(bytes->data(), static_cast<int>(bytes->size()))) {
     return absl::DataLossError(absl::StrCat("item ", items_ + 1, " is none"));
   }
-  taken_ += bytes + 1 + length;
+  taken_ = buffer_.size() - rest.size();
   ++items_;
   return true;
 }

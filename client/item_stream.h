@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages one behind the other, each behind its length as a varint: how lists travel the data
-// channel.
+// The items of a list that came as one transfer (bus/protocol/item_stream.h), read from a file.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +12,6 @@
 #include "google/protobuf/message_lite.h"
 
 namespace bitrepo::client {
-
-inline constexpr size_t kStreamItemBytesMax = 64 * 1024;
-
-void AppendItem(const google::protobuf::MessageLite& item, std::string& out);
 
 // Reads a stream from front to back, holding no more than a chunk of it. One thread at a time;
 // blocks.

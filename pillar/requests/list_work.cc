@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "bus/protocol/item_stream.h"
 #include "bus/protocol/primitive.h"
 #include "pillar/requests/replies.h"
 
@@ -16,11 +17,6 @@ namespace {
 constexpr uint64_t kReadBytes = 1024 * 1024;  // of one read of the store
 constexpr size_t kFlushBytes = 256 * 1024;    // of items, written at once
 constexpr size_t kLossesOfASliceMax = 100;    // told to the operators
-
-void AppendVarint(uint64_t value, std::string& out) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
-  out.push_back(static_cast<char>(value));
-}
 
 }  // namespace
 
@@ -162,8 +158,7 @@ absl::Status ListWork::Add(const Finding& finding, Slice& slice) {
   }
   const google::protobuf::MessageLite& item = order_->add_item(finding, final_);
   if (!order_->page.by_token()) return absl::OkStatus();
-  AppendVarint(item.ByteSizeLong(), unwritten_);
-  item.AppendToString(&unwritten_);
+  protocol::AppendItem(item, unwritten_);
   return unwritten_.size() < kFlushBytes ? absl::OkStatus() : Flush();
 }
 

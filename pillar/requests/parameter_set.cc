@@ -8,13 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "bus/protocol/item_stream.h"
 
 namespace bitrepo::requests {
 namespace {
 
 constexpr uint64_t kItemBytesMin = 4;  // a length, a tag, the length of the id, an id of one byte
 constexpr size_t kReadBytes = 256 * 1024;
-constexpr size_t kVarintBytesMax = 10;
 
 }  // namespace
 
@@ -60,30 +60,23 @@ absl::StatusOr<EntryPage> ParameterSource::Page(absl::string_view /*cursor*/,
 }
 
 absl::StatusOr<base::FileId> ParameterSource::NextItem() {
-  BITREPO_RETURN_IF_ERROR(Fill(kVarintBytesMax + kParameterItemBytesMax));
+  BITREPO_RETURN_IF_ERROR(Fill(protocol::kStreamReachBytes));
   const auto wrong = [this](absl::string_view what) {
     return absl::InvalidArgumentError(
         absl::StrCat("item ", items_ + 1, " of the parameters ", what));
   };
   absl::string_view rest = absl::string_view(buffer_).substr(taken_);
   if (rest.empty()) return wrong("is missing");
-  uint64_t length = 0;
-  size_t bytes = 0;
-  for (unsigned shift = 0;; shift += 7, ++bytes) {
-    if (bytes == rest.size() || bytes == kVarintBytesMax) return wrong("has no whole length");
-    length |= static_cast<uint64_t>(rest[bytes] & 0x7f) << shift;
-    if ((rest[bytes] & 0x80) == 0) break;
+  const absl::StatusOr<absl::string_view> bytes = protocol::TakeItem(rest);
+  if (!bytes.ok()) return wrong(absl::StrCat("is ", bytes.status().message()));
+  if (bytes->size() > kParameterItemBytesMax) {
+    return wrong(absl::StrCat("has ", bytes->size(), " bytes; at most ", kParameterItemBytesMax));
   }
-  rest.remove_prefix(bytes + 1);
-  if (length > kParameterItemBytesMax) {
-    return wrong(absl::StrCat("has ", length, " bytes; at most ", kParameterItemBytesMax));
-  }
-  if (length > rest.size()) return wrong("ends too early");
   wire::ParameterItem item;
-  if (!item.ParseFromArray(rest.data(), static_cast<int>(length))) return wrong("is none");
+  if (!item.ParseFromArray(bytes->data(), static_cast<int>(bytes->size()))) return wrong("is none");
   absl::StatusOr<base::FileId> file_id = base::FileId::Parse(item.file_id());
   if (!file_id.ok()) return wrong(absl::StrCat("has no file id: ", file_id.status().message()));
-  taken_ += bytes + 1 + length;
+  taken_ = buffer_.size() - rest.size();
   ++items_;
   return file_id;
 }
