@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "client/operation.h"
+#include "tests/simulation/changing_files.h"
 
 namespace bitrepo::simulation {
 
@@ -44,6 +45,7 @@ class LedgerOfTruth {
   std::vector<std::string> AcknowledgedIds() const;
   // The content with that digest; nullptr when no client ever offered it.
   const std::string* Content(const std::string& digest_hex) const;
+  ChangingFiles& changing() { return changing_; }
   const std::set<std::string>& running() const { return running_; }
   std::vector<Violation> TakeViolations() { return std::move(violations_); }
   size_t ended() const { return ended_.size(); }
@@ -52,6 +54,7 @@ class LedgerOfTruth {
   std::map<std::string, std::string> contents_;           // digest -> bytes
   std::map<std::string, std::set<std::string>> offered_;  // id -> digests
   std::set<Acknowledged> acknowledged_;
+  ChangingFiles changing_;
   std::set<std::string> running_;
   std::set<std::string> ended_;
   std::vector<Violation> violations_;

@@ -54,6 +54,7 @@ class Run {
     for (uint64_t i = 1; i <= clients; ++i) {
       WorkloadPlan plan;
       plan.name = absl::StrCat("user", i);
+      for (const auto& pillar : pillars_) plan.pillars.push_back(pillar->id());
       plan.operations = 8 + static_cast<uint32_t>(universe_.random.Below(12));
       clients_.push_back(std::make_unique<SimClient>(universe_, std::move(plan)));
     }
@@ -163,6 +164,8 @@ class Run {
   }
 
   void CheckStore(SimPillar& pillar);
+  void CheckChanging(const std::string& pillar, store::FileStore& store);
+  void CheckAudit(const std::string& pillar, store::FileStore& store);
 
   SimUniverse universe_;
   SimCoordinator coordinator_;
@@ -196,13 +199,71 @@ void Run::CheckStore(SimPillar& pillar) {
       violation(absl::StrCat("acknowledged ", one.file_id, " and has other bytes"));
     }
   }
+  CheckChanging(pillar.id(), opened.store());
+  CheckAudit(pillar.id(), opened.store());
   for (const std::string& path : pillar.medium().Files()) {
-    if (absl::StrContains(path, "/files/") && !absl::EndsWith(path, "~1")) {
+    if (absl::StrContains(path, "/files/") && !absl::StrContains(path, "changing") &&
+        !absl::EndsWith(path, "~1")) {
       violation(absl::StrCat("a second generation came about: ", path));
     }
     if (absl::StrContains(path, "/staging/"))
       violation(absl::StrCat("staging was left behind: ", path));
   }
+}
+
+// What was replaced, deleted and brought back stands as the last done operation left it.
+void Run::CheckChanging(const std::string& pillar, store::FileStore& store) {
+  const base::CollectionId collection = base::CollectionId::Parse("default").value();
+  for (const std::string& file_id : universe_.truth.changing().Ids()) {
+    const auto violation = [&](absl::string_view what) {
+      report_.violations.push_back(absl::StrCat(pillar, ": ", file_id, " ", what));
+    };
+    auto file = store.Open(collection, base::FileId::Parse(file_id).value(), {});
+    if (!file.ok() && !absl::IsNotFound(file.status())) {
+      violation(file.status().ToString());
+      continue;
+    }
+    Standing standing;
+    if (file.ok()) {
+      standing = (*file)->record().sha256.Hex();
+      auto bytes = (*file)->Read(base::ByteRange::Whole((*file)->record().size_bytes));
+      const std::string* content = universe_.truth.Content(*standing);
+      if (!bytes.ok() || content == nullptr || bytes->text() != *content) {
+        violation("has bytes that nobody put there");
+      }
+    }
+    if (!universe_.truth.changing().MayStand(pillar, file_id, standing)) {
+      violation(absl::StrCat("stands as ", standing.value_or("no file"),
+                             ", which no operation that was done, or may have been, left"));
+    }
+  }
+}
+
+// One effect: no conversation changed the files of one pillar twice; and the chain holds.
+void Run::CheckAudit(const std::string& pillar, store::FileStore& store) {
+  std::map<std::string, int> effects;
+  store::AuditQuery query;
+  do {
+    const absl::StatusOr<store::AuditPage> page = store.ReadAudit(query, 1000);
+    if (!page.ok()) {
+      report_.violations.push_back(absl::StrCat(pillar, ": ", page.status().ToString()));
+      return;
+    }
+    for (const store::AuditRecord& record : page->records) {
+      const store::AuditEvent& event = record.event;
+      if (event.action.starts_with("GET_") || event.conversation.empty() ||
+          event.result != "OPERATION_COMPLETED") {
+        continue;
+      }
+      if (++effects[event.conversation + " " + event.principal] == 2) {
+        report_.violations.push_back(
+            absl::StrCat(pillar, ": conversation ", event.conversation, " had two effects"));
+      }
+    }
+    query.first_sequence = page->next_sequence;
+  } while (query.first_sequence != 0);
+  const absl::Status chain = store.VerifyAudit();
+  if (!chain.ok()) report_.violations.push_back(absl::StrCat(pillar, ": ", chain.ToString()));
 }
 
 }  // namespace

@@ -14,6 +14,14 @@
 namespace bitrepo::simulation {
 namespace {
 
+std::string HexOf(const std::string& content) {
+  return base::Hasher::Of(base::Algorithm::kSha256, content).Hex();
+}
+
+base::Digest DigestOfHex(const std::string& hex) {
+  return base::Digest::FromHex(base::Algorithm::kSha256, hex).value();
+}
+
 absl::string_view VerdictName(protocol::Verdict verdict) {
   switch (verdict) {
     case protocol::Verdict::kSuccess:
@@ -50,6 +58,7 @@ void Workload::Next() {
   loop_.RunAfter(absl::Milliseconds(random_.Below(500)), [this] {
     running_ = true;
     ++begun_;
+    if (random_.Below(3) == 0) return Change();
     const uint64_t draw = random_.Below(100);
     if (truth_.AcknowledgedIds().empty() || draw < 40) return PutNew();
     if (draw < 50) return PutAgain();
@@ -86,8 +95,7 @@ void Workload::PutOther() {
   Put(ids[random_.Below(ids.size())], DrawContent() + "other");
 }
 
-void Workload::Put(std::string file_id, std::string content) {
-  truth_.Offered(file_id, content);
+client::PutFileSpec Workload::SpecFor(const std::string& file_id, const std::string& content) {
   client::PutFileSpec spec{.collection = collection_,
                            .file_id = base::FileId::Parse(file_id).value()};
   spec.size_bytes = content.size();
@@ -95,8 +103,13 @@ void Workload::Put(std::string file_id, std::string content) {
   spec.source = [content](const base::ComponentId&) {
     return std::make_shared<MemorySource>(content);
   };
+  return spec;
+}
+
+void Workload::Put(const std::string& file_id, const std::string& content) {
+  truth_.Offered(file_id, content);
   const std::string what = absl::StrCat("put ", file_id, " (", content.size(), " bytes)");
-  Began(what, client_.PutFile(std::move(spec),
+  Began(what, client_.PutFile(SpecFor(file_id, content),
                               [this, what, file_id, content](client::PutFileResult result) {
                                 truth_.PutEnded(file_id, content, result);
                                 Ended(what, result.conversation, result.outcome);
@@ -164,6 +177,63 @@ void Workload::FileIds() {
   Began("file-ids", client_.GetFileIds(std::move(spec), [this](client::ListResult result) {
     Ended("file-ids", result.conversation, result.outcome);
   }));
+}
+
+void Workload::Change() {
+  const std::string file_id = absl::StrCat(plan_.name, "/changing/", random_.Below(2));
+  const Standing standing = truth_.changing().Likely(file_id);
+  const uint64_t draw = random_.Below(100);
+  if (!standing) return draw < 70 ? PutChanging(file_id) : Undelete(file_id);
+  draw < 55 ? Replace(file_id, *standing) : Delete(file_id, *standing);
+}
+
+void Workload::PutChanging(const std::string& file_id) {
+  const std::string content = DrawContent();
+  truth_.Offered(file_id, content);
+  Began(absl::StrCat("put ", file_id),
+        client_.PutFile(
+            SpecFor(file_id, content), [this, file_id, content](client::PutFileResult result) {
+              truth_.changing().Ended(file_id, plan_.pillars, result.outcome, HexOf(content));
+              Ended("put " + file_id, result.conversation, result.outcome);
+            }));
+}
+
+void Workload::Replace(const std::string& file_id, const std::string& old_hex) {
+  const std::string content = DrawContent() + "replaced";
+  truth_.Offered(file_id, content);
+  client::ReplaceFileSpec spec{SpecFor(file_id, content), DigestOfHex(old_hex)};
+  Began(
+      absl::StrCat("replace ", file_id),
+      client_.ReplaceFile(std::move(spec), [this, file_id, content](client::PutFileResult result) {
+        truth_.changing().Ended(file_id, plan_.pillars, result.outcome, HexOf(content));
+        Ended("replace " + file_id, result.conversation, result.outcome);
+      }));
+}
+
+void Workload::Delete(const std::string& file_id, const std::string& old_hex) {
+  client::DeleteFileSpec spec{.collection = collection_,
+                              .file_id = base::FileId::Parse(file_id).value(),
+                              .digest = DigestOfHex(old_hex)};
+  spec.everywhere = true;
+  Began(absl::StrCat("delete ", file_id),
+        client_.DeleteFile(std::move(spec), [this, file_id](client::DeleteFileResult result) {
+          truth_.changing().Ended(file_id, plan_.pillars, result.outcome, std::nullopt);
+          Ended("delete " + file_id, result.conversation, result.outcome);
+        }));
+}
+
+void Workload::Undelete(const std::string& file_id) {
+  client::UndeleteFileSpec spec{.collection = collection_,
+                                .file_id = base::FileId::Parse(file_id).value()};
+  Began(absl::StrCat("undelete ", file_id),
+        client_.UndeleteFile(std::move(spec), [this, file_id](client::UndeleteFileResult result) {
+          std::map<std::string, std::string> told;
+          for (const auto& [pillar, final] : result.finals) {
+            told[pillar.text()] = absl::BytesToHexString(final.file().digest().value());
+          }
+          truth_.changing().Returned(file_id, plan_.pillars, told);
+          Ended("undelete " + file_id, result.conversation, result.outcome);
+        }));
 }
 
 void Workload::Began(absl::string_view what, const absl::StatusOr<client::Operation>& operation) {

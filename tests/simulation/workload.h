@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "client/client.h"
@@ -17,6 +18,7 @@ struct WorkloadPlan {
   std::string name;  // of the client; its files are "<name>/<n>"
   uint32_t operations = 20;
   uint64_t file_bytes_max = 3 * 1024 * 1024;
+  std::vector<std::string> pillars = {};
 };
 
 // Loop-confined. Lifetime: all references outlive it.
@@ -35,7 +37,14 @@ class Workload {
   void Get();
   void Checksums();
   void FileIds();
-  void Put(std::string file_id, std::string content);
+  // On ids that this user alone changes.
+  void Change();
+  void PutChanging(const std::string& file_id);
+  void Replace(const std::string& file_id, const std::string& old_hex);
+  void Delete(const std::string& file_id, const std::string& old_hex);
+  void Undelete(const std::string& file_id);
+  void Put(const std::string& file_id, const std::string& content);
+  client::PutFileSpec SpecFor(const std::string& file_id, const std::string& content);
   std::string DrawContent();
   // Writes down that an operation is under way, or that it could not begin.
   void Began(absl::string_view what, const absl::StatusOr<client::Operation>& operation);
