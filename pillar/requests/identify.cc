@@ -155,7 +155,7 @@ wire::Body OnMove(const Question& question, const Found& found, absl::Time now) 
 
 wire::Body OnGetFile(const Question& question, const Found& found, absl::Time now) {
   if (!question.keeps_bytes) {
-    return Reply(question, wire::IDENTIFICATION_NEGATIVE, "this pillar keeps digests only");
+    return Reply(question, wire::REQUEST_NOT_SUPPORTED, "this pillar keeps digests only");
   }
   if (!found.ok()) return Reply(question, CodeOfStore(found.status()), found.status().message());
   const wire::FileRange& asked = question.identify.body.get_file_identify().range();

@@ -87,8 +87,6 @@ wire::ResponseCode CodeOfStore(const absl::Status& status) {
       return wire::CANCELLED;
     case absl::StatusCode::kDeadlineExceeded:
       return wire::EXPIRED;
-    case absl::StatusCode::kUnimplemented:
-      return wire::REQUEST_NOT_SUPPORTED;
     default:
       return wire::FAILURE;
   }

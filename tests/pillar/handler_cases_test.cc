@@ -219,10 +219,10 @@ TEST_P(HandlerCases, IdentifyOfAGetTellsWhetherItCanBeServed) {
   wire::Body body;
   body.mutable_get_file_identify()->mutable_range()->set_file_id("a");
   EXPECT_EQ(rig.Code(SendIdentify(rig, wire::GET_FILE, body)),
-            full() ? wire::IDENTIFICATION_POSITIVE : wire::IDENTIFICATION_NEGATIVE);
+            full() ? wire::IDENTIFICATION_POSITIVE : wire::REQUEST_NOT_SUPPORTED);
   body.mutable_get_file_identify()->mutable_range()->set_file_id("nobody");
   EXPECT_EQ(rig.Code(SendIdentify(rig, wire::GET_FILE, body)),
-            full() ? wire::FILE_NOT_FOUND_FAILURE : wire::IDENTIFICATION_NEGATIVE);
+            full() ? wire::FILE_NOT_FOUND_FAILURE : wire::REQUEST_NOT_SUPPORTED);
   EXPECT_EQ(NewRows(), 0u);
 }
 
