@@ -160,7 +160,7 @@ class MessageRequirements(RequirementTest):
             session.fetch(token, end=lambda: states.append(self.state_of(conversation)))
 
         got = self.get(PILLARS[0], "b12", transfer=self.moving(look_before_the_end))
-        self.assertEqual([types.REQUEST_WORKING], states)
+        self.assertEqual([ops.REQUEST_WORKING], states)
         self.assertEqual(types.OPERATION_COMPLETED, got.code)
         failed = types.FILE_TRANSFER_FAILURE
         got = self.get(PILLARS[0], "b12", transfer=self.moving(

@@ -21,7 +21,7 @@ def conversation_done(pillar):
     check_exchange(pillar, done, COMPLETED)
     check_equal(1, len(done.content.requests), "requests")
     told = done.content.requests[0]
-    check_equal((header.message_id, pillar.bus.principal, types.REQUEST_DONE, COMPLETED),
+    check_equal((header.message_id, pillar.bus.principal, ops.REQUEST_DONE, COMPLETED),
                 (told.message_id, told.principal, told.state, told.response.code), "request")
     check_equal(put.content.file, told.file, "file")
 
@@ -39,7 +39,7 @@ def conversation_under_way(pillar):
     check_exchange(pillar, put, COMPLETED)
     check_exchange(pillar, asked[0], COMPLETED)
     told = asked[0].content.requests[0]
-    check_equal((put.request.header.message_id, types.REQUEST_WORKING),
+    check_equal((put.request.header.message_id, ops.REQUEST_WORKING),
                 (told.message_id, told.state), "request")
 
 
