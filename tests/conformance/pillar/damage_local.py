@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kit's --damage for a pillar of ours: changes a byte in the newest file of an id.
 
-    damage_local.py STORE COLLECTION FILE_ID
+    damage_local.py WHERE COLLECTION FILE_ID
+
+WHERE is the store of a full pillar, or the media of a nearline one.
 """
 
 import pathlib
@@ -10,12 +12,14 @@ import sys
 import urllib.parse
 
 
-def main(store, collection, file_id):
-    # A stored file is called NAME~N: docs/operating.md, "A pillar's store".
+def main(where, collection, file_id):
+    # COLLECTION/files/XX/NAME~N in a store, vN/COLLECTION/XX/NAME~GENERATION on media:
+    # docs/operating.md.
     name = urllib.parse.quote(file_id, safe="")
-    found = sorted(pathlib.Path(store, collection, "files").rglob(f"{name}~*"))
+    found = sorted(path for place in (f"{collection}/files", f"v*/{collection}")
+                   for path in pathlib.Path(where).glob(f"{place}/*/{name}~*"))
     if not found:
-        sys.exit(f"damage_local: there is no {name} in {store}")
+        sys.exit(f"damage_local: there is no {name} of {collection} in {where}")
     with open(found[-1], "r+b") as file:
         first = file.read(1)
         file.seek(0)

@@ -15,22 +15,22 @@ sys.path.insert(0, str(HERE.parents[1] / "support"))
 
 from wire_client.repository import LocalRepository  # pylint: disable=wrong-import-position
 
-# By kind: the name of the pillar, and what makes it one of the repository.
+# By kind: the name of the pillar, what makes it one of the repository, and where its bytes lie.
 KINDS = {
-    "full": ("pillar-1", ()),
-    "checksum": ("checksum1", ("--checksum", "1")),
-    "nearline": ("nearline1", ("--nearline", "1", "--time-scale", "0")),
+    "full": ("pillar-1", (), "pillar-1"),
+    "checksum": ("checksum1", ("--checksum", "1"), None),
+    "nearline": ("nearline1", ("--nearline", "1", "--time-scale", "0"), "nearline1-media"),
 }
 
 
 def main(bitrepo, kind, *flags):
-    pillar, its_flags = KINDS[kind]
+    pillar, its_flags, bytes_lie = KINDS[kind]
     with LocalRepository(bitrepo, "--pillars", "1", "--collection", "first", "--collection",
                          "second", *its_flags) as repository:
         damage = []
-        if kind == "full":
-            store = repository.directory / pillar
-            damage = ["--damage", shlex.join([str(HERE / "damage_local.py"), str(store)])]
+        if bytes_lie:
+            where = repository.directory / bytes_lie
+            damage = ["--damage", shlex.join([str(HERE / "damage_local.py"), str(where)])]
         return subprocess.run(
             [sys.executable, HERE / "acceptance_kit.py", "--bus", repository.bus, "--pillar",
              pillar, "--kind", kind, "--collection", "first", "--second-collection", "second",
