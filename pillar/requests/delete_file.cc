@@ -78,11 +78,13 @@ void DeleteFile::OnFound(Found found) {
   if (!found.status.ok()) {
     RefuseFor(found.status);
   } else if (found.live) {
+    // What its record suffices to refuse is not read, and not accepted, first.
+    if (wish_.named() == found.live->sha256 && RefusesForCopies(*found.live)) return;
     Prove(*found.live, wish_, [this, live = *found.live](std::vector<wire::Digest> digests) {
-      Remove(live, std::move(digests));
+      if (!RefusesForCopies(live)) Remove(live, std::move(digests));
     });
   } else if (found.removed && found.removed->sha256 == *wish_.named()) {
-    wire::Body final = FinalBody(wire::DELETE_FILE, wire::OPERATION_COMPLETED, "");
+    wire::Body final = FinalBody(wire::DELETE_FILE, wire::OPERATION_COMPLETED, kAlreadySo);
     *final.mutable_delete_file_final()->mutable_file() = InfoOf(*found.removed);
     final.mutable_delete_file_final()->set_already_gone(true);
     Close(std::move(final));
@@ -91,16 +93,18 @@ void DeleteFile::OnFound(Found found) {
   }
 }
 
-void DeleteFile::Remove(const store::FileRecord& live, std::vector<wire::Digest> digests) {
+bool DeleteFile::RefusesForCopies(const store::FileRecord& live) {
   const wire::DeleteFileRequest& asked = request().body.delete_file_request();
   const uint32_t copies = CountCopies(asked, live.sha256, parts_.self, WallNow());
   const uint32_t needed = CopiesNeeded(parts_, target().collection);
-  if (asked.delete_everywhere().empty() && copies < needed) {
-    RefuseAndWarn(wire::DENIED,
-                  absl::StrCat("it is shown of ", copies, " other pillars that they keep the file,",
-                               " and ", needed, " must: ask them for checksums that are fresh"));
-    return;
-  }
+  if (!asked.delete_everywhere().empty() || copies >= needed) return false;
+  RefuseAndWarn(wire::DENIED,
+                absl::StrCat("it is shown of ", copies, " other pillars that they keep the file,",
+                             " and ", needed, " must: ask them for checksums that are fresh"));
+  return true;
+}
+
+void DeleteFile::Remove(const store::FileRecord& live, std::vector<wire::Digest> digests) {
   Enter(Stage::kCommitting);
   final_ = FinalBody(wire::DELETE_FILE, wire::OPERATION_COMPLETED, "");
   *final_.mutable_delete_file_final()->mutable_file() = InfoOf(live);

@@ -98,7 +98,8 @@ wire::Body PutFile::Accepted(bool digest_only) const {
 
 wire::Body PutFile::Completed(const wire::FileInfo& file, bool already_held,
                               std::vector<wire::Digest> digests) const {
-  wire::Body body = FinalBody(wire::PUT_FILE, wire::OPERATION_COMPLETED, "");
+  wire::Body body =
+      FinalBody(wire::PUT_FILE, wire::OPERATION_COMPLETED, already_held ? kAlreadySo : "");
   wire::PutFileFinal& final = *body.mutable_put_file_final();
   *final.mutable_file() = file;
   final.set_already_held(already_held);

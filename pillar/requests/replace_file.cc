@@ -92,7 +92,8 @@ wire::Body ReplaceFile::Accepted(bool digest_only) const {
 
 wire::Body ReplaceFile::Completed(const wire::FileInfo& file, bool already_held,
                                   std::vector<wire::Digest> digests) const {
-  wire::Body body = FinalBody(wire::REPLACE_FILE, wire::OPERATION_COMPLETED, "");
+  wire::Body body =
+      FinalBody(wire::REPLACE_FILE, wire::OPERATION_COMPLETED, already_held ? kAlreadySo : "");
   wire::ReplaceFileFinal& final = *body.mutable_replace_file_final();
   *final.mutable_file() = file;
   final.set_already_held(already_held);

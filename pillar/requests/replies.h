@@ -15,6 +15,9 @@
 
 namespace bitrepo::requests {
 
+// Text of a COMPLETED that changed nothing, in the final and in the audit trail.
+inline constexpr absl::string_view kAlreadySo = "nothing had to be changed: it was so already";
+
 // Code and text; the text made fit to be sent.
 wire::ResponseInfo MakeResponse(wire::ResponseCode code, absl::string_view text);
 

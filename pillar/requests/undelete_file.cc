@@ -80,7 +80,7 @@ void UndeleteFile::OnFound(Found found) {
   if (!found.status.ok()) {
     RefuseFor(found.status);
   } else if (found.live && found.live->generation == generation_) {
-    wire::Body final = FinalBody(wire::UNDELETE_FILE, wire::OPERATION_COMPLETED, "");
+    wire::Body final = FinalBody(wire::UNDELETE_FILE, wire::OPERATION_COMPLETED, kAlreadySo);
     *final.mutable_undelete_file_final()->mutable_file() = InfoOf(*found.live);
     Close(std::move(final));
   } else if (!found.removed) {
