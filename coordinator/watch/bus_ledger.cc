@@ -10,12 +10,13 @@
 namespace bitrepo::watch {
 namespace {
 
-bool IsAsked(const wire::GetAuditTrailsRequest& asked, const std::string& conversation,
-             const wire::AuditItem& item) {
+bool IsAsked(const wire::GetAuditTrailsRequest& asked, absl::string_view collection,
+             const std::string& conversation, const wire::AuditItem& item) {
   const wire::TimeWindow& at = asked.at();
   return (asked.last_sequence() == 0 || item.sequence() <= asked.last_sequence()) &&
          (!at.has_from_us() || item.at_us() >= at.from_us()) &&
          (!at.has_until_us() || item.at_us() <= at.until_us()) &&
+         (collection.empty() || collection == item.collection_id()) &&
          (asked.file_id().empty() || asked.file_id() == item.file_id()) &&
          (asked.action().empty() || asked.action() == item.action()) &&
          (asked.principal().empty() || asked.principal() == item.principal()) &&
@@ -46,7 +47,8 @@ void BusLedger::Add(base::AuditLine event, absl::Time wall_now) {
 }
 
 std::vector<wire::AuditItem> BusLedger::List(const wire::GetAuditTrailsRequest& asked,
-                                             uint64_t sequence, size_t count) const {
+                                             absl::string_view collection, uint64_t sequence,
+                                             size_t count) const {
   std::vector<wire::AuditItem> listed;
   if (records_.empty()) {
     return listed;
@@ -61,7 +63,7 @@ std::vector<wire::AuditItem> BusLedger::List(const wire::GetAuditTrailsRequest& 
     if (listed.size() == count) {
       break;
     }
-    if (IsAsked(asked, conversation, records_[i])) {
+    if (IsAsked(asked, collection, conversation, records_[i])) {
       listed.push_back(records_[i]);
     }
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/audit_chain.h"
 #include "proto/operations.pb.h"
@@ -26,8 +27,10 @@ class BusLedger {
   // Sequence, time and chain are added; the detail is cut to what fits.
   void Add(base::AuditLine event, absl::Time wall_now);
 
-  // Those from `sequence` on for which all of the set fields hold, at most `count`.
-  std::vector<wire::AuditItem> List(const wire::GetAuditTrailsRequest& asked, uint64_t sequence,
+  // Those from `sequence` on for which all of the set fields hold, at most `count`. `collection`:
+  // that of the request's header; empty: of all, and of none.
+  std::vector<wire::AuditItem> List(const wire::GetAuditTrailsRequest& asked,
+                                    absl::string_view collection, uint64_t sequence,
                                     size_t count) const;
   uint64_t end_sequence() const { return end_sequence_; }
   const std::string& end_hash() const { return end_hash_; }

@@ -2,8 +2,10 @@
 #include "coordinator/watch/bus_observer.h"
 
 #include <limits>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "bus/protocol/page.h"
 #include "coordinator/watch/page_cursor.h"
@@ -161,7 +163,8 @@ wire::Body BusObserver::TellAlarms(const Envelope& request) const {
 
 wire::Body BusObserver::TellTrail(const Envelope& request) const {
   const wire::GetAuditTrailsRequest& asked = request.body.get_audit_trails_request();
-  const PageCursor cursor(run_, "trail", asked.SerializeAsString());
+  const std::string& collection = request.header.collection_id();
+  const PageCursor cursor(run_, "trail", absl::StrCat(collection, " ", asked.SerializeAsString()));
   const absl::StatusOr<uint64_t> place = cursor.Read(request.body.page().cursor(), 0);
   if (!place.ok()) {
     return Refusal(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, place.status().message());
@@ -176,7 +179,7 @@ wire::Body BusObserver::TellTrail(const Envelope& request) const {
       request.body.page(), *place,
       [&](uint64_t from, size_t count) {
         std::vector<Row> rows;
-        for (wire::AuditItem& item : ledger_.List(asked, from, count)) {
+        for (wire::AuditItem& item : ledger_.List(asked, collection, from, count)) {
           rows.push_back({item.sequence() + 1, std::move(item)});
         }
         return rows;

@@ -42,7 +42,7 @@ TEST(BusLedger, IsChainedSoThatAnyoneCanVerifyIt) {
   for (int i = 0; i < 20; ++i) ledger.Add(Event(absl::StrCat("E", i)), At(i));
   std::string hash = base::ChainStart();
   uint64_t sequence = 0;
-  for (const wire::AuditItem& item : ledger.List({}, 0, 100)) {
+  for (const wire::AuditItem& item : ledger.List({}, "", 0, 100)) {
     EXPECT_EQ(item.sequence(), ++sequence);
     hash = base::ChainHash(hash, base::LineOf(LineOf(item)));
     EXPECT_EQ(item.hash(), hash);
@@ -59,7 +59,7 @@ TEST(BusLedger, TheDetailIsCutBeforeItIsChained) {
     event.detail = std::string(bytes, 'd');
     ledger.Add(event, At(0));
   }
-  const auto items = ledger.List({}, 0, 100);
+  const auto items = ledger.List({}, "", 0, 100);
   EXPECT_EQ(items[0].detail(), std::string(base::kAuditDetailBytesMax, 'd'));
   EXPECT_LE(items[1].detail().size(), base::kAuditDetailBytesMax);
   EXPECT_EQ(items[1].hash(), base::ChainHash(items[0].hash(), base::LineOf(LineOf(items[1]))));
@@ -74,11 +74,13 @@ TEST(BusLedger, IsAskedByEachField) {
   base::AuditLine of_one = Event("C");
   of_one.conversation = id.ToString();
   ledger.Add(of_one, At(3));
-  ledger.Add(Event("D"), At(4));
+  base::AuditLine of_photos = Event("D");
+  of_photos.collection = "photos";
+  ledger.Add(of_photos, At(4));
   const auto listed = [&](const auto& set, uint64_t from = 0, size_t count = 100) {
     wire::GetAuditTrailsRequest asked;
     set(asked);
-    return Actions(ledger.List(asked, from, count));
+    return Actions(ledger.List(asked, "", from, count));
   };
   EXPECT_THAT(listed([](auto&) {}), ElementsAre("A", "B", "C", "D"));
   EXPECT_THAT(listed([](auto&) {}, 3), ElementsAre("C", "D"));
@@ -97,14 +99,15 @@ TEST(BusLedger, IsAskedByEachField) {
                 asked.mutable_at()->set_until_us(absl::ToUnixMicros(At(3)));
               }),
               ElementsAre("B", "C"));
+  EXPECT_THAT(Actions(ledger.List({}, "photos", 0, 100)), ElementsAre("D"));
 }
 
 TEST(BusLedger, BeyondItsLimitItBeginsLaterAndIsChainedFromThere) {
   BusLedger ledger(3);
   for (int i = 1; i <= 3; ++i) ledger.Add(Event("X"), At(i));
-  EXPECT_EQ(ledger.List({}, 0, 100).front().sequence(), 1u) << "three fit";
+  EXPECT_EQ(ledger.List({}, "", 0, 100).front().sequence(), 1u) << "three fit";
   ledger.Add(Event("X"), At(4));
-  const auto items = ledger.List({}, 0, 100);
+  const auto items = ledger.List({}, "", 0, 100);
   ASSERT_THAT(items, SizeIs(3));
   EXPECT_EQ(items[0].sequence(), 2u);
   EXPECT_EQ(items[1].hash(), base::ChainHash(items[0].hash(), base::LineOf(LineOf(items[1]))));

@@ -145,6 +145,34 @@ TEST_F(BusObserverTest, ListsAlarmsAndTrailInPages) {
   EXPECT_THAT(actions, ElementsAre("BUS_STARTED", "E0", "E1", "E2", "E3", "E4", "E5", "E6"));
 }
 
+TEST_F(BusObserverTest, TheCollectionOfTheHeaderIsAFilterOfTheTrailAndPartOfTheQuestion) {
+  for (const absl::string_view collection : {"photos", "", "photos", "books"}) {
+    base::AuditLine event;
+    event.action = absl::StrCat("OF_", collection);
+    event.collection = std::string(collection);
+    observer_.OnEvent(event, now_);
+  }
+  wire::Body body;
+  body.mutable_get_audit_trails_request();
+  body.mutable_page()->set_limit_items(1);
+  const auto answer = [&](const std::string& collection, const std::string& cursor) {
+    body.mutable_page()->set_cursor(cursor);
+    Envelope request = Ask(wire::GET_AUDIT_TRAILS, body);
+    request.header.set_collection_id(collection);
+    return observer_.Answer(request);
+  };
+  const wire::GetAuditTrailsFinal first = answer("photos", "").get_audit_trails_final();
+  ASSERT_EQ(first.items_size(), 1);
+  EXPECT_EQ(first.items(0).sequence(), 2u);
+  const std::string cursor = first.page().next_cursor();
+  const wire::GetAuditTrailsFinal second = answer("photos", cursor).get_audit_trails_final();
+  ASSERT_EQ(second.items_size(), 1);
+  EXPECT_EQ(second.items(0).sequence(), 4u);
+  for (const char* other : {"books", ""}) {
+    EXPECT_EQ(answer(other, cursor).response().code(), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
+  }
+}
+
 TEST_F(BusObserverTest, ACursorOfAnotherQuestionListOrStartIsNotUnderstood) {
   for (int i = 0; i < 3; ++i) Hear(bus_.Alarm("p1", absl::StrCat("code", i)));
   wire::Body asked;
