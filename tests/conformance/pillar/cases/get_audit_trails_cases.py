@@ -4,7 +4,7 @@
 import hashlib
 import uuid
 
-from case_list import case, check, check_code, check_equal
+from case_list import Skipped, case, check, check_code, check_equal
 from cases.demands import check_exchange, check_positive
 from pillar_under_test import COMPLETED, ops, types
 from wire_client import vocabulary as wire
@@ -135,3 +135,22 @@ def chain(pillar):
     for record in found:
         before = hashlib.sha256(before + chain_line(record)).digest()
         check_equal(before, record.hash, f"the hash of record {record.sequence}")
+
+
+@case("AT-08", "the collection of the header is a filter, and part of the question")
+def by_collection(pillar):
+    if not pillar.second_collection:
+        raise Skipped("no --second-collection is named")
+    first = pillar.new_file()
+    check_code(pillar.put(first.id, b"elsewhere", pillar.second_collection), COMPLETED)
+    for collection in (pillar.collection, pillar.second_collection):
+        found = records(pillar, collection, file_id=first.id)
+        check_equal([collection], [one.collection_id for one in found], "records of one")
+    found = records(pillar, "", file_id=first.id)
+    check_equal([pillar.collection, pillar.second_collection],
+                [one.collection_id for one in found], "records of all")
+    page = types.PageSpec(limit_items=1)
+    cursor = trail(pillar, page, "", action="PUT_FILE").content.page.next_cursor
+    check(cursor, "there is no next_cursor")
+    check_code(trail(pillar, types.PageSpec(cursor=cursor), action="PUT_FILE"),
+               types.REQUEST_NOT_UNDERSTOOD_FAILURE)
