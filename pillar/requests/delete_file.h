@@ -41,6 +41,8 @@ class DeleteFile final : public FileChange {
   void OnTurn() override;
   static Found Look(store::FileStore& store, const Target& target);
   void OnFound(Found found);
+  // True when fewer copies would stay than must, and that was said.
+  bool RefusesForCopies(const store::FileRecord& live);
   void Remove(const store::FileRecord& live, std::vector<wire::Digest> digests);
   void OnRemoved(absl::StatusOr<store::FileRecord> removed);
 

@@ -59,6 +59,11 @@ void FileChange::Prove(const store::FileRecord& live, const DigestWish& wish, Pr
     return;
   }
   stage_ = Stage::kReading;
+  // It may take long. Where bytes are to move the token says that it is accepted, later.
+  if (told_by_record &&
+      protocol::FindOperation(request().header.operation())->moves == protocol::Moves::kNothing) {
+    context_.Accepted(AcceptedBody(request().header.operation()), "");
+  }
   reader_ = DigestReader::Start(parts_, target_->collection, live, wish,
                                 [this, sha256 = live.sha256, wish, then = std::move(then)](
                                     absl::StatusOr<std::vector<wire::Digest>> computed) mutable {

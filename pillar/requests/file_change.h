@@ -65,7 +65,8 @@ class FileChange : public RequestHandler {
                                                                    const Target& target);
 
   // Proves that what stands there is what `wish` names and computes what it wants of it, reading
-  // the file only where its record does not suffice; `then` gets what was wanted. Refuses the
+  // the file only where its record does not suffice; `then` gets what was wanted. What the record
+  // proves is accepted before it is read, unless a token is to say so. Refuses the
   // change otherwise: EXISTING_FILE_CHECKSUM_FAILURE (with an alarm), DATA_LOSS, BUSY,
   // REQUEST_NOT_SUPPORTED where no bytes are kept. The true digest is never told.
   using Proved = absl::AnyInvocable<void(std::vector<wire::Digest>)>;
