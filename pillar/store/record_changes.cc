@@ -88,9 +88,10 @@ absl::Status RecordStore::Begin(Item& item) {
   return absl::OkStatus();
 }
 
-absl::Status RecordStore::ClaimAnswer(const AnswerKey& key, Claims& claims) {
+// Before anything is said of the file: a request that had its effect finds what it made itself.
+absl::Status RecordStore::CheckNoFinal(const AnswerKey& key, const Claims& claims) {
   BITREPO_ASSIGN_OR_RETURN(const std::optional<Answer> answer, catalogue_->FindAnswer(key));
-  if ((answer.has_value() && !answer->final_body.empty()) || !claims.answers.insert(key).second) {
+  if ((answer.has_value() && !answer->final_body.empty()) || claims.answers.contains(key)) {
     return absl::FailedPreconditionError("the request has its final already");
   }
   return absl::OkStatus();
@@ -100,6 +101,7 @@ absl::Status RecordStore::ClaimAnswer(const AnswerKey& key, Claims& claims) {
 absl::Status RecordStore::Claim(Item& item, Claims& claims) {
   const Publication& publication = item.publication;
   const base::FileId& file_id = publication.file_id;
+  BITREPO_RETURN_IF_ERROR(CheckNoFinal(publication.answer.key, claims));
   BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> newest,
                            catalogue_->Newest(publication.collection, file_id));
   item.removed = LiveOf(newest);
@@ -108,8 +110,8 @@ absl::Status RecordStore::Claim(Item& item, Claims& claims) {
   if (claims.files.contains(file)) return ChangedInTheSameGroup(file_id, publication.replaces);
   BITREPO_RETURN_IF_ERROR(
       CheckPublication(file_id, RecordOf(item.removed), publication.replaces, facts));
-  BITREPO_RETURN_IF_ERROR(ClaimAnswer(publication.answer.key, claims));
   claims.files.insert(file);
+  claims.answers.insert(publication.answer.key);
   item.row = GenerationRow{
       .record = FileRecord{.file_id = file_id,
                            .number = newest.has_value() ? newest->record.number + 1 : 1,
@@ -153,13 +155,14 @@ std::vector<absl::StatusOr<FileRecord>> RecordStore::Remove(std::vector<Removal>
 
 absl::StatusOr<GenerationRow> RecordStore::Claim(const Removal& removal, Claims& claims) {
   BITREPO_RETURN_IF_ERROR(gate_.Check());
+  BITREPO_RETURN_IF_ERROR(CheckNoFinal(removal.answer.key, claims));
   BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> newest,
                            catalogue_->Newest(removal.collection, removal.file_id));
   std::optional<GenerationRow> live = LiveOf(newest);
   if (claims.files.contains({removal.collection, removal.file_id})) live.reset();
   BITREPO_RETURN_IF_ERROR(CheckRemoval(removal.file_id, RecordOf(live), removal.sha256));
-  BITREPO_RETURN_IF_ERROR(ClaimAnswer(removal.answer.key, claims));
   claims.files.emplace(removal.collection, removal.file_id);
+  claims.answers.insert(removal.answer.key);
   return *std::move(live);
 }
 
@@ -168,8 +171,7 @@ absl::StatusOr<FileRecord> RecordStore::Restore(Restoration restoration) {
   const base::CollectionId& collection = restoration.collection;
   const base::FileId& file_id = restoration.file_id;
   BITREPO_RETURN_IF_ERROR(gate_.Check());
-  Claims claims;
-  BITREPO_RETURN_IF_ERROR(ClaimAnswer(restoration.answer.key, claims));
+  BITREPO_RETURN_IF_ERROR(CheckNoFinal(restoration.answer.key, Claims()));
   BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> newest,
                            catalogue_->Newest(collection, file_id));
   BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> removed,

@@ -124,7 +124,7 @@ class RecordStore : public FileStore {
   absl::Status Claim(Item& item, Claims& claims) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<GenerationRow> Claim(const Removal& removal, Claims& claims)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status ClaimAnswer(const AnswerKey& key, Claims& claims)
+  absl::Status CheckNoFinal(const AnswerKey& key, const Claims& claims)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status DropPurged(const base::CollectionId& collection,
                           const std::vector<GenerationRow>& rows)
