@@ -242,15 +242,21 @@ TEST(HandlerCasesOfAFullPillar, AGetIsOneRowAndItsProgressTellsTheSize) {
   EXPECT_EQ(rig.store.Audited("GET_FILE", "FILE_NOT_FOUND_FAILURE"), 1);
 }
 
-// Case H-33.
+// Case H-33: one that went astray is another's to answer; one whose two addresses differ is none.
 TEST_P(HandlerCases, ARequestForAnotherPillarIsLeftAlone) {
   Envelope asked = rig.Request(DeleteAsk(rig, "a", "hello"));
   asked.header.set_to("p2");
   asked.header_bytes = asked.header.SerializeAsString();
+  Envelope astray = asked;
+  astray.destination = {protocol::Destination::Kind::kPillar, "p2"};
+  rig.Send(astray);
+  rig.Run();
+  EXPECT_EQ(rig.Finals(astray), 0);
+  EXPECT_EQ(NewRows(), 0u);
   rig.Send(asked);
   rig.Run();
-  EXPECT_EQ(rig.Finals(asked), 0);
-  EXPECT_EQ(NewRows(), 0u);
+  EXPECT_EQ(rig.Code(asked), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
+  EXPECT_EQ(NewRows(), 1u) << "a refused change is in the trail";
   EXPECT_OK(rig.store.Find(Photos(), File("a")));
 }
 
