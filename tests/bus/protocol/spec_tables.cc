@@ -188,7 +188,7 @@ std::string TestOf(wire::ResponseCode code) {
     case wire::NEW_FILE_CHECKSUM_FAILURE:
       return "PutFile.BytesWithoutTheNamedDigestAreNotStoredWhateverTheAlgorithm";
     case wire::EXISTING_FILE_CHECKSUM_FAILURE:
-      return "ConversationReplace.WhoLosesTheRaceReplacesNothingElsewhere";
+      return "Delete.WithAWrongDigestIsRefusedWithAnAlarmWhateverTheAlgorithm";
     case wire::FILE_TRANSFER_FAILURE:
       return "PutFile.FailsWhenNoByteComesForTooLong";
     case wire::REQUEST_NOT_UNDERSTOOD_FAILURE:
@@ -210,7 +210,7 @@ std::string TestOf(wire::ResponseCode code) {
     case wire::INVALID_TOKEN:
       return "ChannelBreakTest.ATokenThatDoesNotFitIsRefusedWithItsReason";
     case wire::DENIED:
-      return "RoutingTest.HostileMembers";
+      return "Delete.OfTheLastGoodCopyIsDeniedWithAnAlarm";
     case wire::CANCELLED:
       return "PutFile.ACancelAtAnyMomentLeavesOneFinalThatIsTrue";
     case wire::EXPIRED:
