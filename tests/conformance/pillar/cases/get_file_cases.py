@@ -83,9 +83,10 @@ def get_again(pillar):
 
     def fetch_twice(token):
         endpoint = data_session.read_token(token).endpoints[0]
-        broken = data_session.DataSession(endpoint, pillar.bus.session)
-        broken.fetch_part(token)
-        broken.abandon()
+        for leave in (data_session.DataSession.abandon, data_session.DataSession.close):
+            broken = data_session.DataSession(endpoint, pillar.bus.session)
+            data_session.when_free(lambda session=broken: session.fetch_part(token))
+            leave(broken)  # without a word, or with BYE
         with data_session.DataSession(endpoint, pillar.bus.session) as session:
             wanted = [(1_500_000, 48_000), (5, 10)]
             return data_session.when_free(lambda: session.fetch(token, wanted))
