@@ -117,8 +117,10 @@ void WatchView::ShowGroups() {
     } else {
       session_->console().Result(TreeText(group, session_->console().out_columns()));
     }
-    session_->report().Count(group.conversation_id.empty() ? "message" : group.verdict);
-    CountOne();
+    // What belongs to no conversation, such as a client's hello, stands between them uncounted.
+    const bool is_conversation = !group.conversation_id.empty();
+    session_->report().Count(is_conversation ? group.verdict : "message");
+    if (is_conversation && group.verdict != "late") CountOne();
   }
 }
 
