@@ -32,7 +32,7 @@ class DeleteCommand final : public Command {
                 "asked only when enough of them have the digest; repair may bring the file back. "
                 "From all pillars the file is deleted: no copy stays, and --confirm says the id "
                 "once more. The bytes stay in quarantine for its term (undelete brings them back).",
-            .examples = {"delete a.txt --checksum sha256:9f86... --pillar pillar-2 --reason moved",
+            .examples = {"delete a.txt --checksum sha256:9f86... --pillar pillar-2 --reason old",
                          "delete a --checksum md5:5d41... --all-pillars --confirm a --reason old"}};
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether an audit trail is whole and what it was: the chain made again from its records, and held
-// against what was seen of it before; pure. docs/spec/60-audit-trail.md says how.
+// against what was seen of it before; pure (docs/spec/60-audit-trail.md says how).
 #pragma once
 
 #include <cstdint>
