@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 // A repository that is up as long as this lives.
 class LocalRepository {
@@ -106,8 +107,15 @@ TEST(Kinds, AChecksumPillarHasTheDigestAndNeverTheBytes) {
   LocalRepository local({"--pillars", "1", "--checksum", "1"});
   const std::string file = local.Write("f", "some bytes");
   ASSERT_EQ(local.Run({"put", file}), 0) << local.log();
-  EXPECT_EQ(local.Run({"checksums", "f"}), 0) << local.log();
-  EXPECT_THAT(local.log(), HasSubstr("checksum1"));
+  EXPECT_EQ(local.Run({"checksums", "f", "--json"}), 0) << local.log();
+  std::set<std::string> digests;
+  std::vector<std::string> tellers;
+  for (const json& line : local.Lines("item")) {
+    tellers.push_back(line["pillar"]);
+    digests.insert(line["digest"]);
+  }
+  EXPECT_THAT(tellers, UnorderedElementsAre("checksum1", "pillar-1"));
+  EXPECT_EQ(digests.size(), 1U) << local.log();
   EXPECT_EQ(local.Run({"get", "f", "-o", local.Path("out")}), 0) << local.log();
   EXPECT_EQ(local.Read("out"), "some bytes");
   EXPECT_NE(local.Run({"get", "f", "--from", "checksum1", "-o", local.Path("other")}), 0);
