@@ -92,6 +92,9 @@ void ListRequest::OnReceiptEnded(const absl::Status& how) {
   if (stage_ != Stage::kReceiving) return;  // sealed: what was told to the sender comes back here
   if (absl::IsDeadlineExceeded(how)) {
     EndExpired("the parameters had come");
+  } else if (absl::IsOutOfRange(how)) {
+    End(wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
+        absl::StrCat("the parameters have not the size that was announced: ", how.message()));
   } else {
     End(absl::IsResourceExhausted(how) ? wire::NO_SPACE : wire::FILE_TRANSFER_FAILURE,
         how.ok() ? "the parameters ended without a commit" : how.message());
@@ -102,9 +105,9 @@ absl::Status ListRequest::JudgeParameters(const SealedFile& put) const {
   const wire::ParameterSet& set = order_->files.parameters();
   if (put.facts->size_bytes != set.size_bytes() ||
       put.facts->sha256.bytes() != set.digest().value()) {
-    return absl::DataLossError(absl::StrCat("the parameters that came are ", put.facts->size_bytes,
-                                            " bytes of ", put.facts->sha256.ToString(),
-                                            "; that is not what was announced"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the parameters that came are ", put.facts->size_bytes, " bytes of ",
+                     put.facts->sha256.ToString(), "; that is not what was announced"));
   }
   return absl::OkStatus();
 }
@@ -114,10 +117,12 @@ void ListRequest::OnSealed(SealedFile put) {
     put.done(MakeResponse(wire::CANCELLED, "the request has ended"));
     return;
   }
-  absl::Status judged = put.status.ok() ? JudgeParameters(put) : put.status;
+  const absl::Status judged = put.status.ok() ? JudgeParameters(put) : put.status;
   if (!judged.ok()) {
-    put.done(MakeResponse(wire::FILE_TRANSFER_FAILURE, judged.message()));
-    End(wire::FILE_TRANSFER_FAILURE, judged.message());
+    const wire::ResponseCode code =
+        put.status.ok() ? wire::REQUEST_NOT_UNDERSTOOD_FAILURE : wire::FILE_TRANSFER_FAILURE;
+    put.done(MakeResponse(code, judged.message()));
+    End(code, judged.message());
     return;
   }
   received_bytes_ = put.facts->size_bytes;

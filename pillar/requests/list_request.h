@@ -15,8 +15,8 @@ namespace bitrepo::requests {
 
 // Ends with OPERATION_COMPLETED, FILE_NOT_FOUND_FAILURE and DATA_LOSS (of the one file asked for),
 // RANGE_ERROR, REQUEST_NOT_UNDERSTOOD_FAILURE (a cursor of another query, parameters that are
-// none), REQUEST_NOT_SUPPORTED (bytes that are not kept here), NO_SPACE, FILE_TRANSFER_FAILURE,
-// EXPIRED, CANCELLED, BUSY or FAILURE. What it has in staging goes with it.
+// none, or not the announced ones), REQUEST_NOT_SUPPORTED (bytes that are not kept here), NO_SPACE,
+// FILE_TRANSFER_FAILURE, EXPIRED, CANCELLED, BUSY or FAILURE. What it has in staging goes with it.
 class ListRequest final : public RequestHandler {
  public:
   using RequestHandler::RequestHandler;

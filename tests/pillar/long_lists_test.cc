@@ -8,6 +8,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/util/delimited_message_util.h"
 #include "pillar/requests/parameter_set.h"
+#include "tests/channel/raw_dialler.h"
 #include "tests/pillar/list_bench.h"
 
 namespace bitrepo::pillar {
@@ -66,6 +67,19 @@ class LongLists : public ListBench {
     push_ = rig.Push(rig.Token(asked), bytes);
     rig.Run(absl::Seconds(2));
     return asked;
+  }
+  // Sends `bytes` and then COMMIT with the size that it is told.
+  void PushRaw(const std::string& token, const std::string& bytes, uint64_t committed) {
+    channel::MemoryChannelLink link(rig.net(), rig.loop, "");
+    channel::RawDialler peer(link);
+    peer.Dial(kDataEndpoint);
+    rig.Run();
+    peer.SayHello();
+    peer.SayOpen(1, token, wire::STORE);
+    rig.Run();
+    if (!bytes.empty()) peer.Say(transfer::FrameType::kData, 1, bytes);
+    peer.Say(transfer::FrameType::kCommit, 1, transfer::WriteCommit({committed, Sha256Of(bytes)}));
+    rig.Run();
   }
   // What comes by the token of now.
   std::string Fetched(const Envelope& asked) {
@@ -157,13 +171,48 @@ TEST_F(LongLists, ParametersThatAreNoneAreNotUnderstoodAndLeaveNothing) {
   }
 }
 
-TEST_F(LongLists, ParametersThatAreNotTheAnnouncedBytesAreATransferThatFailed) {
+TEST_F(LongLists, ParametersThatAreNotTheAnnouncedBytesAreNotUnderstood) {
   const std::string bytes = Parameters({"a", "b"});
   const Envelope other = AskWith(Announced(2, bytes), Parameters({"a", "c"}));
-  EXPECT_EQ(rig.Code(other), wire::FILE_TRANSFER_FAILURE);
+  EXPECT_EQ(rig.Code(other), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
   EXPECT_FALSE(push_->end->ok());
-  const Envelope longer = AskWith(Announced(2, bytes), bytes + "x");
-  EXPECT_EQ(rig.Code(longer), wire::FILE_TRANSFER_FAILURE);
+  EXPECT_EQ(Staged(), 0u);
+}
+
+// A client sends no such thing: it ends the request as soon as that is known, not when the token
+// expires.
+TEST_F(LongLists, ParametersOfAnotherLengthThanAnnouncedEndTheRequestAtTheirCommit) {
+  const std::string bytes = Parameters({"a", "b", "c"});
+  struct Row {
+    const char* what;
+    std::string pushed;
+    uint64_t committed;
+  };
+  for (const Row& row : {Row{"nothing", "", 0},
+                         Row{"one id less", Parameters({"a", "b"}), Parameters({"a", "b"}).size()},
+                         Row{"one byte less", bytes.substr(1), bytes.size() - 1},
+                         Row{"less than is committed", bytes.substr(1), bytes.size()},
+                         Row{"more than is committed", bytes, bytes.size() - 1},
+                         Row{"one byte more", bytes + "x", bytes.size() + 1}}) {
+    const Envelope asked = Checksums(Announced(3, bytes), {}, false, ByToken());
+    ASSERT_EQ(rig.Final(asked), nullptr) << row.what;
+    EXPECT_EQ(Staged(), bytes.size()) << row.what;
+    PushRaw(rig.Token(asked), row.pushed, row.committed);
+    EXPECT_EQ(rig.Code(asked), wire::REQUEST_NOT_UNDERSTOOD_FAILURE)
+        << row.what << ": " << rig.Reply(asked)->response().text();
+    EXPECT_EQ(rig.Finals(asked), 1) << row.what;
+    EXPECT_EQ(Staged(), 0u) << row.what;
+  }
+}
+
+TEST_F(LongLists, ParametersThatTheirSenderGivesUpAreATransferThatFailed) {
+  const std::string bytes = Parameters({"a", "b"});
+  const Envelope asked = Checksums(Announced(2, bytes), {}, false, ByToken());
+  auto source = std::make_shared<channel::TextSource>(bytes);
+  source->changed = absl::CancelledError("the sender has other things to do");
+  rig.Push(rig.Token(asked), source);
+  rig.Run(absl::Seconds(1));
+  EXPECT_EQ(rig.Code(asked), wire::FILE_TRANSFER_FAILURE);
   EXPECT_EQ(Staged(), 0u);
 }
 

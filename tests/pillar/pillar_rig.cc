@@ -9,8 +9,6 @@ namespace {
 using protocol::Destination;
 using protocol::Envelope;
 
-constexpr char kDataEndpoint[] = "memory://p1";
-
 channel::ChannelOptions Node(std::string node) {
   channel::ChannelOptions options;
   options.node = std::move(node);

@@ -107,6 +107,8 @@ class PillarRig final : private bus::HubLink::Handler {
   std::shared_ptr<Transfer> Push(const std::string& token, std::string bytes);
   std::shared_ptr<Transfer> Push(const std::string& token, std::shared_ptr<channel::Source> source);
   std::shared_ptr<Transfer> Fetch(const std::string& token);
+  // Where the pillar is dialled as kDataEndpoint: for peers that no client would be.
+  channel::MemoryChannelNet& net() { return net_; }
 
   void Run(absl::Duration time = absl::Milliseconds(300)) { loop.Advance(time); }
 
@@ -148,6 +150,7 @@ class PillarRig final : private bus::HubLink::Handler {
   std::optional<channel::Channel> client_;
 };
 
+inline constexpr char kDataEndpoint[] = "memory://p1";
 base::CollectionId Photos();
 base::FileId File(absl::string_view text);
 base::Digest Sha256Of(absl::string_view bytes);
