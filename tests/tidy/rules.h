@@ -13,6 +13,7 @@ namespace bitrepo::tidy {
 using Faults = std::vector<std::string>;
 
 inline constexpr std::size_t kMaxLines = 500;
+inline constexpr std::size_t kMaxReadmeLines = 40;
 
 // Who includes whom (include_rules.cc).
 Faults BrokenArrows(const std::vector<SourceFile>& files);
@@ -32,5 +33,10 @@ Faults UnlistedSources(const SourceTree& tree);
 // What docs/spec says and which test names it (spec_rules.cc).
 Faults UnheldSentences(const std::vector<SpecPage>& pages, const std::vector<SourceFile>& files);
 Faults UnnumberedMusts(const std::vector<SpecPage>& pages);
+
+// The READMEs of the rooms (readme_rules.cc).
+Faults LongReadmes(const std::vector<SpecPage>& readmes);
+// Headers and sources that a README names and the tree has not.
+Faults NamesOfNoFile(const std::vector<SpecPage>& readmes, const std::vector<SourceFile>& files);
 
 }  // namespace bitrepo::tidy

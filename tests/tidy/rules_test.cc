@@ -312,5 +312,21 @@ TEST(SpecRuleTest, AMustWithoutANumberIsAFault) {
   EXPECT_THAT(faults("It MUST, as [B-1] says.\n"), ElementsAre(HasSubstr("x.md:1: ")));
 }
 
+TEST(ReadmeRuleTest, AReadmeHasFortyLines) {
+  std::string text;
+  for (std::size_t i = 0; i < kMaxReadmeLines; ++i) text += "\n";
+  EXPECT_THAT(LongReadmes({ParseSpecPage("bus/README.md", text)}), IsEmpty());
+  EXPECT_EQ(LongReadmes({ParseSpecPage("bus/README.md", text + "\n")}).size(), 1U);
+}
+
+TEST(ReadmeRuleTest, AReadmeNamesFilesThatAreThere) {
+  const std::vector<SourceFile> files = {ParseSource("bus/link.h", "")};
+  const auto faults = [&files](const std::string& text) {
+    return NamesOfNoFile({ParseSpecPage("bus/README.md", text)}, files);
+  };
+  EXPECT_THAT(faults("`link.h` and `bus/link.h`, `X_link.cc`, `link`\n"), IsEmpty());
+  EXPECT_THAT(faults("`link.h`\n`link.h`, `ink.h`\n"), ElementsAre(HasSubstr("README.md:2: ")));
+}
+
 }  // namespace
 }  // namespace bitrepo::tidy

@@ -158,6 +158,8 @@ SourceTree ReadTree(const std::string& root) {
       if (entry.path().filename() == "CMakeLists.txt") {
         tree.build_lists.push_back(
             {fs::path(path).parent_path().generic_string(), ReadText(entry.path())});
+      } else if (entry.path().filename() == "README.md") {
+        tree.readmes.push_back(ParseSpecPage(path, ReadText(entry.path())));
       } else if (entry.is_regular_file() && (EndsWith(path, ".h") || EndsWith(path, ".cc"))) {
         tree.files.push_back(ParseSource(path, ReadText(entry.path())));
       }
@@ -170,6 +172,7 @@ SourceTree ReadTree(const std::string& root) {
   const auto by_path = [](const auto& a, const auto& b) { return a.path < b.path; };
   std::sort(tree.files.begin(), tree.files.end(), by_path);
   std::sort(tree.spec.begin(), tree.spec.end(), by_path);
+  std::sort(tree.readmes.begin(), tree.readmes.end(), by_path);
   return tree;
 }
 

@@ -39,7 +39,7 @@ struct BuildList {
   std::string text;
 };
 
-// A page of docs/spec.
+// A page of docs/spec, or the README of a room.
 struct SpecPage {
   std::string path;
   std::vector<std::string> lines;
@@ -48,7 +48,8 @@ struct SpecPage {
 struct SourceTree {
   std::vector<SourceFile> files;  // by path
   std::vector<BuildList> build_lists;
-  std::vector<SpecPage> spec;  // by path
+  std::vector<SpecPage> spec;     // by path
+  std::vector<SpecPage> readmes;  // by path; of the wings
 };
 
 // The top folders that hold sources of ours.
@@ -59,7 +60,8 @@ SourceFile ParseSource(const std::string& path, const std::string& text);
 
 SpecPage ParseSpecPage(const std::string& path, const std::string& text);
 
-// Reads every .h, .cc and CMakeLists.txt of the wings below `root`, and the pages of docs/spec.
+// Reads every .h, .cc, CMakeLists.txt and README.md of the wings below `root`, and the pages of
+// docs/spec.
 SourceTree ReadTree(const std::string& root);
 
 bool StartsWith(const std::string& text, const std::string& start);

@@ -61,6 +61,15 @@ TEST(TidyTest, EverySentenceOfTheSpecificationIsNamedByATest) {
 
 TEST(TidyTest, EveryMustHasANumber) { EXPECT_TRUE(Holds(UnnumberedMusts(Tree().spec))); }
 
+TEST(TidyTest, ReadmesAreShort) {
+  EXPECT_GT(Tree().readmes.size(), 10U);
+  EXPECT_TRUE(Holds(LongReadmes(Tree().readmes)));
+}
+
+TEST(TidyTest, ReadmesNameFilesThatAreThere) {
+  EXPECT_TRUE(Holds(NamesOfNoFile(Tree().readmes, Tree().files)));
+}
+
 TEST(TidyTest, TheBuildStatesTheSameTableOfRooms) {
   std::ifstream in(std::string(BITREPO_SOURCE_ROOT) + "/cmake/Floors.cmake");
   std::ostringstream text;
