@@ -16,11 +16,13 @@ class WatchFeed::Mailbox final : public bus::WatchSubscriber::Handler {
   void OnWatchCopy(const bus::WatchCopy& copy) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     lost_ += copy.missed;
-    if (waiting_.copies.size() >= kWaitingCopiesMax) {
+    const size_t bytes = sizeof(Copy) + copy.header.SpaceUsedLong() + copy.body.SpaceUsedLong();
+    if (waiting_.bytes + bytes > kWaitingBytesMax) {
       ++lost_;
       ++lost_here_;
       return;
     }
+    waiting_.bytes += bytes;
     waiting_.copies.push_back({copy, absl::Now()});
     waiting_.copies.back().copy.missed += std::exchange(lost_here_, 0);
     changed_.notify_all();

@@ -16,8 +16,9 @@
 
 namespace bitrepo::commands {
 
-// Copies heard and not yet taken; later ones are lost, and counted.
-inline constexpr size_t kWaitingCopiesMax = 10000;
+// Memory of the copies heard and not yet taken; later ones are lost, and counted. A thousand puts
+// at once are about 20,000 copies of 1 to 2 KiB, and fit.
+inline constexpr size_t kWaitingBytesMax = 64 * 1024 * 1024;
 
 // Threads:  the command's own; Close is thread-safe.
 // Lifetime: the session and the client outlive it.
@@ -37,6 +38,7 @@ class WatchFeed {
   };
   struct Batch {
     std::deque<Copy> copies;
+    size_t bytes = 0;                // of memory, about
     std::vector<std::string> notes;  // how the stream is, for -v
     bool closed = false;             // this is the last
   };

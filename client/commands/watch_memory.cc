@@ -9,13 +9,14 @@
 namespace bitrepo::commands {
 
 template <typename Value>
-void WatchMemory::Kept<Value>::Keep(const std::string& key, Value value, size_t most) {
-  if (!values.emplace(key, std::move(value)).second) return;
+bool WatchMemory::Kept<Value>::Keep(const std::string& key, Value value, size_t most) {
+  if (!values.emplace(key, std::move(value)).second) return false;
   order.push_back(key);
   if (order.size() > most) {
     values.erase(order.front());
     order.pop_front();
   }
+  return true;
 }
 
 Heard WatchMemory::Note(bus::WatchCopy copy, absl::Time at) {
@@ -24,7 +25,7 @@ Heard WatchMemory::Note(bus::WatchCopy copy, absl::Time at) {
   const wire::Header& header = copy.header;
   const protocol::KindRow* kind = protocol::FindKind(header.kind());
   if (kind != nullptr && kind->speaker == protocol::Speaker::kAsker) {
-    asked_.Keep(header.message_id(), at, remembered_max_);
+    heard.repeated = !asked_.Keep(header.message_id(), at, remembered_max_);
   }
   if (const auto found = asked_.values.find(header.answers()); found != asked_.values.end()) {
     heard.waited = at - found->second;

@@ -23,6 +23,7 @@ struct Heard {
   absl::Time at = {};                         // when, by the clock of who heard it
   std::optional<absl::Duration> waited = {};  // of a reply: since what it answers was heard
   std::string file = {};                      // of its conversation; empty where none is known
+  bool repeated = false;                      // an asker's message that was heard before
 };
 
 // Loop-confined. Beyond the limit the oldest is forgotten first.
@@ -36,7 +37,8 @@ class WatchMemory {
   struct Kept {
     absl::btree_map<std::string, Value> values;
     std::deque<std::string> order;
-    void Keep(const std::string& key, Value value, size_t most);
+    // False, and nothing changes, where the key is kept already.
+    bool Keep(const std::string& key, Value value, size_t most);
   };
   const size_t remembered_max_;
   Kept<absl::Time> asked_;   // by message id

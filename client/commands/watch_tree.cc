@@ -122,6 +122,7 @@ std::string VerdictOf(const TreeGroup& group) {
 }  // namespace
 
 TreeGroup WatchTree::Close(Groups::iterator open) {
+  NoteEnd(open->first);
   TreeGroup group = std::move(open->second.group);
   ends_.erase({open->second.end, open->first});
   groups_.erase(open);
@@ -138,6 +139,15 @@ TreeGroup WatchTree::Close(Groups::iterator open) {
   return group;
 }
 
+void WatchTree::NoteEnd(const std::string& id) {
+  if (!ended_.insert(id).second) return;
+  ended_order_.push_back(id);
+  if (ended_order_.size() > limits_.ended_max) {
+    ended_.erase(ended_order_.front());
+    ended_order_.pop_front();
+  }
+}
+
 absl::Time WatchTree::EndOf(const TreeGroup& group) const {
   const auto states = StatesOf(group);
   const auto has = [&states](State wanted) {
@@ -148,8 +158,9 @@ absl::Time WatchTree::EndOf(const TreeGroup& group) const {
   bool unanswered = false;
   bool due = false;  // said that it can, and has not been asked yet
   for (const TreeStep& step : group.steps) {
-    requested |= step.asked.copy.header.kind() == wire::REQUEST;
-    unanswered |= !SilentOf(step).empty();
+    const wire::Kind kind = step.asked.copy.header.kind();
+    requested |= kind == wire::REQUEST;
+    unanswered |= !SilentOf(step).empty() || (kind == wire::IDENTIFY && step.replies.empty());
     for (const Heard& reply : step.replies) {
       due |= reply.copy.body.response().code() == wire::IDENTIFICATION_POSITIVE &&
              !states.contains(reply.copy.header.from());
@@ -205,6 +216,14 @@ void WatchTree::OnHeard(Heard heard, bool wanted, std::vector<TreeGroup>& closed
     TreeGroup group{.first = heard.at, .last = heard.at, .wanted = wanted};
     ++group.messages;
     group.loose.push_back(std::move(heard));
+    closed.push_back(std::move(group));
+    return;
+  }
+  // Its asker may go on with it; what was said before and answers do not begin it anew.
+  if (!groups_.contains(id) && ended_.contains(id) && (!IsAsked(heard) || heard.repeated)) {
+    TreeGroup group{.conversation_id = id, .first = heard.at, .last = heard.at, .wanted = wanted};
+    Place(std::move(heard), group);
+    group.verdict = "late";
     closed.push_back(std::move(group));
     return;
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ namespace bitrepo::commands {
 struct TreeLimits {
   size_t groups_max = 2000;            // open at once; beyond, the first to end is closed
   size_t messages_of_group_max = 200;  // more are only counted
+  size_t ended_max = 20000;            // remembered, so that each has one end
   absl::Duration settled_quiet = absl::Seconds(1);  // after which nothing more is to come
   // A pillar is away, or could and was not asked: its asker may yet ask it.
   absl::Duration absent_quiet = absl::Seconds(7);
@@ -34,7 +36,8 @@ struct TreeStep {
 };
 
 // "done": all that there are, or for a get one of them, gave what was wanted; "partial": some;
-// "failed": none; "open": one still owes its final; "no-request": nobody was asked to do it.
+// "failed": none; "open": one still owes its final; "no-request": nobody was asked to do it;
+// "late": a message said again, or an answer, after the conversation has had its verdict.
 struct TreeGroup {
   std::string conversation_id = {};  // 16 bytes; empty for a message that belongs to none
   wire::Operation operation = wire::OPERATION_UNSPECIFIED;
@@ -79,10 +82,13 @@ class WatchTree {
   // Out of the open ones, with its verdict.
   TreeGroup Close(Groups::iterator open);
   void Place(Heard heard, TreeGroup& group) const;
+  void NoteEnd(const std::string& id);
 
   const TreeLimits limits_;
   Groups groups_;  // by conversation
   absl::btree_set<std::pair<absl::Time, std::string>> ends_;
+  absl::btree_set<std::string> ended_;  // conversations
+  std::deque<std::string> ended_order_;
 };
 
 }  // namespace bitrepo::commands

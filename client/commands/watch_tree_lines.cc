@@ -73,9 +73,10 @@ std::string VerdictText(const TreeGroup& group) {
   add("failed at ", group.failed);
   add("owed by ", group.owed);
   add("not asked: ", group.not_asked);
+  const std::string nobody =
+      group.verdict == "late" ? "it has had its verdict" : "nobody was asked to do it";
   std::string text = absl::StrCat(
-      "  = ", group.verdict, ": ",
-      parts.empty() ? "nobody was asked to do it" : absl::StrJoin(parts, "; "), "; ",
+      "  = ", group.verdict, ": ", parts.empty() ? nobody : absl::StrJoin(parts, "; "), "; ",
       ShortDuration(group.last - group.first), ", ", CountedOf(group.messages, "message"));
   if (group.left_out > 0) absl::StrAppend(&text, ", ", Counted(group.left_out), " not shown");
   return text;
@@ -104,7 +105,9 @@ std::string TreeText(const TreeGroup& group, size_t columns) {
       lines.push_back(absl::StrCat("    no answer from ", Shown(absl::StrJoin(step.silent, ", "))));
     }
   }
-  if (!group.loose.empty()) lines.push_back("  to what was asked before the watch began");
+  if (!group.loose.empty() && group.verdict != "late") {
+    lines.push_back("  to what was asked before the watch began");
+  }
   for (size_t i = 0; i < group.loose.size(); ++i) {
     if (!IsOvertaken(group.loose, i)) lines.push_back(ReplyText(group.loose[i]));
   }

@@ -45,7 +45,7 @@ std::vector<Role> Roles() {
       {"control hub", plain(MakeControlHub), ZMQ_ROUTER, 262144, 256, 2000, Role::kListens},
       {"control spoke", MakeControlSpoke, ZMQ_DEALER, 262144, 256, 2000, Role::kDialsAgain},
       {"watch publisher", plain(MakeWatchPublisher), ZMQ_PUB, 4096, 256, 0, Role::kListens},
-      {"watch subscriber", MakeWatchSubscriber, ZMQ_SUB, 262144, 1024, 0, Role::kDialsAgain},
+      {"watch subscriber", MakeWatchSubscriber, ZMQ_SUB, 262144, 16384, 0, Role::kDialsAgain},
       {"data hub", plain(MakeDataHub), ZMQ_ROUTER, 1052672, 16, 2000, Role::kListens},
       {"data spoke", plain(MakeDataSpoke), ZMQ_DEALER, 1052672, 16, 2000, Role::kDialsOnce},
   };

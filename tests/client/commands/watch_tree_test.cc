@@ -178,6 +178,8 @@ TEST_F(WatchTreeTest, OneWhosePillarIsAwayWaitsForItToReturn) {
 TEST_F(WatchTreeTest, AnIdentifyThatNobodyHasAnsweredWaits) {
   const Envelope identify = bus_.Identify(bus_.NewConversation(), "f");
   Hear(identify);
+  Pass(absl::Seconds(5));
+  EXPECT_THAT(closed_, IsEmpty());
   Hear(bus_.Routed(identify, {"p1"}));
   Pass(absl::Seconds(5));
   EXPECT_THAT(closed_, IsEmpty());
@@ -238,6 +240,56 @@ TEST_F(WatchTreeTest, RepliesToWhatWasNotHeardAreShownLoose) {
   const TreeGroup group = Only();
   EXPECT_THAT(group.loose, SizeIs(1));
   EXPECT_THAT(TreeText(group, 0), HasSubstr("before the watch began"));
+}
+
+TEST_F(WatchTreeTest, AnAnswerAfterTheVerdictMakesNoSecondEnd) {
+  const auto id = bus_.NewConversation();
+  const Envelope identify = bus_.Identify(id, "f");
+  const Envelope request = bus_.Request(id, "p1", "f");
+  Hear(identify);
+  Hear(bus_.Routed(identify, {"p1"}));
+  Hear(bus_.IdentifyReply(identify, "p1"));
+  Hear(request);
+  Hear(bus_.Final(request));
+  Pass(TreeLimits().settled_quiet);
+  ASSERT_THAT(closed_, SizeIs(1));
+  EXPECT_EQ(closed_[0].verdict, "done");
+  // The identify was said twice, and is answered twice.
+  Hear(bus_.IdentifyReply(identify, "p1"));
+  ASSERT_THAT(closed_, SizeIs(2));
+  EXPECT_EQ(closed_[1].verdict, "late");
+  EXPECT_EQ(closed_[1].conversation_id, closed_[0].conversation_id);
+  EXPECT_EQ(closed_[1].file, "f");
+  EXPECT_THAT(TreeText(closed_[1], 0), AllOf(HasSubstr("IDENTIFICATION_POSITIVE"),
+                                             HasSubstr("= late: it has had its verdict; "),
+                                             Not(HasSubstr("before the watch began"))));
+  // Its asker had not yet heard the answer.
+  Hear(request);
+  ASSERT_THAT(closed_, SizeIs(3));
+  EXPECT_EQ(closed_[2].verdict, "late");
+  EXPECT_EQ(tree_.open(), 0u);
+  // And may go on.
+  Hear(bus_.Request(id, "p2", "f"));
+  EXPECT_EQ(tree_.open(), 1u);
+}
+
+TEST_F(WatchTreeTest, TheMemoryOfEndsIsBounded) {
+  WatchTree tree({.ended_max = 2});
+  std::vector<Envelope> requests;
+  for (int i = 0; i < 3; ++i) {
+    requests.push_back(bus_.Request(bus_.NewConversation(), "p1", "f"));
+    tree.OnHeard(memory_.Note(bus_test::CopyOf(requests.back()), now_), true, closed_);
+    tree.OnHeard(memory_.Note(bus_test::CopyOf(bus_.Final(requests.back())), now_), true, closed_);
+    tree.OnTime(now_ += TreeLimits().settled_quiet, closed_);
+  }
+  ASSERT_THAT(closed_, SizeIs(3));
+  for (const Envelope& request : requests) {
+    tree.OnHeard(memory_.Note(bus_test::CopyOf(bus_.Final(request)), now_), true, closed_);
+  }
+  ASSERT_THAT(closed_, SizeIs(5)) << "the first is forgotten";
+  EXPECT_EQ(closed_[3].verdict, "late");
+  EXPECT_EQ(closed_[4].verdict, "late");
+  EXPECT_EQ(tree.open(), 1u);
 }
 
 TEST_F(WatchTreeTest, GroupsAreBounded) {
