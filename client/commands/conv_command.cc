@@ -19,7 +19,7 @@
 namespace bitrepo::commands {
 namespace {
 
-constexpr size_t kStateColumns = 8;
+constexpr size_t kStateColumns = 10;
 constexpr size_t kOperationColumns = 11;
 constexpr size_t kNameColumns = 14;
 

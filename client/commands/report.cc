@@ -190,7 +190,7 @@ void ReportOutcome(Report& report, const Attempted& attempted, const protocol::O
   for (const auto& [component, contributor] : outcome.contributors) {
     if (contributor.state == State::kDone) continue;
     if (WasNotAsked(contributor)) {
-      not_asked.push_back(component.text());
+      if (contributor.code == wire::IDENTIFICATION_POSITIVE) not_asked.push_back(component.text());
       continue;
     }
     Answer answer = AnswerOf(attempted, contributor);

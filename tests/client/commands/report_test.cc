@@ -80,6 +80,16 @@ TEST_F(Told, OfAGetFromOnePillarOnlyThatPillarHasFailed) {
   EXPECT_EQ(report().Finish(), ExitCode::kUnreachable);
 }
 
+TEST_F(Told, WhoCouldNotIsNotSaidToHaveBeenAble) {
+  outcome_.verdict = protocol::Verdict::kFailed;
+  Add(outcome_, "c1", State::kWaiting, wire::REQUEST_NOT_SUPPORTED, "it keeps digests only");
+  outcome_.contributors.at(*base::ComponentId::Parse("c1")).passed_over = true;
+  Add(outcome_, "p1", State::kFailed, wire::FILE_NOT_FOUND_FAILURE, "f: no such file");
+  ReportOutcome(report(), attempted_, outcome_);
+  EXPECT_THAT(err(), AllOf(HasSubstr("p1 did not deliver f"), Not(HasSubstr("c1"))));
+  EXPECT_EQ(report().Finish(), ExitCode::kNotFound);
+}
+
 TEST_F(Told, PillarsThatAnswerAlikeAreNamedTogetherAndEachHasARecord) {
   outcome_.verdict = protocol::Verdict::kFailed;
   Add(outcome_, "p1", State::kFailed, wire::RANGE_ERROR, "the file has 3 bytes");
