@@ -9,7 +9,7 @@ packages='
     libzmq3-dev cppzmq-dev libprotobuf-dev protobuf-compiler libabsl-dev
     libsqlite3-dev libssl-dev libxxhash-dev
     libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
-    libgtest-dev libgmock-dev libbenchmark-dev rsync
+    libgtest-dev libgmock-dev libbenchmark-dev rsync sqlite3
     python3-zmq python3-protobuf python3-xxhash
 '
 

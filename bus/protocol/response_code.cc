@@ -63,9 +63,9 @@ constexpr std::array kRows = {
     ResponseCodeRow{wire::REQUEST_NOT_SUPPORTED, "REQUEST_NOT_SUPPORTED", kRefusal, 7,
                     StatusCode::kUnimplemented, false,
                     "the operation, algorithm or must_understand feature is not known here"},
-    ResponseCodeRow{wire::NOT_AUTHORISED, "NOT_AUTHORISED", kRefusal, 7,
-                    StatusCode::kPermissionDenied, false,
-                    "reserved for identities: the principal may not do this in this collection"},
+    ResponseCodeRow{
+        wire::NOT_AUTHORISED, "NOT_AUTHORISED", kRefusal, 7, StatusCode::kPermissionDenied, false,
+        "this component may not say or do that: it is no pillar, or not the coordinator"},
     ResponseCodeRow{wire::VERSION_NOT_SUPPORTED, "VERSION_NOT_SUPPORTED", kRefusal, 7,
                     StatusCode::kUnimplemented, false,
                     "no protocol version is understood by both sides"},

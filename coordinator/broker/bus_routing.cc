@@ -100,7 +100,7 @@ void BusBroker::Refuse(const Member& from, const wire::Header& asked, absl::stri
                 absl::StrCat(cause, ": ", text), now, out);
   const bool is_known = protocol::FindKind(asked.kind()) != nullptr;
   if (!is_known || IsSpokenBy(asked.kind(), Speaker::kAsker) || asked.kind() == wire::ALARM ||
-      code == wire::DENIED) {
+      code == wire::DENIED || code == wire::NOT_AUTHORISED) {
     DeliverNotice(from.peer, notices_.Refused(asked, AddressOf(from.hello), code, text, now), true,
                   now, out);
   }
@@ -121,8 +121,8 @@ void BusBroker::Route(Member& from, const Envelope& envelope, absl::Time now, Br
       Count("reply-unclaimed");
     }
   } else {
-    Refuse(from, header, "wrong-speaker", wire::DENIED, "this component may not say that", now,
-           out);
+    Refuse(from, header, "wrong-speaker", wire::NOT_AUTHORISED, "this component may not say that",
+           now, out);
   }
 }
 

@@ -195,6 +195,8 @@ std::string TestOf(wire::ResponseCode code) {
       return "Pillar.RefusesWhatIsNotForIt";
     case wire::REQUEST_NOT_SUPPORTED:
       return "BadInput.ReservedOperationsAndUnknownFeaturesAreNotSupported";
+    case wire::NOT_AUTHORISED:
+      return "RoutingTest.HostileMembers";
     case wire::VERSION_NOT_SUPPORTED:
       return "MembershipTest.AHelloIsRefusedFor";
     case wire::BUSY:

@@ -107,8 +107,8 @@ TEST(Specification, TheTestsOfItsCodesAreThere) {
     EXPECT_TRUE(tests.contains(test)) << row.name << ": there is no test " << test;
   }
   EXPECT_EQ(reserved,
-            (std::set<wire::ResponseCode>{wire::RESPONSE_CODE_UNSPECIFIED, wire::NOT_AUTHORISED,
-                                          wire::BASE_MISMATCH, wire::BLOCK_SIZE_MISMATCH}));
+            (std::set<wire::ResponseCode>{wire::RESPONSE_CODE_UNSPECIFIED, wire::BASE_MISMATCH,
+                                          wire::BLOCK_SIZE_MISMATCH}));
 }
 
 }  // namespace
