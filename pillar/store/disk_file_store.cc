@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/store/disk_file_store.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "pillar/store/file_places.h"
-#include "pillar/store/list_cursor.h"
+#include "pillar/store/record_access.h"
 #include "pillar/store/verified_file.h"
 
 namespace bitrepo::store {
 namespace {
-
-absl::Status LostError(const GenerationRow& row) {
-  return absl::DataLossError(
-      absl::StrCat(row.record.file_id.text(), ": the file is ", FileStateName(row.state)));
-}
-
-absl::Status NoSuchFile(const base::FileId& file_id) {
-  return absl::NotFoundError(absl::StrCat(file_id.text(), ": no such file"));
-}
 
 absl::Status CheckReadable(const GenerationRow& row) {
   return row.state == FileState::kMissing || row.state == FileState::kUnproven ? LostError(row)
@@ -31,12 +20,7 @@ absl::Status CheckReadable(const GenerationRow& row) {
 
 absl::StatusOr<GenerationRow> DiskFileStore::FindLive(const base::CollectionId& collection,
                                                       const base::FileId& file_id) {
-  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> newest,
-                           catalogue_->Newest(collection, file_id));
-  if (!newest.has_value() || !newest->live()) {
-    return NoSuchFile(file_id);
-  }
-  return *std::move(newest);
+  return LiveRow(*catalogue_, collection, file_id);
 }
 
 absl::StatusOr<std::unique_ptr<StagedFile>> DiskFileStore::Stage(
@@ -76,47 +60,18 @@ absl::StatusOr<uint64_t> DiskFileStore::PurgeQuarantine(absl::Time removed_befor
 
 absl::StatusOr<std::vector<absl::StatusOr<FileRecord>>> DiskFileStore::FindMany(
     const base::CollectionId& collection, std::span<const base::FileId> file_ids) {
-  if (file_ids.size() > kFindManyMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file_ids.size(), " ids at once: at most ", kFindManyMax));
-  }
-  BITREPO_ASSIGN_OR_RETURN(std::vector<std::optional<FileRecord>> records,
-                           catalogue_->LiveOnes(collection, file_ids));
-  std::vector<absl::StatusOr<FileRecord>> found;
-  found.reserve(records.size());
-  for (size_t i = 0; i < records.size(); ++i) {
-    if (records[i].has_value()) {
-      found.emplace_back(*std::move(records[i]));
-    } else {
-      found.emplace_back(NoSuchFile(file_ids[i]));
-    }
-  }
-  return found;
+  return LiveRecords(*catalogue_, collection, file_ids);
 }
 
 absl::StatusOr<FileRecord> DiskFileStore::FindRemoved(const base::CollectionId& collection,
                                                       const base::FileId& file_id) {
-  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> removed,
-                           catalogue_->Removed(collection, file_id, base::GenerationId()));
-  if (!removed.has_value()) {
-    return absl::NotFoundError(absl::StrCat(file_id.text(), ": nothing of it is in quarantine"));
-  }
-  return std::move(removed->record);
+  return RemovedRecord(*catalogue_, collection, file_id);
 }
 
 absl::StatusOr<GenerationRow> DiskFileStore::FindNamed(const base::CollectionId& collection,
                                                        const base::FileId& file_id,
                                                        const base::GenerationId& generation) {
-  if (generation.is_zero()) {
-    return FindLive(collection, file_id);
-  }
-  BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> named,
-                           catalogue_->Named(collection, file_id, generation));
-  if (!named.has_value()) {
-    return absl::NotFoundError(
-        absl::StrCat(file_id.text(), ": no generation ", generation.ToString()));
-  }
-  return *std::move(named);
+  return NamedRow(*catalogue_, collection, file_id, generation);
 }
 
 absl::StatusOr<std::unique_ptr<StoredFile>> DiskFileStore::Open(
@@ -169,27 +124,7 @@ void DiskFileStore::MarkLost(const base::CollectionId& collection, const Generat
   if (!now.ok() || now->name_number != row.name_number || now->state != FileState::kHeld) {
     return;  // known already, or purged meanwhile
   }
-  base::LogLine(base::LogLevel::kError,
-                state == FileState::kMissing ? "file-missing" : "file-damaged")
-      .With("collection", collection.text())
-      .With("file", record.file_id.text())
-      .With("cause", what);
-  Change change;
-  change.audit.action = state == FileState::kMissing ? "FILE_MISSING" : "FILE_DAMAGED";
-  change.audit.collection = collection.text();
-  change.audit.file_id = record.file_id.text();
-  change.audit.detail = std::string(what);
-  change.collection = collection;
-  change.state = Change::NewState{.file_id = record.file_id,
-                                  .number = now->record.number,
-                                  .size_bytes = record.size_bytes,
-                                  .live = now->live(),
-                                  .before = now->state,
-                                  .after = state};
-  const absl::Status marked = catalogue_->Commit({std::move(change)}, /*durable=*/true);
-  if (!marked.ok()) {
-    base::LogLine(base::LogLevel::kError, "file-not-marked").With("cause", marked.message());
-  }
+  RecordLoss(*catalogue_, collection, *now, state, what);
 }
 
 absl::StatusOr<RecordPage> DiskFileStore::List(const ListQuery& query, uint32_t limit,
@@ -198,31 +133,7 @@ absl::StatusOr<RecordPage> DiskFileStore::List(const ListQuery& query, uint32_t 
     return absl::InvalidArgumentError("a page of no records");
   }
   BITREPO_RETURN_IF_ERROR(FindCollection(collections_, query.collection).status());
-  ListCursor position{.as_of = catalogue_->sequence()};
-  if (!cursor.empty()) {
-    BITREPO_ASSIGN_OR_RETURN(position, DecodeCursor(store_id_, query, cursor));
-  }
-  GenerationTable::PageSpec spec{
-      .prefix = query.prefix,
-      .only = {},
-      .after = {.file_id = std::move(position.last_id), .number = position.last_number},
-      .as_of = static_cast<int64_t>(position.as_of),
-      .removed = query.removed,
-      .stored = query.stored,
-      .verified = query.verified,
-      .limit = std::min(limit, kPageRecordsMax)};
-  if (query.only.has_value()) {
-    spec.only = query.only->text();
-  }
-  BITREPO_ASSIGN_OR_RETURN(GenerationTable::PageRows rows,
-                           catalogue_->Page(query.collection, spec));
-  RecordPage page{.records = std::move(rows.records), .next_cursor = {}};
-  if (rows.next.has_value()) {
-    position.last_id = std::move(rows.next->file_id);
-    position.last_number = rows.next->number;
-    page.next_cursor = EncodeCursor(store_id_, query, position);
-  }
-  return page;
+  return PageOfRecords(*catalogue_, store_id_, query, limit, cursor);
 }
 
 absl::StatusOr<std::optional<Answer>> DiskFileStore::FindAnswer(const AnswerKey& key) {
@@ -234,15 +145,7 @@ absl::Status DiskFileStore::OpenAnswer(const Answer& answer) {
 }
 
 absl::Status DiskFileStore::CloseAnswers(std::vector<std::pair<Answer, AuditEvent>> closed) {
-  std::vector<Change> changes;
-  changes.reserve(closed.size());
-  for (auto& [answer, event] : closed) {
-    Change change;
-    change.audit = std::move(event);
-    change.answer = std::move(answer);
-    changes.push_back(std::move(change));
-  }
-  return catalogue_->Commit(std::move(changes), /*durable=*/true);
+  return RecordAnswers(*catalogue_, std::move(closed));
 }
 
 absl::StatusOr<std::vector<Answer>> DiskFileStore::InterruptedAnswers(absl::Duration age) {
@@ -254,14 +157,7 @@ absl::StatusOr<std::vector<Answer>> DiskFileStore::InterruptedAnswers(absl::Dura
 }
 
 absl::Status DiskFileStore::AppendAudit(std::vector<AuditEvent> events) {
-  std::vector<Change> changes;
-  changes.reserve(events.size());
-  for (AuditEvent& event : events) {
-    Change change;
-    change.audit = std::move(event);
-    changes.push_back(std::move(change));
-  }
-  return catalogue_->Commit(std::move(changes), /*durable=*/false);
+  return RecordEvents(*catalogue_, std::move(events));
 }
 
 absl::StatusOr<StoreReport> DiskFileStore::Check() {

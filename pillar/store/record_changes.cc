@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "pillar/store/audit_query.h"
 #include "pillar/store/change_rules.h"
+#include "pillar/store/record_access.h"
 #include "pillar/store/record_store.h"
 
 namespace bitrepo::store {
@@ -90,11 +91,7 @@ absl::Status RecordStore::Begin(Item& item) {
 
 // Before anything is said of the file: a request that had its effect finds what it made itself.
 absl::Status RecordStore::CheckNoFinal(const AnswerKey& key, const Claims& claims) {
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<Answer> answer, catalogue_->FindAnswer(key));
-  if ((answer.has_value() && !answer->final_body.empty()) || claims.answers.contains(key)) {
-    return absl::FailedPreconditionError("the request has its final already");
-  }
-  return absl::OkStatus();
+  return claims.answers.contains(key) ? HasItsFinal() : store::CheckNoFinal(*catalogue_, key);
 }
 
 // The id is free, or what it names is replaced, or lost here and these are its bytes again.
@@ -168,30 +165,10 @@ absl::StatusOr<GenerationRow> RecordStore::Claim(const Removal& removal, Claims&
 
 absl::StatusOr<FileRecord> RecordStore::Restore(Restoration restoration) {
   base::MutexLock lock(mutex_);
-  const base::CollectionId& collection = restoration.collection;
-  const base::FileId& file_id = restoration.file_id;
+  const base::CollectionId collection = restoration.collection;
   BITREPO_RETURN_IF_ERROR(gate_.Check());
-  BITREPO_RETURN_IF_ERROR(CheckNoFinal(restoration.answer.key, Claims()));
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> newest,
-                           catalogue_->Newest(collection, file_id));
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> removed,
-                           catalogue_->Removed(collection, file_id, restoration.generation));
-  std::optional<GenerationRow> live = LiveOf(newest);
-  BITREPO_RETURN_IF_ERROR(
-      CheckRestoration(file_id, RecordOf(live), restoration.replaces, RecordOf(removed)));
-  BITREPO_RETURN_IF_ERROR(CheckReturn(collection, removed->record));
-  Change change;
-  change.audit = std::move(restoration.audit);
-  change.collection = collection;
-  change.answer = std::move(restoration.answer);
-  change.gone = removed;
-  change.added = removed;
-  change.added->removed_seq = kNeverRemoved;
-  change.added->record.number = newest->record.number + 1;
-  change.added->record.stored_at = restoration.restored_at;
-  change.added->record.removed_at.reset();
-  if (live.has_value()) live->record.removed_at = restoration.restored_at;
-  change.removed = std::move(live);
+  BITREPO_ASSIGN_OR_RETURN(Change change, RestorationChange(*catalogue_, std::move(restoration)));
+  BITREPO_RETURN_IF_ERROR(CheckReturn(collection, change.gone->record));
   FileRecord restored = change.added->record;
   BITREPO_RETURN_IF_ERROR(catalogue_->Commit({std::move(change)}, /*durable=*/true));
   return restored;

@@ -11,6 +11,7 @@
 #include "pillar/store/change_rules.h"
 #include "pillar/store/file_identity.h"
 #include "pillar/store/file_places.h"
+#include "pillar/store/record_access.h"
 
 namespace bitrepo::store {
 namespace {
@@ -18,18 +19,7 @@ namespace {
 constexpr char kWhat[] = "a removed file";
 constexpr uint32_t kPurgedAtOnce = 1000;  // in one commit
 
-const FileRecord* RecordOf(const std::optional<GenerationRow>& row) {
-  return row.has_value() ? &row->record : nullptr;
-}
-
 }  // namespace
-
-absl::Status Remover::CheckNoFinal(const AnswerKey& key) {
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<Answer> answer, catalogue_.FindAnswer(key));
-  return answer.has_value() && !answer->final_body.empty()
-             ? absl::FailedPreconditionError("the request has its final already")
-             : absl::OkStatus();
-}
 
 std::vector<absl::StatusOr<FileRecord>> Remover::Remove(std::vector<Removal> group) {
   base::MutexLock lock(names_);
@@ -69,9 +59,9 @@ std::vector<absl::StatusOr<FileRecord>> Remover::Remove(std::vector<Removal> gro
 absl::StatusOr<GenerationRow> Remover::Claim(const Removal& removal, Claims& claims) {
   BITREPO_RETURN_IF_ERROR(gate_.Check());
   BITREPO_RETURN_IF_ERROR(FindCollection(collections_, removal.collection).status());
-  BITREPO_RETURN_IF_ERROR(CheckNoFinal(removal.answer.key));
+  BITREPO_RETURN_IF_ERROR(CheckNoFinal(catalogue_, removal.answer.key));
   if (claims.answers.contains(removal.answer.key)) {
-    return absl::FailedPreconditionError("the request has its final already");
+    return HasItsFinal();
   }
   BITREPO_ASSIGN_OR_RETURN(std::optional<GenerationRow> newest,
                            catalogue_.Newest(removal.collection, removal.file_id));
@@ -89,7 +79,7 @@ absl::StatusOr<FileRecord> Remover::Restore(Restoration restoration) {
   const base::CollectionId id = restoration.collection;
   BITREPO_RETURN_IF_ERROR(gate_.Check());
   BITREPO_ASSIGN_OR_RETURN(CollectionStore* const collection, FindCollection(collections_, id));
-  BITREPO_ASSIGN_OR_RETURN(Change change, ChangeFor(std::move(restoration)));
+  BITREPO_ASSIGN_OR_RETURN(Change change, RestorationChange(catalogue_, std::move(restoration)));
   const GenerationRow restored = *change.added;
   const std::optional<GenerationRow> replaced = change.removed;
 
@@ -133,34 +123,6 @@ absl::Status Remover::Name(const GenerationRow& row, CollectionStore& collection
   BITREPO_RETURN_IF_ERROR(there);
   const absl::Status synced = moves.Sync();
   return synced.ok() ? synced : gate_.Close("a sync of a restored file", synced);
-}
-
-absl::StatusOr<Change> Remover::ChangeFor(Restoration restoration) {
-  const base::FileId& file_id = restoration.file_id;
-  BITREPO_RETURN_IF_ERROR(CheckNoFinal(restoration.answer.key));
-  BITREPO_ASSIGN_OR_RETURN(const std::optional<GenerationRow> newest,
-                           catalogue_.Newest(restoration.collection, file_id));
-  BITREPO_ASSIGN_OR_RETURN(
-      const std::optional<GenerationRow> removed,
-      catalogue_.Removed(restoration.collection, file_id, restoration.generation));
-  const bool live = newest.has_value() && newest->live();
-  BITREPO_RETURN_IF_ERROR(CheckRestoration(file_id, live ? &newest->record : nullptr,
-                                           restoration.replaces, RecordOf(removed)));
-  Change change;
-  change.audit = std::move(restoration.audit);
-  change.collection = restoration.collection;
-  change.answer = std::move(restoration.answer);
-  change.gone = removed;
-  change.added = removed;
-  change.added->removed_seq = kNeverRemoved;
-  change.added->record.number = newest->record.number + 1;
-  change.added->record.stored_at = restoration.restored_at;
-  change.added->record.removed_at.reset();
-  if (live) {
-    change.removed = newest;
-    change.removed->record.removed_at = restoration.restored_at;
-  }
-  return change;
 }
 
 absl::StatusOr<uint64_t> Remover::Purge(absl::Time removed_before, uint32_t limit) {

@@ -45,11 +45,9 @@ class Remover {
 
   absl::StatusOr<GenerationRow> Claim(const Removal& removal, Claims& claims)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
-  absl::Status CheckNoFinal(const AnswerKey& key);
   // The file of a generation in quarantine lies under files/ again, durably.
   absl::Status Name(const GenerationRow& row, CollectionStore& collection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
-  absl::StatusOr<Change> ChangeFor(Restoration restoration) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
   absl::Status Discard(const base::CollectionId& id, std::vector<GenerationRow> rows,
                        std::vector<std::string> paths) ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_);
   absl::Status RemoveDiscarded(const base::CollectionId& id, const std::vector<GenerationRow>& rows,
