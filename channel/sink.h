@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/byte_range.h"
 #include "base/checksum.h"
+#include "base/range_set.h"
 #include "proto/types.pb.h"
 
 namespace bitrepo::channel {
@@ -19,6 +20,12 @@ namespace bitrepo::channel {
 class Sink {
  public:
   virtual ~Sink() = default;
+  // What it has already when the transfer begins, within what the token grants: these bytes need not
+  // come. Asked once, before the first Write.
+  virtual base::RangeSet held() const { return {}; }
+  // True where segments may be written in any order; else they come by rising offset, and a fetch
+  // is from one source.
+  virtual bool takes_any_order() const { return false; }
   // One segment whose check was right. `done` when it is written (not synced): credit follows it,
   // so a slow disk holds the sender. Segments of one stream come in the order sent, at most a
   // window of them at once.
