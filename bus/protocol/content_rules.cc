@@ -61,6 +61,39 @@ void ExamineRoster(const wire::RosterReply& roster, FieldRules& rules) {
   }
 }
 
+void ExamineRateRule(const wire::RateRule& rule, FieldRules& rules) {
+  const bool named = rule.level() == wire::RATE_COLLECTION || rule.level() == wire::RATE_PARTNER;
+  rules.Require(named || rule.level() == wire::RATE_NODE || rule.level() == wire::RATE_SESSION,
+                "rate",
+                absl::StrCat("the rate level ", static_cast<int>(rule.level()), " is not known"));
+  rules.Require(named || rule.name().empty(), "rate",
+                "only the rate of a collection or a partner has a name");
+  rules.OptionalName("rate.name", rule.name());
+  rules.Count("rate.steps", rule.steps_size(), kRateStepsMax);
+  int64_t before = -1;
+  for (const wire::RateStep& step : rule.steps()) {
+    rules.Require(step.from_minute() < kMinutesOfDay && step.from_minute() > before, "rate",
+                  "the steps of a rate are minutes of one day, rising");
+    before = step.from_minute();
+  }
+}
+
+void ExamineRates(const wire::SetRatesRequest& request, FieldRules& rules) {
+  rules.Count("rates", request.rules_size(), kRateRulesMax);
+  rules.Require(request.rules_size() > 0, "rate", "no rate is named");
+  for (const wire::RateRule& rule : request.rules()) {
+    ExamineRateRule(rule, rules);
+  }
+}
+
+void ExamineRateUses(const google::protobuf::RepeatedPtrField<wire::RateUse>& uses,
+                     FieldRules& rules) {
+  rules.Count("rates", uses.size(), kRateRulesMax);
+  for (const wire::RateUse& use : uses) {
+    ExamineRateRule(use.rule(), rules);
+  }
+}
+
 void ExamineStatus(const wire::GetStatusFinal& status, FieldRules& rules) {
   rules.Count("status.checks", status.checks_size(), kChecksMax);
   for (const wire::HealthCheck& check : status.checks()) {
@@ -82,6 +115,13 @@ void ExamineStatus(const wire::GetStatusFinal& status, FieldRules& rules) {
   }
   for (const std::string& cause : causes) {
     rules.Text("status.dropped_frames", cause, kWordBytesMax);
+  }
+  ExamineRateUses(status.rates(), rules);
+  rules.Count("status.staged", status.staged_size(), kStagedShownMax);
+  for (const wire::StagedBytes& staged : status.staged()) {
+    rules.Name("staged.collection_id", staged.collection_id());
+    rules.FileId("staged.file_id", staged.file_id());
+    rules.OptionalName("staged.principal", staged.principal());
   }
 }
 
@@ -112,6 +152,16 @@ void ExaminePut(const WithDigest& put, FieldRules& rules) {
   if (put.has_digest()) {
     rules.PlainDigest("digest", put.digest());
   }
+}
+
+// Where the bytes come from, and what may be known of them already.
+template <typename Request>
+void ExamineSource(const wire::Body& body, const Request& request, FieldRules& rules) {
+  rules.BytesAtMost("source_stamp", request.source_stamp(), kSourceStampBytesMax);
+  rules.Require(request.from_source() == !body.secret_sha256().empty(), "secret",
+                "the token of a source comes with from_source, and nothing else does");
+  rules.Require(!request.from_source() || (request.has_size_bytes() && request.has_digest()),
+                "field", "what comes from a source is named by its size and digest");
 }
 
 // That the old digest is there is for the pillar to demand: its refusal has a code of its own.
@@ -213,6 +263,7 @@ void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRul
       return;
     case Body::kPutFileRequest:
       ExaminePut(body.put_file_request(), rules);
+      ExamineSource(body, body.put_file_request(), rules);
       return rules.Checksums(body.put_file_request().checksums());
     case Body::kPutFileFinal:
       ExamineFile(body.put_file_final(), rules);
@@ -226,6 +277,7 @@ void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRul
       }
       return;
     case Body::kReplaceFileRequest:
+      ExamineSource(body, body.replace_file_request(), rules);
       return ExamineReplace(body.replace_file_request(), rules);
     case Body::kReplaceFileFinal:
       ExamineReplaced(body.replace_file_final(), rules);
@@ -297,7 +349,14 @@ void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRul
       return ExamineList(body, rules);
     case Body::kGetStatusFinal:
       return ExamineStatus(body.get_status_final(), rules);
+    case Body::kSetRatesRequest:
+      return ExamineRates(body.set_rates_request(), rules);
+    case Body::kSetRatesFinal:
+      return ExamineRateUses(body.set_rates_final().rates(), rules);
     // Contents without a field that could be wrong.
+    case Body::kSetRatesIdentify:
+    case Body::kSetRatesIdentifyReply:
+    case Body::kSetRatesProgress:
     case Body::kHeartbeat:
     case Body::kRefused:
     case Body::kBye:

@@ -29,6 +29,11 @@ inline constexpr size_t kDropCausesMax = 64;    // of one status
 
 inline constexpr size_t kFileListMax = 1000;    // ids named in one message; beyond: a parameter set
 inline constexpr size_t kCopyProofsMax = 64;    // of one delete
+inline constexpr size_t kSourceStampBytesMax = 64;
+inline constexpr size_t kRateRulesMax = 64;
+inline constexpr int kRateStepsMax = 48;  // of one rule
+inline constexpr int64_t kMinutesOfDay = 24 * 60;
+inline constexpr size_t kStagedShownMax = 100;  // in one status
 inline constexpr size_t kBlockBytesMin = 4096;  // of block-granular checksums
 inline constexpr size_t kBlockBytesMax = 1u << 30;
 inline constexpr size_t kRequestsOfConversationMax = 256;  // told by one GetConversation

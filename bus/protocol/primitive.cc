@@ -73,6 +73,10 @@ constexpr std::array kOperations = {
     OperationRow{wire::GET_ALARMS, "GetAlarms", "alarms", "status", kNone, kNone,
                  Body::kGetAlarmsRequest, kNone, Body::kGetAlarmsFinal, Presence::kNever,
                  Moves::kNothing, true, true, false, false},
+    OperationRow{wire::SET_RATES, "SetRates", "rate", "operate", Body::kSetRatesIdentify,
+                 Body::kSetRatesIdentifyReply, Body::kSetRatesRequest, Body::kSetRatesProgress,
+                 Body::kSetRatesFinal, Presence::kOptional, Moves::kNothing, false, false, false,
+                 false},
 };
 
 constexpr Presence kNever = Presence::kNever;
@@ -227,6 +231,8 @@ wire::TimeToDeliver TimeToDeliverOf(const wire::Body& body) {
       return body.get_audit_trails_identify_reply().time_to_deliver();
     case Body::kGetConversationIdentifyReply:
       return body.get_conversation_identify_reply().time_to_deliver();
+    case Body::kSetRatesIdentifyReply:
+      return body.set_rates_identify_reply().time_to_deliver();
     default:
       return {};
   }
@@ -271,6 +277,8 @@ wire::TimeToDeliver* MutableTimeToDeliver(wire::Body& body) {
       return body.mutable_get_audit_trails_identify_reply()->mutable_time_to_deliver();
     case Body::kGetConversationIdentifyReply:
       return body.mutable_get_conversation_identify_reply()->mutable_time_to_deliver();
+    case Body::kSetRatesIdentifyReply:
+      return body.mutable_set_rates_identify_reply()->mutable_time_to_deliver();
     default:
       return nullptr;
   }
