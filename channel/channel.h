@@ -43,7 +43,9 @@ enum class TransferId : uint64_t { kNone = 0 };
 // How the bytes of one transfer under way are told; on the channel's loop.
 struct TransferEvents {
   absl::AnyInvocable<void(uint64_t bytes_done)>
-      on_progress;  // written at the receiver, as far as is known
+      on_progress;  // written at the receiver, as far as is known; what was held there included
+  // Of a grant: a stream has been opened, or the one that was open broke and may be opened again.
+  absl::AnyInvocable<void(bool open)> on_stream;
   // Exactly once, the last event. OK: the receiver verified all (a store: durable and recorded
   // there too).
   absl::AnyInvocable<void(absl::Status how)> on_end;

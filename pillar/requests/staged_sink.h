@@ -45,6 +45,14 @@ class StagedSink final : public channel::Sink {
              absl::AnyInvocable<void(SealedFile)> sealed);
   ~StagedSink() override;
 
+  base::RangeSet held() const override { return held_; }
+  bool takes_any_order() const override { return true; }
+  // Lets go of the staged file, which is kept or removed by that; what comes later is refused.
+  // `released` on any thread, when it has happened.
+  void Release(absl::AnyInvocable<void()> released);
+  // The sender has said that this is all, and the file is being sealed. Any thread.
+  bool sealing() const;
+
   void Write(base::ByteRange range, base::Buffer bytes,
              absl::AnyInvocable<void(absl::Status)> done) override;
   void Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
@@ -55,6 +63,7 @@ class StagedSink final : public channel::Sink {
 
  private:
   struct Shared;
+  const base::RangeSet held_;
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<WorkLine> line_;
 };

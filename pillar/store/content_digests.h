@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "base/byte_range.h"
@@ -34,6 +35,8 @@ class ContentDigests {
   ContentDigests(const ContentDigests&) = delete;
   ContentDigests& operator=(const ContentDigests&) = delete;
 
+  // These ranges are there from the start: their bytes are owed. Requires: nothing has arrived.
+  void Hold(base::RangeSet held) { arrived_ = std::move(held); }
   // These bytes are at `range` now, in the place of any that were. Requires: bytes.size() ==
   // range.length().
   void Arrived(const base::ByteRange& range, std::span<const std::byte> bytes);
