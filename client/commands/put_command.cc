@@ -30,7 +30,8 @@ class PutCommand final : public Command {
         .description =
             "A file is done when every expected pillar has it on stable storage. A file that is "
             "held already with the same bytes is done too, so the same put again finishes what "
-            "was cut short. Standard input is written to a file without a name in $TMPDIR (or "
+            "was cut short, and of a large file sends only what had not come yet. Standard input "
+            "is written to a file without a name in $TMPDIR (or "
             "/tmp) first, since it is read once for each pillar that falls behind.",
         .examples = {"put report.pdf", "put -r photos", "put --id notes/today.txt -",
                      "put --checksum sha256:9f86d081884c7d65... data.bin"}};
@@ -49,6 +50,9 @@ class PutCommand final : public Command {
                   {"--quorum", "N", "so many copies are enough", &quorum_},
                   {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
                   ReceiptFlag(&receipt_),
+                  {"--resume", "",
+                   "go on where the same put was cut short: always done, from the same file",
+                   &resume_},
                   {"--jobs", "N", "files under way at once (32)", &jobs_},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
@@ -237,6 +241,7 @@ class PutCommand final : public Command {
   PutRunSpec run_;
   bool recursive_ = false;
   bool dry_run_ = false;
+  bool resume_ = false;  // asks for what is done anyway
 };
 
 }  // namespace

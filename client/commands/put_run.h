@@ -58,7 +58,7 @@ class PutRun {
 
   void Begin(const PutItem& item);
   void Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::SharedSource> source,
-           std::optional<base::Digest> digest);
+           std::string stamp, std::optional<base::Digest> digest);
   void End(Ended ended);
   std::optional<Ended> NextEnded(bool wait);
   void Tell(const Ended& ended);

@@ -48,6 +48,8 @@ class Grant {
   uint64_t bytes_done() const;
   // How long nothing has moved. Call now and then: it remembers when it last saw bytes move.
   absl::Duration StillFor(absl::Time now);
+  // How long no stream of it has been open. Call now and then, as StillFor.
+  absl::Duration WithoutStreamFor(absl::Time now);
   // True when nothing has moved for the idle time.
   bool StoodStill(absl::Time now);
   void Revoke(absl::Status why);
@@ -60,6 +62,7 @@ class Grant {
   std::shared_ptr<Shared> shared_;
   uint64_t seen_bytes_ = 0;
   absl::Time seen_at_;
+  absl::Time stream_seen_at_;
   bool revoked_ = false;
 };
 

@@ -236,3 +236,28 @@ class TransferRequirements(RequirementTest):
         done = self.conversation(types.PUT_FILE).ask(PILLARS[0], body, in_two_sessions)
         self.assertEqual(types.OPERATION_COMPLETED, done.code, done.final)
         self.assertEqual(len(data) - 2_000_000, done.transfer)
+
+    def test_B31_another_conversation_goes_on_with_what_came(self):
+        data = bytes(range(256)) * 24_000
+        body = Body(put_file_request=ops.PutFileRequest(
+            file_id="b31-again", size_bytes=len(data), source_stamp=b"these very bytes"))
+
+        def cut(token):
+            endpoint = data_session.read_token(token).endpoints[0]
+            with data_session.DataSession(endpoint, self.bus.session) as session:
+                session.store_part(token, data, 5_000_000)
+                session.abort(types.FILE_TRANSFER_FAILURE)
+
+        def whole(token):
+            endpoint = data_session.read_token(token).endpoints[0]
+            with data_session.DataSession(endpoint, self.bus.session) as session:
+                session.store(token, data)
+                return session.sent_bytes
+
+        first = self.conversation(types.PUT_FILE).ask(PILLARS[0], body, cut)
+        self.assertEqual(types.FILE_TRANSFER_FAILURE, first.code, first.final)
+        second = self.conversation(types.PUT_FILE).ask(PILLARS[0], body, whole)
+        self.assertEqual(types.OPERATION_COMPLETED, second.code, second.final)
+        self.assertEqual(5_000_000, second.accepted.content.held_bytes)
+        self.assertEqual(len(data) - 5_000_000, second.transfer)
+        self.assertEqual(data, self.get(PILLARS[0], "b31-again").transfer)
