@@ -17,6 +17,12 @@ namespace {
 constexpr char kWhat[] = "a staged file";
 constexpr size_t kReadBackBytes = 1 << 20;
 
+void PreferDirectFor(std::optional<uint64_t> size_bytes, runtime::DiskFile& file) {
+  if (size_bytes.value_or(kDirectFileBytes) >= kDirectFileBytes) {
+    file.PreferDirect();
+  }
+}
+
 }  // namespace
 
 IncomingFile::IncomingFile(StagingArea& area, Start start)
@@ -217,6 +223,7 @@ absl::StatusOr<std::unique_ptr<IncomingFile>> StagingArea::GoOn(const StagedPart
       return absl::NotFoundError(status.message());
     }
   }
+  PreferDirectFor(identity.size_bytes, **file);
   base::RangeSet held = (*log)->ranges();
   BITREPO_ASSIGN_OR_RETURN(SpaceAccount::Reservation reservation,
                            Reserve(*identity.size_bytes - held.bytes()));
@@ -243,9 +250,7 @@ absl::StatusOr<std::unique_ptr<IncomingFile>> StagingArea::Begin(
   if (!file.ok()) {
     return gate_.Judge(kWhat, file.status());
   }
-  if (announced_bytes.value_or(kDirectFileBytes) >= kDirectFileBytes) {
-    (*file)->PreferDirect();
-  }
+  PreferDirectFor(announced_bytes, **file);
   IncomingFile::Start start{path, *std::move(file), announced_bytes, std::move(reservation)};
   if (identity.has_value() && parts_.Keeps(*identity)) {
     auto log = runtime::RangeLog::Create(home_.disk(), RangeLogPath(path), boot_id_,
