@@ -30,6 +30,7 @@ absl::Status DialledPush::Prepare(const wire::TokenBody& token) {
   }
   range_ = *range;
   digest_only_ = token.digest_only();
+  background_ = token.background();
   return absl::OkStatus();
 }
 
@@ -46,7 +47,7 @@ void DialledPush::Opened(bool again) {
   if (digest_only_) {
     Send({}, 0);
   } else if (!again) {
-    Send({range_}, port_.session().initial_credit());
+    Send({range_}, background_ ? 0 : port_.session().initial_credit());
   }
 }
 

@@ -17,9 +17,12 @@
 
 namespace bitrepo::channel {
 
+// A transfer that is open and waits for credit goes on so long past its expiry.
+inline constexpr absl::Duration kPausedTermMax = absl::Hours(24 * 7);
+
 // Ends with the first stream that comes to an end (success, refusal, ABORT of either side), at
 // Revoke, or at expiry. A stream that only broke may be opened again. Past its expiry an open
-// stream goes on while bytes move.
+// stream goes on while bytes move, or wait for credit.
 class GrantedTransfer : public LiveTransfer {
  public:
   class Host {
@@ -40,6 +43,7 @@ class GrantedTransfer : public LiveTransfer {
   virtual wire::ResponseInfo Begin(StreamPort port, const transfer::OpenRequest& open) = 0;
   virtual uint64_t bytes_moved() const = 0;
   virtual bool committing() const { return false; }
+  virtual bool paused() const = 0;
   void Bind(const StreamPort& port);
   void StreamBroke(const absl::Status& why) override;
   void Forget() final;
@@ -58,10 +62,8 @@ class GrantedTransfer : public LiveTransfer {
 
 class GrantedStore final : public GrantedTransfer, private ReceivingEnd::Owner {
  public:
-  // `initial_credit`: what WELCOME promises each stream.
   GrantedStore(TransferServices services, base::TokenId id, wire::TokenBody token,
-               std::shared_ptr<Sink> sink, TransferEvents events, absl::Duration stall,
-               uint64_t initial_credit, Host& host);
+               std::shared_ptr<Sink> sink, TransferEvents events, absl::Duration stall, Host& host);
   ~GrantedStore() override { receiving_->Stop(); }
   void OnBlocked(bool /*blocked*/) override {}
 
@@ -75,14 +77,15 @@ class GrantedStore final : public GrantedTransfer, private ReceivingEnd::Owner {
   bool committing() const override {
     return receiving_->committing() || receiving_->machine().commit_pending();
   }
+  bool paused() const override { return receiving_->machine().grants_none(); }
   void OnWritten(uint64_t bytes) override { Progress(bytes); }
+  void OnPaused(bool paused) override { Paused(paused); }
   std::optional<base::Digest> DigestToCommit(std::optional<base::Digest> sent) override {
     return sent;
   }
   void OnCommitted(const wire::ResponseInfo& response) override;
   void OnReceiveFailed(const absl::Status& why, bool violation) override;
 
-  const uint64_t initial_credit_;
   std::shared_ptr<Sink> sink_;
   std::shared_ptr<ReceivingEnd> receiving_;
   bool committed_ = false;
@@ -103,7 +106,9 @@ class GrantedFetch final : public GrantedTransfer, private SendingEnd::Owner {
   void StreamBroke(const absl::Status& why) override;
   void LetGo(const absl::Status& why) override;
   uint64_t bytes_moved() const override { return stored_bytes_; }
+  bool paused() const override { return sending_ != nullptr && sending_->wants_credit(); }
   void OnAllSent() override {}
+  void OnPaused(bool paused) override { Paused(paused); }
   void OnStored(uint64_t bytes) override;
   void OnSendFailed(const absl::Status& why, bool violation) override;
 

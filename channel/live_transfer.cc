@@ -60,12 +60,19 @@ void LiveTransfer::Conclude(const absl::Status& why) {
     std::exchange(events_.on_end, nullptr)(why);
   }
   events_.on_progress = nullptr;
+  events_.on_paused = nullptr;
   Forget();
 }
 
 void LiveTransfer::Progress(uint64_t bytes_done) {
   if (!ended_ && events_.on_progress) {
     events_.on_progress(bytes_done);
+  }
+}
+
+void LiveTransfer::Paused(bool paused) {
+  if (!ended_ && events_.on_paused) {
+    events_.on_paused(paused);
   }
 }
 
