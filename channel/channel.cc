@@ -94,11 +94,11 @@ void Channel::Abandon(TransferId transfer) {
 }
 
 void Channel::SetRates(std::vector<transfer::RateRule> rules,
-                       absl::AnyInvocable<void(RateUses, RateUses)> tell) {
+                       absl::AnyInvocable<void(absl::Status, RateUses, RateUses)> tell) {
   state_->Post([rules = std::move(rules), tell = std::move(tell)](ChannelCore& core) mutable {
     RateUses before = core.rates().Uses();
-    core.rates().SetRules(rules);
-    tell(std::move(before), core.rates().Uses());
+    absl::Status how = core.rates().SetRules(rules);
+    tell(std::move(how), std::move(before), core.rates().Uses());
   });
 }
 

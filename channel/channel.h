@@ -96,9 +96,10 @@ class Channel {
   // How fast bytes may come, from the next grant on: each rule replaces the one of its level and
   // name. What comes under a store token is of its principal as the partner, under a fetch token of
   // its issuer. `tell` gets all rules that there are before and then; on the channel's loop, soon.
+  // kResourceExhausted, and nothing set: there would be more than kRateRulesMax.
   using RateUses = std::vector<wire::RateUse>;
   void SetRates(std::vector<transfer::RateRule> rules,
-                absl::AnyInvocable<void(RateUses before, RateUses after)> tell);
+                absl::AnyInvocable<void(absl::Status how, RateUses before, RateUses after)> tell);
   void TellRates(absl::AnyInvocable<void(RateUses)> tell);
 
   // What the link has refused or cut by itself, by cause; told on the channel's loop, soon.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
@@ -43,8 +44,8 @@ ChannelCore::ChannelCore(ChannelOptions options, runtime::EventLoop& loop, Link&
 }
 
 absl::Status ChannelCore::Start() {
-  services_.rates->SetRules(options_.rates);
-  services_.pace->SetRules({{wire::RATE_NODE, "", options_.pace, false}});
+  BITREPO_RETURN_IF_ERROR(services_.rates->SetRules(options_.rates));
+  BITREPO_RETURN_IF_ERROR(services_.pace->SetRules({{wire::RATE_NODE, "", options_.pace, false}}));
   return link_.Start(*this);
 }
 

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/status.h"
+
 namespace bitrepo::channel {
 namespace {
 
@@ -13,13 +15,14 @@ uint32_t MinuteOfDay(absl::Time wall) {
 
 }  // namespace
 
-void RateGate::SetRules(const std::vector<transfer::RateRule>& rules) {
+absl::Status RateGate::SetRules(const std::vector<transfer::RateRule>& rules) {
   limiter_.Advance(loop_.Now());
-  limiter_.SetRules(rules);
+  BITREPO_RETURN_IF_ERROR(limiter_.SetRules(rules));
   LookAtTheClock();
   if (limiter_.follows_the_clock() && !std::exchange(follows_, true)) {
     FollowTheClock();
   }
+  return absl::OkStatus();
 }
 
 std::vector<wire::RateUse> RateGate::Uses() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/runtime/event_loop.h"
 #include "channel/transfer/rate_limiter.h"
@@ -32,7 +33,8 @@ class RateGate : public std::enable_shared_from_this<RateGate> {
   };
   explicit RateGate(runtime::EventLoop& loop) : loop_(loop), limiter_(loop.Now()) {}
 
-  void SetRules(const std::vector<transfer::RateRule>& rules);
+  // kResourceExhausted as the limiter says it.
+  absl::Status SetRules(const std::vector<transfer::RateRule>& rules);
   std::vector<wire::RateUse> Uses();
   // Something is limited now.
   bool limits() const { return limiter_.limits(); }

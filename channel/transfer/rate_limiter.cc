@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 
 namespace bitrepo::transfer {
@@ -37,16 +38,22 @@ void RateLimiter::CatchUp() {
   for (auto& [key, bucket] : buckets_) bucket.bytes.Advance(now_);
 }
 
-void RateLimiter::SetRules(const std::vector<RateRule>& rules) {
-  CatchUp();
+absl::Status RateLimiter::SetRules(const std::vector<RateRule>& rules) {
+  std::map<RuleKey, RateRule> all = rules_;
   for (const RateRule& rule : rules) {
     const RuleKey key{rule.level, rule.name};
     if (rule.table.empty()) {
-      rules_.erase(key);
+      all.erase(key);
     } else {
-      rules_[key] = rule;
+      all[key] = rule;
     }
   }
+  if (all.size() > kRateRulesMax) {
+    return absl::ResourceExhaustedError(absl::StrCat(all.size(), " rates are too many, at most ",
+                                                     kRateRulesMax, " hold: take others away"));
+  }
+  CatchUp();
+  rules_ = std::move(all);
   for (RateFlow* flow : flows_) Leave(*flow);
   // Without its rule a bucket is nobody's; under another one it keeps what it has saved.
   for (auto& [key, bucket] : buckets_) {
@@ -59,6 +66,7 @@ void RateLimiter::SetRules(const std::vector<RateRule>& rules) {
   for (RateFlow* flow : flows_) Join(*flow);
   DropUnused();
   BeginTurns();
+  return absl::OkStatus();
 }
 
 void RateLimiter::SetMinute(uint32_t minute_of_day) {

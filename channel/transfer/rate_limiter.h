@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/rate_table.h"
 #include "channel/transfer/background_window.h"
@@ -20,6 +21,8 @@
 #include "proto/types.pb.h"
 
 namespace bitrepo::transfer {
+
+inline constexpr size_t kRateRulesMax = 64;
 
 struct RateRule {
   wire::RateLevel level = wire::RATE_NODE;
@@ -50,8 +53,9 @@ class RateLimiter {
   RateLimiter& operator=(const RateLimiter&) = delete;
 
   void Advance(absl::Time now) { now_ = std::max(now_, now); }
-  // Each replaces the one of its level and name. Holds for the next grant.
-  void SetRules(const std::vector<RateRule>& rules);
+  // Each replaces the one of its level and name. Holds for the next grant. kResourceExhausted, and
+  // nothing set: there would be more than kRateRulesMax.
+  absl::Status SetRules(const std::vector<RateRule>& rules);
   void SetMinute(uint32_t minute_of_day);
   uint32_t minute() const { return minute_; }
   bool follows_the_clock() const;

@@ -69,6 +69,17 @@ void GetStatus::Start() {
 
 void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
   if (report.ok()) parts_.host.OnReport(*report);
+  parts_.channel.TellRates([weak = weak_from_this(), loop = &parts_.loop,
+                            report = std::move(report)](channel::Channel::RateUses rates) mutable {
+    loop->Post([weak, report = std::move(report), rates = std::move(rates)] {
+      const std::shared_ptr<RequestHandler> self = weak.lock();
+      if (self != nullptr) static_cast<GetStatus*>(self.get())->Tell(report, rates);
+    });
+  });
+}
+
+void GetStatus::Tell(const absl::StatusOr<store::StoreReport>& report,
+                     const channel::Channel::RateUses& rates) {
   if (done_) return;
   const Host::Vitals vitals = parts_.host.vitals();
   wire::Body body = FinalBody(wire::GET_STATUS, wire::OPERATION_COMPLETED, "");
@@ -78,6 +89,7 @@ void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
   final.set_queue(vitals.queue);
   final.set_uptime_us(static_cast<uint64_t>(
       std::max<int64_t>(0, absl::ToInt64Microseconds(parts_.loop.Now() - vitals.started))));
+  for (const wire::RateUse& use : rates) *final.add_rates() = use;
   for (const auto& [cause, count] : vitals.dropped_frames) {
     if (final.dropped_frames().size() < protocol::kDropCausesMax) {
       (*final.mutable_dropped_frames())[cause] = count;

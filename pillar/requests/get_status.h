@@ -16,6 +16,8 @@ class GetStatus final : public RequestHandler {
 
  private:
   void OnReport(absl::StatusOr<store::StoreReport> report);
+  void Tell(const absl::StatusOr<store::StoreReport>& report,
+            const channel::Channel::RateUses& rates);
   void End(wire::Body final);
 
   bool done_ = false;

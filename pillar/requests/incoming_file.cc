@@ -14,6 +14,7 @@ namespace bitrepo::requests {
 template <typename Request>
 absl::Status IncomingFile::ReadOrder(const Request& asked) {
   if (asked.has_size_bytes()) order_.size_bytes = asked.size_bytes();
+  order_.background = asked.background();
   std::optional<base::Digest> digest;
   if (asked.has_digest()) {
     BITREPO_ASSIGN_OR_RETURN(digest, FromWire(asked.digest()));
@@ -81,6 +82,7 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
   token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
   if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
   token.set_digest_only(digest_only);
+  token.set_background(order_.background);
 
   grant_ = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
                                    [this](const absl::Status& how) { OnTransferEnded(how); });
@@ -262,17 +264,20 @@ void IncomingFile::OnTime(absl::Time now) {
   if (archiving_ != nullptr) context_.Phase(ProgressOf(archiving_->step()));
   if (stage() != Stage::kReceiving) return;
   wire::Progress progress;
+  const absl::Duration still = grant_->StillFor(now);
   const bool all_here = order_.size_bytes && grant_->bytes_done() >= *order_.size_bytes;
-  progress.set_phase(all_here ? wire::VERIFYING : wire::RECEIVING);
+  progress.set_phase(all_here                     ? wire::VERIFYING
+                     : grant_->waits_for_credit() ? wire::WAITING_FOR_CREDIT
+                                                  : wire::RECEIVING);
   progress.set_bytes_done(grant_->bytes_done());
   progress.set_bytes_total(order_.size_bytes.value_or(0));
   context_.Progress(progress);
-  if (others_wait() && grant_->StillFor(now) >= kGiveWayAfter) {
+  if (others_wait() && still >= kGiveWayAfter) {
     const absl::string_view why =
         "its bytes stood still, and another change of the file was waiting";
     grant_->Revoke(protocol::StatusWith(wire::CONFLICT, why));
     Refuse(wire::CONFLICT, why);
-  } else if (grant_->StoodStill(now)) {
+  } else if (still >= parts_.transfer_idle) {
     grant_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
     Refuse(wire::FILE_TRANSFER_FAILURE,
            absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));

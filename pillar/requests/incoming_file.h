@@ -31,6 +31,7 @@ class IncomingFile : public FileChange {
   struct Order {
     std::optional<uint64_t> size_bytes;
     DigestWish wish;
+    bool background = false;  // its bytes yield to all others
   };
   enum class Likeness { kSame, kOther, kUnknown };
 

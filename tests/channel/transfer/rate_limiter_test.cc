@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "channel/transfer/credit.h"
 #include "tests/support/status_matchers.h"
 
@@ -45,10 +46,10 @@ TEST(RateLimiter, TheNarrowestOfAllLevelsWins) {
         Row{"10M", "20M", "1M", "2M", 104'857}, Row{"10M", "off", "20M", "2M", 209'715},
         Row{"off", "off", "off", "1M", 104'857}, Row{"10M", "0", "off", "off", 0}}) {
     RateLimiter limiter(kStart);
-    limiter.SetRules({Rule(wire::RATE_NODE, "", row.node),
-                      Rule(wire::RATE_COLLECTION, "photos", row.collection),
-                      Rule(wire::RATE_PARTNER, "alice", row.partner),
-                      Rule(wire::RATE_SESSION, "", row.session)});
+    ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", row.node),
+                                Rule(wire::RATE_COLLECTION, "photos", row.collection),
+                                Rule(wire::RATE_PARTNER, "alice", row.partner),
+                                Rule(wire::RATE_SESSION, "", row.session)}));
     RateFlow flow(limiter, Terms("photos", "alice", 1));
     const uint64_t room = RoomOf(flow);
     EXPECT_LE(room, row.room);
@@ -58,9 +59,9 @@ TEST(RateLimiter, TheNarrowestOfAllLevelsWins) {
 
 TEST(RateLimiter, OthersOfTheSameLevelHaveTheirOwn) {
   RateLimiter limiter(kStart);
-  limiter.SetRules({Rule(wire::RATE_COLLECTION, "photos", "0"),
-                    Rule(wire::RATE_COLLECTION, "", "1M"),
-                    Rule(wire::RATE_PARTNER, "mallory", "0")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_COLLECTION, "photos", "0"),
+                              Rule(wire::RATE_COLLECTION, "", "1M"),
+                              Rule(wire::RATE_PARTNER, "mallory", "0")}));
   RateFlow photos(limiter, Terms("photos", "alice", 1));
   RateFlow maps(limiter, Terms("maps", "alice", 1));
   RateFlow books(limiter, Terms("books", "alice", 1));
@@ -74,7 +75,8 @@ TEST(RateLimiter, OthersOfTheSameLevelHaveTheirOwn) {
 
 TEST(RateLimiter, SessionsOfOnePartnerShareTheRateOfThePartner) {
   RateLimiter limiter(kStart);
-  limiter.SetRules({Rule(wire::RATE_PARTNER, "alice", "1M"), Rule(wire::RATE_SESSION, "", "1M")});
+  ASSERT_OK(limiter.SetRules(
+      {Rule(wire::RATE_PARTNER, "alice", "1M"), Rule(wire::RATE_SESSION, "", "1M")}));
   RateFlow one(limiter, Terms("photos", "alice", 1));
   RateFlow two(limiter, Terms("photos", "alice", 2));
   RateFlow bob(limiter, Terms("photos", "bob", 3));
@@ -85,7 +87,7 @@ TEST(RateLimiter, SessionsOfOnePartnerShareTheRateOfThePartner) {
 
 TEST(RateLimiter, WhoWaitedFirstIsServedFirst) {
   RateLimiter limiter(kStart);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "1M")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "1M")}));
   RateFlow first(limiter, Terms("photos", "alice", 1));
   RateFlow second(limiter, Terms("photos", "bob", 2));
   const uint64_t burst = RoomOf(first);
@@ -104,7 +106,8 @@ TEST(RateLimiter, WhoWaitedFirstIsServedFirst) {
 
 TEST(RateLimiter, WhoWaitsForHisOwnBucketHoldsUpNobodyElse) {
   RateLimiter limiter(kStart);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "10M"), Rule(wire::RATE_COLLECTION, "photos", "0")});
+  ASSERT_OK(limiter.SetRules(
+      {Rule(wire::RATE_NODE, "", "10M"), Rule(wire::RATE_COLLECTION, "photos", "0")}));
   RateFlow paused(limiter, Terms("photos", "alice", 1));
   RateFlow other(limiter, Terms("maps", "bob", 2));
   EXPECT_EQ(RoomOf(paused), 0u);
@@ -117,17 +120,17 @@ TEST(RateLimiter, AChangeHoldsFromTheNextGrantOn) {
   RateLimiter limiter(kStart);
   RateFlow flow(limiter, Terms("photos", "alice", 1));
   flow.OnGranted(kMiB);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "10M")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "10M")}));
   EXPECT_TRUE(flow.limited());
   EXPECT_EQ(RoomOf(flow), 0u) << "what is under way counts";
   flow.OnArrived(kMiB);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "0")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "0")}));
   limiter.Advance(kStart + absl::Hours(1));
   limiter.BeginTurns();
   EXPECT_EQ(RoomOf(flow), 0u);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "off")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "off")}));
   EXPECT_FALSE(flow.limited());
-  limiter.SetRules({{wire::RATE_NODE, "", {}, false}});
+  ASSERT_OK(limiter.SetRules({{wire::RATE_NODE, "", {}, false}}));
   EXPECT_FALSE(limiter.active()) << "a rule without steps is none";
 }
 
@@ -150,7 +153,7 @@ TEST(RateLimiter, ATableFollowsTheMinuteOfTheDay) {
 
 TEST(RateLimiter, WhatMayStillComeOnABrokenStreamCountsAsCome) {
   RateLimiter limiter(kStart);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "10M")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "10M")}));
   for (int i = 0; i < 100; ++i) {
     RateFlow flow(limiter, Terms("photos", "alice", 1));
     const uint64_t room = RoomOf(flow);
@@ -166,11 +169,25 @@ TEST(RateLimiter, WhatMayStillComeOnABrokenStreamCountsAsCome) {
   EXPECT_EQ(RoomOf(next), kMiB) << "all had come of that one";
 }
 
+TEST(RateLimiter, HoldsSoManyRulesAndNotOneMore) {
+  RateLimiter limiter(kStart);
+  std::vector<RateRule> rules;
+  for (size_t i = 0; i < kRateRulesMax; ++i) {
+    rules.push_back(Rule(wire::RATE_COLLECTION, absl::StrCat("c", i), "1M"));
+  }
+  ASSERT_OK(limiter.SetRules(rules));
+  EXPECT_EQ(limiter.SetRules({Rule(wire::RATE_NODE, "", "1M")}).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(limiter.Uses().size(), kRateRulesMax);
+  EXPECT_OK(limiter.SetRules(
+      {{wire::RATE_COLLECTION, "c0", {}, false}, Rule(wire::RATE_NODE, "", "1M")}));
+}
+
 TEST(RateLimiter, TellsAllRulesAndHowTheyAreUsed) {
   RateLimiter limiter(kStart);
   RateRule rule = Rule(wire::RATE_COLLECTION, "", "08:00,1M;19:00,off");
   rule.until_restart = true;
-  limiter.SetRules({rule, Rule(wire::RATE_NODE, "", "10M")});
+  ASSERT_OK(limiter.SetRules({rule, Rule(wire::RATE_NODE, "", "10M")}));
   limiter.SetMinute(9 * 60);
   RateFlow photos(limiter, Terms("photos", "alice", 1));
   RateFlow maps(limiter, Terms("maps", "alice", 1));
@@ -228,14 +245,14 @@ TEST(CreditWindow, ASegmentThatComesAgainIsNotCutByARate) {
   EXPECT_EQ(window.Grow(kMiB, false), std::optional<uint64_t>(kMiB));
   ASSERT_OK(window.Arrive(kMiB));
   window.Release(kMiB);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "1K")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "1K")}));
   EXPECT_EQ(window.Grow(kMiB, false, kMiB), std::optional<uint64_t>(2 * kMiB));
   window.End();
 }
 
 TEST(CreditWindow, StopsAtTheRateAndSaysSo) {
   RateLimiter limiter(kStart);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "10M")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "10M")}));
   RateFlow flow(limiter, Terms("photos", "alice", 1));
   CreditPool pool(64 * kMiB);
   CreditWindow window(pool);
