@@ -153,7 +153,7 @@ void GetOperation::Fetch() {
     });
   };
   attempt.transfer = here_.channel.Fetch(attempt.accepted.token, target_->Owed().ranges(),
-                                         attempt.sink, std::move(events));
+                                         attempt.sink, std::move(events), spec_.background);
 }
 
 void GetOperation::OnFetchProgress(uint64_t number) {

@@ -53,6 +53,10 @@ class GetCommand final : public Command {
     shape.flags.push_back({"--from", "PILLAR", "only from this pillar, or fastest", &from_});
     shape.flags.push_back({"--checksum", "ALGO:HEX",
                            "what the bytes must have; else nothing is written", &checksum_});
+    shape.flags.push_back({"--bwlimit", "RATE",
+                           "receive no faster: 10M is 10 MiB/s; or a table of the day", &bwlimit_});
+    shape.flags.push_back(
+        {"--background", "", "yield to all else that this command receives", &background_});
     if (!cat_) {
       shape.flags.push_back(
           {"--resume", "", "go on with what an earlier get has left: always done", &resume_});
@@ -116,6 +120,15 @@ class GetCommand final : public Command {
             Refuse(session, ExitCode::kUsage, absl::StrCat("--range: ", span.status().message()));
       } else {
         span_ = *span;
+      }
+    }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (table.ok()) {
+        session.LimitReceiving(*table);
+      } else {
+        well = Refuse(session, ExitCode::kUsage,
+                      absl::StrCat("--bwlimit: ", table.status().message()));
       }
     }
     if (!checksum_.empty()) {
@@ -189,6 +202,7 @@ class GetCommand final : public Command {
             .length = span_.length,
             .prefer = prefer_,
             .fail_over = !prefer_.has_value(),
+            .background = background_,
             .sink = {}};
   }
 
@@ -331,6 +345,8 @@ class GetCommand final : public Command {
     if (!range_.empty()) words.push_back(absl::StrCat("--range=", range_));
     if (!from_.empty()) words.push_back(absl::StrCat("--from=", from_));
     if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    if (!bwlimit_.empty()) words.push_back(absl::StrCat("--bwlimit=", bwlimit_));
+    if (background_) words.emplace_back("--background");
     words.insert(words.end(), {"--", ids_.front()});
     return words;
   }
@@ -342,6 +358,8 @@ class GetCommand final : public Command {
     if (!from_.empty()) absl::StrAppend(&rest, FlagWords("--from", from_));
     if (!checksum_.empty()) absl::StrAppend(&rest, FlagWords("--checksum", checksum_));
     if (token_only_) absl::StrAppend(&rest, " --token-only");
+    if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
+    if (background_) absl::StrAppend(&rest, " --background");
     absl::StrAppend(&rest, departure_.Words());
     return session.Again(absl::StrCat(rest, ArgumentWords(ids_)));
   }
@@ -352,6 +370,8 @@ class GetCommand final : public Command {
   std::string range_;
   std::string from_;
   std::string checksum_;
+  std::string bwlimit_;
+  bool background_ = false;
   DepartureFlags departure_;
   bool resume_ = false;
   bool token_only_ = false;

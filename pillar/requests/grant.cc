@@ -16,6 +16,7 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
   if (parts.data_endpoints.empty()) token.add_endpoints(parts.channel.endpoint());
   token.set_verb(verb);
   token.set_collection_id(request.header.collection_id());
+  token.set_principal(request.header.from());
   return token;
 }
 
@@ -23,6 +24,7 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
 struct Grant::Shared {
   std::atomic<uint64_t> bytes_done{0};
   std::atomic<bool> stream_open{false};
+  std::atomic<bool> paused{false};
   Ended ended;  // on the loop only; empty once it was called or the grant died
 };
 
@@ -58,6 +60,9 @@ channel::TransferEvents Grant::Events() {
   events.on_stream = [shared = shared_](bool open) {
     shared->stream_open.store(open, std::memory_order_relaxed);
   };
+  events.on_paused = [shared = shared_](bool paused) {
+    shared->paused.store(paused, std::memory_order_relaxed);
+  };
   events.on_end = [shared = shared_, loop = &parts_.loop](absl::Status how) {
     loop->Post([shared, how = std::move(how)] {
       if (shared->ended == nullptr) return;
@@ -75,10 +80,10 @@ uint64_t Grant::bytes_done() const {
 
 absl::Duration Grant::StillFor(absl::Time now) {
   const uint64_t bytes = bytes_done();
-  if (bytes != seen_bytes_) {
-    seen_bytes_ = bytes;
-    seen_at_ = now;
-  }
+  const bool moved = std::exchange(seen_bytes_, bytes) != bytes;
+  waits_for_credit_ = !moved && shared_->paused.load(std::memory_order_relaxed);
+  // Time in which the receiver wants nothing is nobody's fault.
+  if (moved || waits_for_credit_) seen_at_ = now;
   return now - seen_at_;
 }
 
