@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "bus/protocol/response_code.h"
+#include "pillar/requests/grant.h"
 #include "pillar/requests/replies.h"
 #include "pillar/requests/slow_steps.h"
 
@@ -19,6 +20,9 @@ absl::Status IncomingFile::ReadOrder(const Request& asked) {
     BITREPO_ASSIGN_OR_RETURN(digest, FromWire(asked.digest()));
   }
   order_.wish = DigestWish(asked.has_checksums() ? &asked.checksums() : nullptr, digest);
+  if (asked.from_source()) {
+    BITREPO_ASSIGN_OR_RETURN(source_, SourceToken::Read(request().secret, asked.size_bytes()));
+  }
   return absl::OkStatus();
 }
 template absl::Status IncomingFile::ReadOrder(const wire::PutFileRequest& asked);
@@ -73,17 +77,12 @@ void IncomingFile::MakePlace(store::FileStore& store, const Target& target, cons
 }
 
 void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
+  if (source_ && parts_.source_fetches >= kSourceFetchesMax) {
+    Refuse(wire::BUSY, absl::StrCat(kSourceFetchesMax, " files are being fetched already"));
+    return;
+  }
   Enter(Stage::kReceiving);
   const bool digest_only = CanTakeDigestOnly();
-  wire::TokenBody token = TokenFor(parts_, request(), wire::STORE);
-  token.set_file_id(target().file_id.text());
-  if (order_.size_bytes) token.set_length(*order_.size_bytes);
-  token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
-  if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
-  token.set_digest_only(digest_only);
-
-  grant_ = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
-                                   [this](const absl::Status& how) { OnTransferEnded(how); });
   auto sink = std::make_shared<StagedSink>(
       std::move(staged), order_.wish, digest_only, parts_.workers, parts_.loop.clock(),
       parts_.gauge, [weak = weak_from_this(), loop = &parts_.loop](SealedFile sealed) {
@@ -96,10 +95,34 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
           }
         });
       });
-  parts_.channel.GrantStore(grant_->token(), std::move(sink), grant_->Events());
   parts_.gauge->AddStart(parts_.loop.Now() - context_.arrived());
-  context_.Accepted(Accepted(digest_only), grant_->text());
+  if (source_) {
+    FetchInto(std::move(sink), digest_only);
+  } else {
+    GrantTo(std::move(sink), digest_only);
+  }
   if (parts_.slow != nullptr) TellPhase(wire::RESERVE);
+}
+
+void IncomingFile::GrantTo(std::shared_ptr<StagedSink> sink, bool digest_only) {
+  wire::TokenBody token = TokenFor(parts_, request(), wire::STORE);
+  token.set_file_id(target().file_id.text());
+  if (order_.size_bytes) token.set_length(*order_.size_bytes);
+  token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
+  if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
+  token.set_digest_only(digest_only);
+  auto grant = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
+                                       [this](const absl::Status& how) { OnTransferEnded(how); });
+  parts_.channel.GrantStore(grant->token(), std::move(sink), grant->Events());
+  context_.Accepted(Accepted(digest_only), grant->text());
+  transfer_ = std::move(grant);
+}
+
+void IncomingFile::FetchInto(std::shared_ptr<StagedSink> sink, bool digest_only) {
+  context_.Accepted(Accepted(digest_only), "");
+  transfer_ =
+      std::make_unique<SourceFetch>(parts_, *source_, digest_only, std::move(sink),
+                                    [this](const absl::Status& how) { OnTransferEnded(how); });
 }
 
 void IncomingFile::TellPhase(wire::Phase phase) {
@@ -252,7 +275,7 @@ void IncomingFile::Tell(wire::Body final) {
 }
 
 void IncomingFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
-  if (stage() == Stage::kReceiving) grant_->Revoke(protocol::StatusWith(code, reason));
+  if (stage() == Stage::kReceiving) transfer_->Revoke(protocol::StatusWith(code, reason));
   archiving_.reset();
   FileChange::Cancel(code, reason);
 }
@@ -262,18 +285,18 @@ void IncomingFile::OnTime(absl::Time now) {
   if (archiving_ != nullptr) context_.Phase(ProgressOf(archiving_->step()));
   if (stage() != Stage::kReceiving) return;
   wire::Progress progress;
-  const bool all_here = order_.size_bytes && grant_->bytes_done() >= *order_.size_bytes;
+  const bool all_here = order_.size_bytes && transfer_->bytes_done() >= *order_.size_bytes;
   progress.set_phase(all_here ? wire::VERIFYING : wire::RECEIVING);
-  progress.set_bytes_done(grant_->bytes_done());
+  progress.set_bytes_done(transfer_->bytes_done());
   progress.set_bytes_total(order_.size_bytes.value_or(0));
   context_.Progress(progress);
-  if (others_wait() && grant_->StillFor(now) >= kGiveWayAfter) {
+  if (others_wait() && transfer_->StillFor(now) >= kGiveWayAfter) {
     const absl::string_view why =
         "its bytes stood still, and another change of the file was waiting";
-    grant_->Revoke(protocol::StatusWith(wire::CONFLICT, why));
+    transfer_->Revoke(protocol::StatusWith(wire::CONFLICT, why));
     Refuse(wire::CONFLICT, why);
-  } else if (grant_->StoodStill(now)) {
-    grant_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
+  } else if (transfer_->StoodStill(now)) {
+    transfer_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
     Refuse(wire::FILE_TRANSFER_FAILURE,
            absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));
   }

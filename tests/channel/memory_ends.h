@@ -76,6 +76,7 @@ class TextSource final : public Source {
 class TextSink final : public Sink {
  public:
   using Done = absl::AnyInvocable<void(absl::Status)>;
+  base::RangeSet held() const override { return has; }
   void Write(base::ByteRange range, base::Buffer bytes, Done done) override {
     ++writes;
     if (!fail_write.ok()) {
@@ -116,6 +117,7 @@ class TextSink final : public Sink {
     }
   }
   void Aborted(const absl::Status& why) override { aborted.push_back(why); }
+  bool takes_any_order() const override { return any_order; }
 
   // Answers the oldest held write.
   void Release() {
@@ -130,6 +132,14 @@ class TextSink final : public Sink {
     }
   }
 
+  // Begins with these bytes of `whole`.
+  void Hold(const std::string& whole, const base::ByteRange& range) {
+    has.Add(range);
+    text.resize(std::max<size_t>(text.size(), range.end()));
+    text.replace(range.offset(), range.length(), whole, range.offset(), range.length());
+  }
+
+  base::RangeSet has;
   bool hold = false;
   bool hold_commit = false;
   bool digest_only = false;  // takes the digest for what it is
@@ -137,6 +147,7 @@ class TextSink final : public Sink {
   std::string text;
   base::RangeSet written;
   uint64_t written_bytes = 0;
+  bool any_order = false;
   uint64_t held_bytes = 0;
   uint64_t held_bytes_most = 0;
   int writes = 0;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pillar/requests/transfer_watch.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace bitrepo::requests {
+
+// What the channel's loop may reach: it never sees the watch itself.
+struct TransferWatch::Shared {
+  std::atomic<uint64_t> bytes_done{0};
+  Ended ended;  // on the loop only; empty once it was called or the watch died
+};
+
+TransferWatch::TransferWatch(const RequestParts& parts, Ended ended)
+    : loop_(parts.loop),
+      idle_(parts.transfer_idle),
+      shared_(std::make_shared<Shared>()),
+      seen_at_(parts.loop.Now()) {
+  shared_->ended = std::move(ended);
+}
+
+TransferWatch::~TransferWatch() { shared_->ended = nullptr; }
+
+channel::TransferEvents TransferWatch::Events() {
+  channel::TransferEvents events;
+  events.on_progress = [shared = shared_](uint64_t bytes_done) {
+    shared->bytes_done.store(bytes_done, std::memory_order_relaxed);
+  };
+  events.on_end = [shared = shared_, loop = &loop_](absl::Status how) {
+    loop->Post([shared, how = std::move(how)] {
+      if (shared->ended == nullptr) return;
+      Ended ended = std::move(shared->ended);
+      shared->ended = nullptr;
+      ended(how);
+    });
+  };
+  return events;
+}
+
+uint64_t TransferWatch::bytes_done() const {
+  return std::max(seen_bytes_, shared_->bytes_done.load(std::memory_order_relaxed));
+}
+
+absl::Duration TransferWatch::StillFor(absl::Time now) {
+  const uint64_t bytes = bytes_done();
+  if (bytes != seen_bytes_) {
+    seen_bytes_ = bytes;
+    seen_at_ = now;
+  }
+  return now - seen_at_;
+}
+
+bool TransferWatch::StoodStill(absl::Time now) { return StillFor(now) >= idle_; }
+
+}  // namespace bitrepo::requests
