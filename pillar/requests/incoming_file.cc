@@ -84,8 +84,9 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
   Enter(Stage::kReceiving);
   const bool digest_only = CanTakeDigestOnly();
   auto sink = std::make_shared<StagedSink>(
-      std::move(staged), order_.wish, digest_only, parts_.workers, parts_.loop.clock(),
-      parts_.gauge, [weak = weak_from_this(), loop = &parts_.loop](SealedFile sealed) {
+      std::move(staged), order_.size_bytes, order_.wish, digest_only, parts_.workers,
+      parts_.loop.clock(), parts_.gauge,
+      [weak = weak_from_this(), loop = &parts_.loop](SealedFile sealed) {
         loop->Post([weak, sealed = std::move(sealed)]() mutable {
           const std::shared_ptr<RequestHandler> self = weak.lock();
           if (self != nullptr) {

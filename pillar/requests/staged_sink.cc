@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "pillar/requests/file_digester.h"
 
@@ -13,10 +14,13 @@ namespace bitrepo::requests {
 namespace {
 
 constexpr size_t kReadBackBytes = 1024 * 1024;
+// A smaller file is not worth a second worker.
+constexpr uint64_t kFileBytesSideBySide = 2 * 1024 * 1024;
 
 }  // namespace
 
-// Only ever touched by the work of one line, which is one piece at a time.
+// Only ever touched by the work of its lines, each of which is one piece at a time: one writes
+// while the other digests. The commit comes when both have done all.
 struct StagedSink::Shared {
   Shared(std::unique_ptr<store::StagedFile> staged_in, const DigestWish& wish_in,
          bool digest_only_in, const base::Clock& clock_in, std::shared_ptr<Gauge> gauge_in,
@@ -28,6 +32,7 @@ struct StagedSink::Shared {
         gauge(std::move(gauge_in)),
         sealed(std::move(sealed_in)) {}
 
+  // On the write lane.
   absl::Status Write(const base::ByteRange& range, std::span<const std::byte> bytes) {
     if (staged == nullptr) return absl::FailedPreconditionError("the file is sealed");
     if (digest_only) {
@@ -36,18 +41,16 @@ struct StagedSink::Shared {
     const absl::Time began = clock.Now();
     BITREPO_RETURN_IF_ERROR(staged->Write(range.offset(), bytes));
     gauge->AddWrite(bytes.size(), clock.Now() - began);
-    return wish.computed().empty() ? absl::OkStatus() : DigestInOrder(range, bytes);
+    return absl::OkStatus();
   }
 
-  // What does not continue the bytes digested so far is digested when all is there.
+  // Beside it. What does not continue the bytes digested so far is digested when all is there; no
+  // byte comes twice.
   absl::Status DigestInOrder(const base::ByteRange& range, std::span<const std::byte> bytes) {
-    if (range.offset() < digested_bytes && !range.empty()) {
-      digester.reset();
-      digested_bytes = 0;
-    } else if (range.offset() == digested_bytes) {
-      BITREPO_RETURN_IF_ERROR(Digest(bytes));
-    }
-    return absl::OkStatus();
+    if (staged == nullptr) return absl::FailedPreconditionError("the file is sealed");
+    staged->Digest(range.offset(), bytes);
+    if (wish.computed().empty() || range.offset() != digested_bytes) return absl::OkStatus();
+    return Digest(bytes);
   }
 
   absl::Status Digest(std::span<const std::byte> bytes) {
@@ -92,22 +95,64 @@ struct StagedSink::Shared {
   uint64_t digested_bytes = 0;
 };
 
-StagedSink::StagedSink(std::unique_ptr<store::StagedFile> staged, const DigestWish& wish,
-                       bool digest_only, runtime::WorkerPool& workers, const base::Clock& clock,
+StagedSink::StagedSink(std::unique_ptr<store::StagedFile> staged,
+                       std::optional<uint64_t> size_bytes, const DigestWish& wish, bool digest_only,
+                       runtime::WorkerPool& workers, const base::Clock& clock,
                        std::shared_ptr<Gauge> gauge, absl::AnyInvocable<void(SealedFile)> sealed)
-    : shared_(std::make_shared<Shared>(std::move(staged), wish, digest_only, clock,
+    : side_by_side_(size_bytes.value_or(kFileBytesSideBySide) >= kFileBytesSideBySide),
+      shared_(std::make_shared<Shared>(std::move(staged), wish, digest_only, clock,
                                        std::move(gauge), std::move(sealed))),
-      line_(std::make_shared<WorkLine>(workers, runtime::Lane::kWrite)) {}
+      line_(std::make_shared<WorkLine>(workers, runtime::Lane::kWrite)),
+      digest_line_(std::make_shared<WorkLine>(workers, runtime::Lane::kHash)) {}
 
 StagedSink::~StagedSink() = default;
 
+namespace {
+
+// One segment that is written and digested side by side; the last to be done tells.
+class Halves {
+ public:
+  Halves(base::Buffer bytes, absl::AnyInvocable<void(absl::Status)> done)
+      : bytes_(std::move(bytes)), done_(std::move(done)) {}
+  std::span<const std::byte> bytes() const { return bytes_.bytes(); }
+  void Done(absl::Status how) {
+    {
+      base::MutexLock lock(mutex_);
+      how_.Update(std::move(how));
+      if (--left_ > 0) return;
+    }
+    bytes_ = base::Buffer();  // the memory is free before the credit for it is given
+    done_(how_);
+  }
+
+ private:
+  base::Buffer bytes_;
+  absl::AnyInvocable<void(absl::Status)> done_;
+  base::Mutex mutex_;
+  int left_ = 2;
+  absl::Status how_;
+};
+
+}  // namespace
+
 void StagedSink::Write(base::ByteRange range, base::Buffer bytes,
                        absl::AnyInvocable<void(absl::Status)> done) {
-  line_->Add([shared = shared_, range, bytes = std::move(bytes),
-              done = std::move(done)](absl::Status lane) mutable {
-    const absl::Status how = lane.ok() ? shared->Write(range, bytes.bytes()) : lane;
-    bytes = base::Buffer();  // the memory is free before the credit for it is given
-    done(how);
+  if (!side_by_side_) {
+    line_->Add([shared = shared_, range, bytes = std::move(bytes),
+                done = std::move(done)](absl::Status lane) mutable {
+      absl::Status how = lane.ok() ? shared->Write(range, bytes.bytes()) : lane;
+      if (how.ok()) how = shared->DigestInOrder(range, bytes.bytes());
+      bytes = base::Buffer();  // the memory is free before the credit for it is given
+      done(std::move(how));
+    });
+    return;
+  }
+  auto halves = std::make_shared<Halves>(std::move(bytes), std::move(done));
+  line_->Add([shared = shared_, range, halves](absl::Status lane) {
+    halves->Done(lane.ok() ? shared->Write(range, halves->bytes()) : lane);
+  });
+  digest_line_->Add([shared = shared_, range, halves](absl::Status lane) {
+    halves->Done(lane.ok() ? shared->DigestInOrder(range, halves->bytes()) : lane);
   });
 }
 

@@ -72,7 +72,7 @@ absl::Status IncomingFile::Write(uint64_t offset, std::span<const std::byte> byt
     failed_ = true;
     return gate_.Judge(kWhat, written);
   }
-  digests_.Arrived(range, bytes);
+  digests_.Arrived(range);
   reservation_.Arrived(digests_.arrived_bytes() - before);
   if (range.end() >= handed_on_bytes_ + kWriteBackBytes) {
     file_->StartWriteBack(handed_on_bytes_, range.end() - handed_on_bytes_);
@@ -87,6 +87,7 @@ absl::StatusOr<StagedFile::Facts> IncomingFile::Seal(uint64_t size_bytes) {
                                                  : "the staged file is sealed");
   }
   BITREPO_RETURN_IF_ERROR(digests_.CheckComplete(size_bytes));
+  digests_.Settle();
   BITREPO_RETURN_IF_ERROR(DigestRest(size_bytes));
   ContentDigests::Result result = digests_.Finish();
   facts_ = Facts{size_bytes, std::move(result.sha256)};
@@ -136,6 +137,9 @@ absl::StatusOr<std::unique_ptr<IncomingFile>> StagingArea::Stage(
   auto file = home_.disk().Create(path);
   if (!file.ok()) {
     return gate_.Judge(kWhat, file.status());
+  }
+  if (announced_bytes.value_or(kDirectFileBytes) >= kDirectFileBytes) {
+    (*file)->PreferDirect();
   }
   return std::make_unique<IncomingFile>(home_, gate_, path, *std::move(file), announced_bytes,
                                         std::move(reservation));
