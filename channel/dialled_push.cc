@@ -30,6 +30,7 @@ absl::Status DialledPush::Prepare(const wire::TokenBody& token) {
   }
   range_ = *range;
   digest_only_ = token.digest_only();
+  awaits_missing_ = token.held_bytes() > 0;
   return absl::OkStatus();
 }
 
@@ -41,11 +42,11 @@ void DialledPush::Send(std::vector<base::ByteRange> ranges, uint64_t credit) {
 }
 
 void DialledPush::Opened(bool again) {
-  // The first time nothing has come there yet, as far as this side knows: bytes follow at once.
+  // The first time nothing has come there yet, unless the token says so: bytes follow at once.
   // Where the digest alone is wanted there are none to wait for.
   if (digest_only_) {
     Send({}, 0);
-  } else if (!again) {
+  } else if (!again && !awaits_missing_) {
     Send({range_}, port_.session().initial_credit());
   }
 }

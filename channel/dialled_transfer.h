@@ -116,7 +116,8 @@ class DialledPush final : public DialledTransfer, private SendingEnd::Owner {
 
   std::shared_ptr<Source> source_;
   base::ByteRange range_;
-  bool digest_only_ = false;  // the token takes COMMIT without bytes
+  bool awaits_missing_ = false;  // some has come there before
+  bool digest_only_ = false;     // the token takes COMMIT without bytes
   std::shared_ptr<SendingEnd> sending_;
   uint64_t stored_bytes_ = 0;
   bool commit_said_ = false;

@@ -340,7 +340,8 @@ void Pillar::State::OnReport(const store::StoreReport& fresh) {
   no_space_told = no_space_told && nearly_full;
 }
 
-// What lies in quarantine longer than its term goes for good.
+// What lies in quarantine longer than its term goes for good, and what was staged longer than its
+// own.
 void Pillar::State::PurgeQuarantine() {
   purge_at = parts.loop.Now() + kPurgeEvery;
   const absl::Time removed_before = parts.loop.clock().WallNow() - options.quarantine_term;
@@ -348,6 +349,7 @@ void Pillar::State::PurgeQuarantine() {
   parts.workers
       .Submit(runtime::Lane::kWrite, runtime::StrandId::kNone,
               [store = &parts.store, loop = &parts.loop, removed_before, weak = weak_from_this()] {
+                store->GiveUpStaged();
                 loop->Post([weak, purged = store->PurgeQuarantine(removed_before, kPurgeMax)] {
                   const std::shared_ptr<State> self = weak.lock();
                   if (self == nullptr || self->stopping) return;

@@ -61,7 +61,7 @@ class PutRun {
 
   void Begin(const PutItem& item);
   void Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::SharedSource> source,
-           std::optional<base::Digest> digest);
+           std::string stamp, std::optional<base::Digest> digest);
   // In put_via.cc.
   bool GoesOn(const client::PutFileResult& first) const;
   void CopyOn(client::Client& client, const PutItem& item, uint64_t weight,

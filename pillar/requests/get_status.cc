@@ -58,16 +58,43 @@ void AddCollections(wire::GetStatusFinal& final, const store::StoreReport& repor
            absl::StrCat(quarantined, " files are in quarantine"));
 }
 
+// The largest first, as many as fit.
+void AddStaged(wire::GetStatusFinal& final, std::vector<store::StagedPart> staged) {
+  std::sort(staged.begin(), staged.end(),
+            [](const store::StagedPart& a, const store::StagedPart& b) {
+              return a.bytes_done > b.bytes_done;
+            });
+  uint64_t bytes = 0;
+  for (const store::StagedPart& part : staged) {
+    bytes += part.bytes_done;
+    if (final.staged_size() == static_cast<int>(protocol::kStagedShownMax)) continue;
+    wire::StagedBytes& told = *final.add_staged();
+    told.set_collection_id(part.collection.text());
+    told.set_file_id(part.file_id.text());
+    told.set_principal(part.principal);
+    told.set_bytes_done(part.bytes_done);
+    told.set_bytes_total(part.bytes_total.value_or(0));
+    told.set_last_written_us(absl::ToUnixMicros(part.written_at));
+    if (part.kept_until) told.set_kept_until_us(absl::ToUnixMicros(*part.kept_until));
+  }
+  final.set_staged_files(staged.size());
+  final.set_staged_bytes(bytes);
+}
+
 }  // namespace
 
 void GetStatus::Start() {
   const absl::Status taken = RunThen(
-      runtime::Lane::kWrite, [store = &parts_.store] { return store->Check(); },
-      &GetStatus::OnReport);
+      runtime::Lane::kWrite,
+      [store = &parts_.store] {
+        return Found{store->Check(), store->StagedFiles()};
+      },
+      &GetStatus::OnFound);
   if (!taken.ok()) End(FinalBody(wire::GET_STATUS, wire::BUSY, "the pillar has too much to write"));
 }
 
-void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
+void GetStatus::OnFound(Found found) {
+  const absl::StatusOr<store::StoreReport>& report = found.report;
   if (report.ok()) parts_.host.OnReport(*report);
   if (done_) return;
   const Host::Vitals vitals = parts_.host.vitals();
@@ -99,6 +126,7 @@ void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
   } else {
     AddCheck(final, "store writable", wire::HEALTH_ERROR, report.status().message());
   }
+  AddStaged(final, std::move(found.staged));
   End(std::move(body));
 }
 

@@ -21,7 +21,9 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
 
 Grant::Grant(const RequestParts& parts, wire::TokenBody token, std::optional<uint64_t> bytes,
              Ended ended)
-    : TransferWatch(parts, std::move(ended)), parts_(parts), token_(std::move(token)) {
+    : TransferWatch(parts, token.held_bytes(), std::move(ended)),
+      parts_(parts),
+      token_(std::move(token)) {
   absl::Duration term = kTokenTermMax;
   if (bytes) {
     const uint64_t seconds =

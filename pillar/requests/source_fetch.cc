@@ -64,8 +64,9 @@ class SourceFetch::WholeSink final : public channel::Sink {
 
 SourceFetch::SourceFetch(RequestParts& parts, SourceToken token, bool digest_only,
                          std::shared_ptr<channel::Sink> sink, Ended ended)
-    : TransferWatch(parts, std::move(ended)), parts_(parts) {
+    : TransferWatch(parts, sink->held().bytes(), std::move(ended)), parts_(parts) {
   ++parts_.source_fetches;
+  HoldStreamOpen();
   auto whole = std::make_shared<WholeSink>(std::move(sink), token);
   base::RangeSet missing;
   missing.Add(base::ByteRange::Whole(token.size_bytes));
@@ -75,6 +76,8 @@ SourceFetch::SourceFetch(RequestParts& parts, SourceToken token, bool digest_onl
     return;
   }
   channel::TransferEvents events = Events();
+  events.on_progress = [on_progress = std::move(events.on_progress), held = whole->held().bytes()](
+                           uint64_t bytes_done) mutable { on_progress(held + bytes_done); };
   events.on_end = [on_end = std::move(events.on_end), failed = whole->failed(),
                    issuer = token.issuer](absl::Status how) mutable {
     if (!how.ok() && !failed->load()) {

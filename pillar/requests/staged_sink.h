@@ -46,6 +46,14 @@ class StagedSink final : public channel::Sink {
              absl::AnyInvocable<void(SealedFile)> sealed);
   ~StagedSink() override;
 
+  base::RangeSet held() const override { return held_; }
+  bool takes_any_order() const override { return true; }
+  // Lets go of the staged file, which is kept or removed by that; what comes later is refused.
+  // `released` on any thread, when it has happened.
+  void Release(absl::AnyInvocable<void()> released);
+  // The sender has said that this is all, and the file is being sealed. Any thread.
+  bool sealing() const;
+
   void Write(base::ByteRange range, base::Buffer bytes,
              absl::AnyInvocable<void(absl::Status)> done) override;
   void Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
@@ -57,6 +65,7 @@ class StagedSink final : public channel::Sink {
  private:
   struct Shared;
   const bool side_by_side_;  // whether it is large
+  const base::RangeSet held_;
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<WorkLine> line_;         // writes, and seals
   std::shared_ptr<WorkLine> digest_line_;  // digests meanwhile

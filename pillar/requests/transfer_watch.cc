@@ -10,14 +10,17 @@ namespace bitrepo::requests {
 // What the channel's loop may reach: it never sees the watch itself.
 struct TransferWatch::Shared {
   std::atomic<uint64_t> bytes_done{0};
+  std::atomic<bool> stream_open{false};
   Ended ended;  // on the loop only; empty once it was called or the watch died
 };
 
-TransferWatch::TransferWatch(const RequestParts& parts, Ended ended)
+TransferWatch::TransferWatch(const RequestParts& parts, uint64_t held_bytes, Ended ended)
     : loop_(parts.loop),
       idle_(parts.transfer_idle),
       shared_(std::make_shared<Shared>()),
-      seen_at_(parts.loop.Now()) {
+      seen_bytes_(held_bytes),
+      seen_at_(parts.loop.Now()),
+      stream_seen_at_(seen_at_) {
   shared_->ended = std::move(ended);
 }
 
@@ -27,6 +30,9 @@ channel::TransferEvents TransferWatch::Events() {
   channel::TransferEvents events;
   events.on_progress = [shared = shared_](uint64_t bytes_done) {
     shared->bytes_done.store(bytes_done, std::memory_order_relaxed);
+  };
+  events.on_stream = [shared = shared_](bool open) {
+    shared->stream_open.store(open, std::memory_order_relaxed);
   };
   events.on_end = [shared = shared_, loop = &loop_](absl::Status how) {
     loop->Post([shared, how = std::move(how)] {
@@ -51,6 +57,13 @@ absl::Duration TransferWatch::StillFor(absl::Time now) {
   }
   return now - seen_at_;
 }
+
+absl::Duration TransferWatch::WithoutStreamFor(absl::Time now) {
+  if (shared_->stream_open.load(std::memory_order_relaxed)) stream_seen_at_ = now;
+  return now - stream_seen_at_;
+}
+
+void TransferWatch::HoldStreamOpen() { shared_->stream_open = true; }
 
 bool TransferWatch::StoodStill(absl::Time now) { return StillFor(now) >= idle_; }
 

@@ -20,7 +20,8 @@ class TransferWatch {
   // `ended` comes on the loop, once, not after this died.
   using Ended = absl::AnyInvocable<void(absl::Status)>;
 
-  TransferWatch(const RequestParts& parts, Ended ended);
+  // `held_bytes`: that came before it.
+  TransferWatch(const RequestParts& parts, uint64_t held_bytes, Ended ended);
   virtual ~TransferWatch();
   TransferWatch(const TransferWatch&) = delete;
   TransferWatch& operator=(const TransferWatch&) = delete;
@@ -33,16 +34,23 @@ class TransferWatch {
   uint64_t bytes_done() const;
   // How long nothing has moved. Call now and then: it remembers when it last saw bytes move.
   absl::Duration StillFor(absl::Time now);
+  // How long no stream of it has been open. Call now and then, as StillFor.
+  absl::Duration WithoutStreamFor(absl::Time now);
   // True when nothing has moved for the idle time.
   bool StoodStill(absl::Time now);
+
+ protected:
+  // Of one that this side has dialled: who is to bring the bytes is known to be there.
+  void HoldStreamOpen();
 
  private:
   struct Shared;
   runtime::EventLoop& loop_;
   const absl::Duration idle_;
   std::shared_ptr<Shared> shared_;
-  uint64_t seen_bytes_ = 0;
+  uint64_t seen_bytes_;
   absl::Time seen_at_;
+  absl::Time stream_seen_at_;
 };
 
 }  // namespace bitrepo::requests

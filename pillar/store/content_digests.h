@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "base/byte_range.h"
@@ -35,6 +36,8 @@ class ContentDigests {
   ContentDigests(const ContentDigests&) = delete;
   ContentDigests& operator=(const ContentDigests&) = delete;
 
+  // These ranges are there from the start: their bytes are owed. Requires: nothing has arrived.
+  void Hold(base::RangeSet held) { arrived_ = std::move(held); }
   // There are bytes at `range` now, in the place of any that were.
   void Arrived(const base::ByteRange& range);
   // Digests `bytes`, which belong at `offset_bytes`, when they follow what is digested; else
