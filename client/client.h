@@ -73,6 +73,8 @@ class Client {
   // kInvalidArgument: all pillars are meant, and not said by `everywhere`.
   absl::StatusOr<Operation> DeleteFile(DeleteFileSpec spec, EndHandler<DeleteFileResult> end);
   absl::StatusOr<Operation> UndeleteFile(UndeleteFileSpec spec, EndHandler<UndeleteFileResult> end);
+  // kInvalidArgument: to nobody, or to the one that it is from.
+  absl::StatusOr<Operation> CopyFile(CopyFileSpec spec, EndHandler<PutFileResult> end);
   absl::StatusOr<Operation> GetFile(GetFileSpec spec, EndHandler<GetFileResult> end);
   // Tokens in place of bytes: who accepts gives one in its progress, as the `secret` of the message
   // in `events.on_event`, for whoever is to move the bytes; `source` and `sink` of the spec are not

@@ -117,6 +117,7 @@ class TextSink final : public Sink {
     }
   }
   void Aborted(const absl::Status& why) override { aborted.push_back(why); }
+  bool takes_any_order() const override { return any_order; }
 
   // Answers the oldest held write.
   void Release() {
@@ -146,6 +147,7 @@ class TextSink final : public Sink {
   std::string text;
   base::RangeSet written;
   uint64_t written_bytes = 0;
+  bool any_order = false;
   uint64_t held_bytes = 0;
   uint64_t held_bytes_most = 0;
   int writes = 0;
