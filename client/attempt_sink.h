@@ -21,8 +21,8 @@ namespace bitrepo::client {
 // The place for the bytes of one get and what of it is written. Thread-safe.
 class FetchTarget {
  public:
-  // `digest`: of the whole file, where `range` is the whole file. What the sink holds already is not
-  // owed.
+  // `digest`: of the whole file, where `range` is the whole file. What the sink holds already is
+  // not owed.
   FetchTarget(std::shared_ptr<channel::Sink> sink, base::ByteRange range,
               std::optional<base::Digest> digest);
 
