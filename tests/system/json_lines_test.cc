@@ -141,6 +141,7 @@ TEST_F(JsonLines, TokensAreItemsAndWhatUsesThemTellsWhatBecameOfThem) {
   const Json shown = Of(Run({"token", "show", token}, 0), "item")[0];
   EXPECT_EQ(shown["bytes"], 17);
   EXPECT_EQ(shown["conversation"], get["conversation"]);
+  EXPECT_EQ(Of(Run({"status", token}, 0), "item")[0]["result"], "waiting");
   const std::vector<Json> fetch = Run({"fetch", token, "-o", rig_->Path("fetched")}, 0);
   EXPECT_EQ(fetch.front()["arguments"][1], "TOKEN") << "secrets are not written down";
   EXPECT_EQ(Of(fetch, "item")[0]["result"], "delivered");
