@@ -74,18 +74,12 @@ absl::Status DialledPush::TakeStreamFrame(const transfer::FrameHeader& header, b
     if (!response.ok()) {
       return response.status();
     }
-    if (!commit_said_) {
-      return absl::InvalidArgumentError("COMMIT_OK came before COMMIT");
-    }
-    CloseStream();
-    End(transfer::StatusOf(*response));
+    EndTold(*response);
     return absl::OkStatus();
   }
   const std::shared_ptr<SendingEnd> sending = sending_;
-  return sending->OnFrame(header)
-             ? absl::OkStatus()
-             : absl::InvalidArgumentError(
-                   absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
+  sending->OnFrame(header);
+  return absl::OkStatus();
 }
 
 void DialledPush::StreamGone() {
@@ -132,6 +126,7 @@ void DialledPush::OnFacts(absl::StatusOr<CommitFacts> facts) {
     return;
   }
   commit_said_ = true;
+  Step(transfer::StreamEvent::kCommitSaid);
   port_.Say(FrameType::kCommit, transfer::WriteCommit({facts->size_bytes, facts->sha256}));
 }
 

@@ -32,13 +32,13 @@ class SendingEnd final : public TransferMemory::Waiter,
   void Start(std::vector<base::ByteRange> ranges, uint64_t credit);
   void Stop() { owner_ = nullptr; }
 
-  // CREDIT, STORED, NACK. False for any other.
-  bool OnFrame(const transfer::FrameHeader& header);
+  // CREDIT, STORED, NACK.
+  void OnFrame(const transfer::FrameHeader& header);
   void OnBlocked(bool blocked);
   void OnGranted(
       const transfer::OpenAnswer& answer);  // a store: what the receiver lacks, and its credit
   bool OnMemoryFreed() override;
-  bool all_sent() const { return machine_->all_sent(); }
+  uint64_t sent_bytes() const { return sent_bytes_; }  // on this stream, again included
 
  private:
   void Run(transfer::SenderOutbox outbox);
@@ -54,6 +54,7 @@ class SendingEnd final : public TransferMemory::Waiter,
   std::unique_ptr<transfer::Sender> machine_;
   std::deque<transfer::ReadSegment> to_read_;  // waits for memory
   bool waiting_ = false;
+  uint64_t sent_bytes_ = 0;
 };
 
 }  // namespace bitrepo::channel

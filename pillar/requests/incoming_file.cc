@@ -106,8 +106,9 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
   grant_ = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
                                    [this](const absl::Status& how) { OnTransferEnded(how); });
   sink_ = std::make_shared<StagedSink>(
-      std::move(staged), order_.wish, digest_only, parts_.workers, parts_.loop.clock(),
-      parts_.gauge, [weak = weak_from_this(), loop = &parts_.loop](SealedFile sealed) {
+      std::move(staged), order_.size_bytes, order_.wish, digest_only, parts_.workers,
+      parts_.loop.clock(), parts_.gauge,
+      [weak = weak_from_this(), loop = &parts_.loop](SealedFile sealed) {
         loop->Post([weak, sealed = std::move(sealed)]() mutable {
           const std::shared_ptr<RequestHandler> self = weak.lock();
           if (self != nullptr) {

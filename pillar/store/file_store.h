@@ -113,8 +113,9 @@ class StagedSync {
   virtual void Run() = 0;
 };
 
-// A file on its way in. One strand at a time. Destroyed unpublished it is removed, at once or at
-// the next start; or kept for the next one of its key. Lifetime: dies before its store.
+// A file on its way in. One strand at a time, but that Digest may go beside Write. Destroyed
+// unpublished it is removed, at once or at the next start; or kept for the next one of its key.
+// Lifetime: dies before its store.
 class StagedFile {
  public:
   virtual ~StagedFile() = default;
@@ -127,6 +128,9 @@ class StagedFile {
   // Any order; the same range again replaces. kResourceExhausted: no space, or more than was
   // announced.
   virtual absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // A help: digests what is written at `offset`, now or soon, while it is at hand. One strand too.
+  // What was not digested in order Seal reads back.
+  virtual void Digest(uint64_t /*offset*/, std::span<const std::byte> /*bytes*/) {}
   struct Facts {
     uint64_t size_bytes = 0;
     base::Digest sha256;
@@ -154,6 +158,8 @@ class StoredFile {
   // they are damaged (never returned, never "not found"; the store records it); kOutOfRange past
   // the end; kInvalidArgument for more than kReadBytesMax.
   virtual absl::StatusOr<base::Buffer> Read(base::ByteRange range) = 0;
+  // As Read, from the medium and not from memory, as far as that can be had.
+  virtual absl::StatusOr<base::Buffer> ReadFresh(base::ByteRange range) { return Read(range); }
 };
 
 // A sealed file and what is recorded with it, in one transaction.

@@ -35,6 +35,9 @@ class NearlineStore::Staged final : public StagedFile {
   absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) override {
     return incoming_->Write(offset, bytes);
   }
+  void Digest(uint64_t offset, std::span<const std::byte> bytes) override {
+    incoming_->Digest(offset, bytes);
+  }
   absl::StatusOr<Facts> Seal(uint64_t size_bytes) override { return incoming_->Seal(size_bytes); }
   absl::Status ReadBack(uint64_t offset, std::span<std::byte> out) override {
     return incoming_->ReadBack(offset, out);

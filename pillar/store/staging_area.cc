@@ -17,6 +17,12 @@ namespace {
 constexpr char kWhat[] = "a staged file";
 constexpr size_t kReadBackBytes = 1 << 20;
 
+void PreferDirectFor(std::optional<uint64_t> announced_bytes, runtime::DiskFile& file) {
+  if (announced_bytes.value_or(kDirectFileBytes) >= kDirectFileBytes) {
+    file.PreferDirect();
+  }
+}
+
 }  // namespace
 
 IncomingFile::IncomingFile(StagingArea& area, Start start)
@@ -96,7 +102,7 @@ absl::Status IncomingFile::Write(uint64_t offset, std::span<const std::byte> byt
   if (log_ != nullptr) {
     log_->NoteWritten(range);
   }
-  digests_.Arrived(range, bytes);
+  digests_.Arrived(range);
   reservation_.Arrived(digests_.arrived_bytes() - before);
   if (arrival_ != nullptr) {
     arrival_->SetBytes(digests_.arrived_bytes(), area_.clock_.WallNow());
@@ -114,6 +120,7 @@ absl::StatusOr<StagedFile::Facts> IncomingFile::Seal(uint64_t size_bytes) {
                                                  : "the staged file is sealed");
   }
   BITREPO_RETURN_IF_ERROR(digests_.CheckComplete(size_bytes));
+  digests_.Settle();
   BITREPO_RETURN_IF_ERROR(DigestRest(size_bytes));
   ContentDigests::Result result = digests_.Finish();
   facts_ = Facts{size_bytes, std::move(result.sha256)};
@@ -220,6 +227,7 @@ absl::StatusOr<std::unique_ptr<IncomingFile>> StagingArea::GoOn(const StagedPart
   BITREPO_ASSIGN_OR_RETURN(SpaceAccount::Reservation reservation,
                            Reserve(*identity.size_bytes - held.bytes()));
   const std::shared_ptr<runtime::DiskFile> shared = *std::move(file);
+  PreferDirectFor(identity.size_bytes, *shared);
   auto arrival =
       std::make_unique<StagedParts::Arrival>(parts_, identity, held.bytes(), parked.written_at);
   return std::make_unique<IncomingFile>(
@@ -242,6 +250,7 @@ absl::StatusOr<std::unique_ptr<IncomingFile>> StagingArea::Begin(
   if (!file.ok()) {
     return gate_.Judge(kWhat, file.status());
   }
+  PreferDirectFor(announced_bytes, **file);
   IncomingFile::Start start{path, *std::move(file), announced_bytes, std::move(reservation)};
   if (identity.has_value() && parts_.Keeps(*identity)) {
     auto log = runtime::RangeLog::Create(home_.disk(), RangeLogPath(path), boot_id_,

@@ -30,6 +30,8 @@ class StagingArea;
 // Write-back of a staged file is started, and its space looked at again, each time so much more of
 // it has come.
 inline constexpr uint64_t kWriteBackBytes = 4ull << 20;
+// Files of so many bytes, and those whose size is not known, are written past the page cache.
+inline constexpr uint64_t kDirectFileBytes = 8ull << 20;
 
 // One strand at a time. Lifetime: home, gate and parts outlive it. Errors: see StagedFile; a write
 // that fails otherwise than for lack of space closes the gate.
@@ -52,6 +54,9 @@ class IncomingFile final : public StagedFile {
   void Discard() override { unwanted_ = true; }
   std::shared_ptr<StagedSync> sync() override { return log_; }
   absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) override;
+  void Digest(uint64_t offset, std::span<const std::byte> bytes) override {
+    digests_.DigestNext(offset, bytes);
+  }
   absl::StatusOr<Facts> Seal(uint64_t size_bytes) override;
   absl::Status ReadBack(uint64_t offset, std::span<std::byte> out) override;
 
