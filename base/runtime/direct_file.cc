@@ -95,8 +95,9 @@ absl::StatusOr<size_t> DirectFile::ReadFront(uint64_t offset, std::span<std::byt
     const size_t left = out.size() - done;
     const bool straight = IsAligned(out.data() + done) && WholePages(left) > 0;
     std::byte* into = straight ? out.data() + done : bounce.memory();
-    const size_t length =
-        straight ? WholePages(left) : std::min(WholePages(left + kDirectAlignment - 1), kBounceBytes);
+    const size_t length = straight
+                              ? WholePages(left)
+                              : std::min(WholePages(left + kDirectAlignment - 1), kBounceBytes);
     const ssize_t got = pread(fd_.get(), into, length, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINVAL) {
       usable_ = false;

@@ -66,8 +66,6 @@ class StagedSink final : public channel::Sink {
   struct Shared;
   const bool side_by_side_;  // whether it is large
   const base::RangeSet held_;
-  base::Mutex mutex_;
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<WorkLine> line_;         // writes, and seals
   std::shared_ptr<WorkLine> digest_line_;  // digests meanwhile

@@ -17,8 +17,8 @@ namespace {
 constexpr char kWhat[] = "a staged file";
 constexpr size_t kReadBackBytes = 1 << 20;
 
-void PreferDirectFor(std::optional<uint64_t> announced_bytes, runtime::DiskFile& file) {
-  if (announced_bytes.value_or(kDirectFileBytes) >= kDirectFileBytes) {
+void PreferDirectFor(std::optional<uint64_t> size_bytes, runtime::DiskFile& file) {
+  if (size_bytes.value_or(kDirectFileBytes) >= kDirectFileBytes) {
     file.PreferDirect();
   }
 }
@@ -223,11 +223,11 @@ absl::StatusOr<std::unique_ptr<IncomingFile>> StagingArea::GoOn(const StagedPart
       return absl::NotFoundError(status.message());
     }
   }
+  PreferDirectFor(identity.size_bytes, **file);
   base::RangeSet held = (*log)->ranges();
   BITREPO_ASSIGN_OR_RETURN(SpaceAccount::Reservation reservation,
                            Reserve(*identity.size_bytes - held.bytes()));
   const std::shared_ptr<runtime::DiskFile> shared = *std::move(file);
-  PreferDirectFor(identity.size_bytes, *shared);
   auto arrival =
       std::make_unique<StagedParts::Arrival>(parts_, identity, held.bytes(), parked.written_at);
   return std::make_unique<IncomingFile>(

@@ -66,8 +66,7 @@ TEST_F(DirectFileTest, ReadsWhatThereIsIntoMemoryOfAnyAlignment) {
   ASSERT_EQ(fsync(file_.get()), 0);
   for (const size_t shift : {size_t{0}, size_t{3}}) {
     std::string read(shift + text.size() + 5000, '\0');
-    const auto got =
-        direct_.ReadFront(0, std::as_writable_bytes(std::span(read)).subspan(shift));
+    const auto got = direct_.ReadFront(0, std::as_writable_bytes(std::span(read)).subspan(shift));
     ASSERT_OK(got);
     if (*got == 0) GTEST_SKIP() << "no direct reads on the file system of " << path_;
     EXPECT_EQ(*got, text.size());
