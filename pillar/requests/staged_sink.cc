@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "pillar/requests/file_digester.h"
+#include "pillar/requests/replies.h"
 
 namespace bitrepo::requests {
 namespace {
@@ -41,7 +42,7 @@ struct StagedSink::Shared : std::enable_shared_from_this<Shared> {
 
   // On the write lane.
   absl::Status Write(const base::ByteRange& range, std::span<const std::byte> bytes) {
-    if (released || staged == nullptr) return Closed();
+    if (staged == nullptr) return Closed();
     if (digest_only) {
       return absl::FailedPreconditionError("the pillar keeps digests only: commit without bytes");
     }
@@ -66,7 +67,7 @@ struct StagedSink::Shared : std::enable_shared_from_this<Shared> {
   // Beside Write. What does not continue the bytes digested so far is digested when all is there;
   // no byte comes twice.
   absl::Status DigestInOrder(const base::ByteRange& range, std::span<const std::byte> bytes) {
-    if (released || staged == nullptr) return Closed();
+    if (staged == nullptr) return Closed();
     staged->Digest(range.offset(), bytes);
     if (wish.computed().empty() || range.offset() != digested_bytes) return absl::OkStatus();
     return Digest(bytes);
@@ -93,7 +94,7 @@ struct StagedSink::Shared : std::enable_shared_from_this<Shared> {
 
   // What cannot be sealed is of no use to another one either.
   absl::Status Seal(SealedFile& file) {
-    if (released || staged == nullptr) return Closed();
+    if (staged == nullptr) return Closed();
     const absl::Status status = TrySeal(file);
     if (status.ok()) {
       file.staged = std::move(staged);
@@ -118,7 +119,6 @@ struct StagedSink::Shared : std::enable_shared_from_this<Shared> {
   const std::shared_ptr<store::StagedSync> sync;
   std::atomic<bool> syncing{false};
   std::atomic<bool> sealing{false};
-  std::atomic<bool> released{false};
   const DigestWish wish;
   const bool digest_only;
   runtime::WorkerPool& workers;
@@ -171,8 +171,9 @@ class Halves {
 }  // namespace
 
 void StagedSink::Release(absl::AnyInvocable<void()> released) {
-  // Behind all that either line has begun; what comes later does not touch it any more.
-  shared_->released = true;
+  // Behind all that came, which is written first; nothing is added to the lines any more.
+  base::MutexLock lock(mutex_);
+  closed_ = true;
   line_->Add([shared = shared_, digest_line = digest_line_,
               released = std::move(released)](absl::Status /*lane*/) mutable {
     digest_line->Add([shared, released = std::move(released)](absl::Status /*lane*/) mutable {
@@ -186,6 +187,11 @@ bool StagedSink::sealing() const { return shared_->sealing; }
 
 void StagedSink::Write(base::ByteRange range, base::Buffer bytes,
                        absl::AnyInvocable<void(absl::Status)> done) {
+  base::MutexLock lock(mutex_);
+  if (closed_) {
+    done(Shared::Closed());
+    return;
+  }
   if (!side_by_side_) {
     line_->Add([shared = shared_, range, bytes = std::move(bytes),
                 done = std::move(done)](absl::Status lane) mutable {
@@ -207,6 +213,11 @@ void StagedSink::Write(base::ByteRange range, base::Buffer bytes,
 
 void StagedSink::Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,
                         absl::AnyInvocable<void(wire::ResponseInfo)> done) {
+  base::MutexLock lock(mutex_);
+  if (closed_) {
+    done(MakeResponse(wire::CANCELLED, "the request has ended"));
+    return;
+  }
   shared_->sealing = true;
   line_->Add([shared = shared_, size_bytes, sha256 = std::move(sha256),
               done = std::move(done)](absl::Status lane) mutable {

@@ -8,10 +8,12 @@
 #include <optional>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "base/checksum.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "channel/sink.h"
 #include "pillar/requests/digest_wish.h"
 #include "pillar/requests/gauge.h"
@@ -66,6 +68,8 @@ class StagedSink final : public channel::Sink {
   struct Shared;
   const bool side_by_side_;  // whether it is large
   const base::RangeSet held_;
+  base::Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;  // the staged file is let go of
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<WorkLine> line_;         // writes, and seals
   std::shared_ptr<WorkLine> digest_line_;  // digests meanwhile
