@@ -106,6 +106,20 @@ void Channel::TellRates(absl::AnyInvocable<void(RateUses)> tell) {
   state_->Post([tell = std::move(tell)](ChannelCore& core) mutable { tell(core.rates().Uses()); });
 }
 
+void Channel::Inquire(std::string token,
+                      absl::AnyInvocable<void(absl::StatusOr<wire::TransferReport>)> done) {
+  const TransferId id{++state_->last_transfer};
+  state_->Post([id, token = std::move(token), done = std::move(done)](ChannelCore& core) mutable {
+    core.Inquire(id, std::move(token), std::move(done));
+  });
+}
+
+void Channel::TellViolations(absl::AnyInvocable<void(Violation)> tell) {
+  state_->Post([tell = std::move(tell)](ChannelCore& core) mutable {
+    core.TellViolations(std::move(tell));
+  });
+}
+
 void Channel::TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell) {
   state_->Post([tell = std::move(tell)](ChannelCore& core) mutable { tell(core.DropCounts()); });
 }

@@ -11,6 +11,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/byte_range.h"
@@ -23,6 +24,7 @@
 #include "channel/source.h"
 #include "channel/transfer/rate_limiter.h"
 #include "channel/transfer/token.h"
+#include "proto/channel.pb.h"
 
 namespace bitrepo::channel {
 
@@ -42,12 +44,23 @@ struct ChannelOptions {
   absl::Duration first_word = absl::Seconds(10);  // an accepted connection without HELLO is closed
 };
 
+// A peer broke the protocol, and its session was cut for it.
+struct Violation {
+  std::string peer;  // who it says it is, not proved; before it has said so a number
+  absl::Status why;
+  uint64_t untold = 0;  // more of them, of any peer, since the last that was told
+};
+inline constexpr int kViolationsToldMax = 10;  // within kViolationsWindow
+inline constexpr absl::Duration kViolationsWindow = absl::Minutes(1);
+
 enum class TransferId : uint64_t { kNone = 0 };
 
 // How the bytes of one transfer under way are told; on the channel's loop.
 struct TransferEvents {
   absl::AnyInvocable<void(uint64_t bytes_done)>
-      on_progress;  // written at the receiver, as far as is known
+      on_progress;  // written at the receiver, as far as is known; what was held there included
+  // Of a grant: a stream has been opened, or the one that was open broke and may be opened again.
+  absl::AnyInvocable<void(bool open)> on_stream;
   // The sender has no credit and waits for it, by a rate or for want of memory at the receiver; or
   // that is over.
   absl::AnyInvocable<void(bool paused)> on_paused;
@@ -84,8 +97,9 @@ class Channel {
   // kUnavailable: no endpoint could be reached, the peer fell silent, or the outcome of a COMMIT is
   // not known; the same token may be used again.
   TransferId Push(std::string token, std::shared_ptr<Source> source, TransferEvents events);
-  // `ranges` within the token's; empty: all that it grants. Segments come in order of the ranges.
-  // What comes in the `background` yields to all other bytes that come to this channel.
+  // `ranges` within the token's; empty: all that it grants and the sink does not hold. Segments
+  // come in order of the ranges. What comes in the `background` yields to all other bytes that come
+  // to this channel.
   TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges,
                    std::shared_ptr<Sink> sink, TransferEvents events, bool background = false);
   void Cancel(TransferId transfer, absl::Status why);
@@ -102,6 +116,15 @@ class Channel {
                 absl::AnyInvocable<void(absl::Status how, RateUses before, RateUses after)> tell);
   void TellRates(absl::AnyInvocable<void(RateUses)> tell);
 
+  // Asks the issuer of a token of either verb what has become of its transmission; that spends
+  // nothing, and disturbs no stream. `done` is run once, on the channel's loop. kInvalidArgument:
+  // altered, or not known there any more; kDeadlineExceeded: expired, and forgotten since;
+  // kUnavailable: no endpoint could be reached.
+  void Inquire(std::string token,
+               absl::AnyInvocable<void(absl::StatusOr<wire::TransferReport>)> done);
+
+  // From now on `tell` hears of violations, on the channel's loop; of very many only of some.
+  void TellViolations(absl::AnyInvocable<void(Violation)> tell);
   // What the link has refused or cut by itself, by cause; told on the channel's loop, soon.
   void TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell);
 

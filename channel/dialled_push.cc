@@ -31,6 +31,7 @@ absl::Status DialledPush::Prepare(const wire::TokenBody& token) {
   range_ = *range;
   digest_only_ = token.digest_only();
   background_ = token.background();
+  awaits_missing_ = token.held_bytes() > 0;
   return absl::OkStatus();
 }
 
@@ -42,11 +43,11 @@ void DialledPush::Send(std::vector<base::ByteRange> ranges, uint64_t credit) {
 }
 
 void DialledPush::Opened(bool again) {
-  // The first time nothing has come there yet, as far as this side knows: bytes follow at once.
+  // The first time nothing has come there yet, unless the token says so: bytes follow at once.
   // Where the digest alone is wanted there are none to wait for.
   if (digest_only_) {
     Send({}, 0);
-  } else if (!again) {
+  } else if (!again && !awaits_missing_) {
     Send({range_}, background_ ? 0 : port_.session().initial_credit());
   }
 }
@@ -74,18 +75,12 @@ absl::Status DialledPush::TakeStreamFrame(const transfer::FrameHeader& header, b
     if (!response.ok()) {
       return response.status();
     }
-    if (!commit_said_) {
-      return absl::InvalidArgumentError("COMMIT_OK came before COMMIT");
-    }
-    CloseStream();
-    End(transfer::StatusOf(*response));
+    EndTold(*response);
     return absl::OkStatus();
   }
   const std::shared_ptr<SendingEnd> sending = sending_;
-  return sending->OnFrame(header)
-             ? absl::OkStatus()
-             : absl::InvalidArgumentError(
-                   absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
+  sending->OnFrame(header);
+  return absl::OkStatus();
 }
 
 void DialledPush::StreamGone() {
@@ -132,6 +127,7 @@ void DialledPush::OnFacts(absl::StatusOr<CommitFacts> facts) {
     return;
   }
   commit_said_ = true;
+  Step(transfer::StreamEvent::kCommitSaid);
   port_.Say(FrameType::kCommit, transfer::WriteCommit({facts->size_bytes, facts->sha256}));
 }
 

@@ -235,7 +235,7 @@ void PeerSession::End(const transfer::SessionEnded& end) {
       stream->OnBroken(told);
     }
   }
-  host_.OnSessionEnded(*this, end.why);
+  host_.OnSessionEnded(*this, end.why, end.violation);
 }
 
 void PeerSession::SetTimer() {

@@ -46,8 +46,8 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
     virtual void OnOpen(PeerSession& session, uint32_t stream, transfer::OpenRequest open) = 0;
     virtual void OnStreamEnded(PeerSession& session) = 0;  // there is room for another
     virtual void OnSessionDraining(PeerSession& session) = 0;
-    // The last call. `why` is OK when it ended as it should.
-    virtual void OnSessionEnded(PeerSession& session, const absl::Status& why) = 0;
+    // The last call. `why` is OK when it ended as it should; `violation`: the peer is to blame.
+    virtual void OnSessionEnded(PeerSession& session, const absl::Status& why, bool violation) = 0;
   };
   PeerSession(transfer::SessionSpec spec, ConnectionNumber connection, std::string peer,
               runtime::EventLoop& loop, Link& link, Host& host);

@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
@@ -48,13 +48,13 @@ void ReceivingEnd::Detach() {
   services_.memory->OnFreed();
 }
 
-bool ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact) {
+void ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact) {
   services_.rates->CatchUp();
   ReceiverOutbox outbox;
   absl::Status fault;
   switch (header.type) {
     case FrameType::kData:
-      machine_.OnData(header.number, header.offset, std::move(payload), intact, outbox);
+      machine_.OnData(header, std::move(payload), intact, outbox);
       break;
     case FrameType::kAck: {
       absl::StatusOr<transfer::AckPayload> ack = transfer::ParseAck(payload.text());
@@ -73,13 +73,12 @@ bool ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer pay
       break;
     }
     default:
-      return false;
+      BITREPO_CHECK(false, "a receiving end hears what is sent");
   }
   if (!fault.ok()) {
     outbox.emplace_back(transfer::ReceiverFailed{fault, true});
   }
   Run(std::move(outbox));
-  return true;
 }
 
 bool ReceivingEnd::OnMemoryFreed() {

@@ -40,8 +40,8 @@ class ReceivingEnd final : public TransferMemory::Waiter,
   bool Attach(StreamPort port, uint64_t unasked);
   void OnGranted();  // the other side has opened the stream too
   void Detach();     // the stream has ended
-  // DATA, ACK, COMMIT. False for any other.
-  bool OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact);
+  // DATA, ACK, COMMIT.
+  void OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact);
   bool OnMemoryFreed() override;
   RateGate::Turn OnTurn() override;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/check.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
@@ -29,7 +30,7 @@ void SendingEnd::Start(std::vector<base::ByteRange> ranges, uint64_t credit) {
   Run(std::move(outbox));
 }
 
-bool SendingEnd::OnFrame(const transfer::FrameHeader& header) {
+void SendingEnd::OnFrame(const transfer::FrameHeader& header) {
   SenderOutbox outbox;
   switch (header.type) {
     case FrameType::kCredit:
@@ -44,10 +45,9 @@ bool SendingEnd::OnFrame(const transfer::FrameHeader& header) {
       }
       break;
     default:
-      return false;
+      BITREPO_CHECK(false, "a sending end hears what a receiver says");
   }
   Run(std::move(outbox));
-  return true;
 }
 
 void SendingEnd::OnBlocked(bool blocked) {
@@ -122,6 +122,7 @@ void SendingEnd::Run(SenderOutbox outbox) {
       if (acknowledges_) {
         SayAck(send->number, send->range, absl::OkStatus());
       }
+      sent_bytes_ += send->range.length();
       port_.SaySegment(FrameType::kData, send->number, send->range.offset(),
                        std::move(send->bytes));
     } else if (auto* refuse = std::get_if<transfer::RefuseSegment>(&effect)) {

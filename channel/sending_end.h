@@ -35,15 +35,15 @@ class SendingEnd final : public TransferMemory::Waiter,
   void Start(std::vector<base::ByteRange> ranges, uint64_t credit);
   void Stop() { owner_ = nullptr; }
 
-  // CREDIT, STORED, NACK. False for any other.
-  bool OnFrame(const transfer::FrameHeader& header);
+  // CREDIT, STORED, NACK.
+  void OnFrame(const transfer::FrameHeader& header);
   void OnBlocked(bool blocked);
   void OnGranted(
       const transfer::OpenAnswer& answer);  // a store: what the receiver lacks, and its credit
   bool OnMemoryFreed() override;
   RateGate::Turn OnTurn() override;
-  bool all_sent() const { return machine_->all_sent(); }
   bool wants_credit() const { return machine_->wants_credit(); }
+  uint64_t sent_bytes() const { return sent_bytes_; }  // on this stream, again included
 
  private:
   void Run(transfer::SenderOutbox outbox);
@@ -66,6 +66,7 @@ class SendingEnd final : public TransferMemory::Waiter,
   std::unique_ptr<transfer::Sender> machine_;
   std::deque<transfer::ReadSegment> to_read_;  // waits for memory
   bool waiting_ = false;
+  uint64_t sent_bytes_ = 0;
 };
 
 }  // namespace bitrepo::channel

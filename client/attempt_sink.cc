@@ -10,7 +10,14 @@ namespace bitrepo::client {
 
 FetchTarget::FetchTarget(std::shared_ptr<channel::Sink> sink, base::ByteRange range,
                          std::optional<base::Digest> digest)
-    : sink_(std::move(sink)), range_(range), digest_(std::move(digest)) {}
+    : sink_(std::move(sink)), range_(range), digest_(std::move(digest)) {
+  base::MutexLock lock(mutex_);
+  for (const base::ByteRange& held : sink_->held().ranges()) {
+    if (const base::ByteRange within = held.Intersect(range_); !within.empty()) {
+      written_.Add(within);
+    }
+  }
+}
 
 base::RangeSet FetchTarget::Owed() const {
   base::MutexLock lock(mutex_);
@@ -50,6 +57,8 @@ void AttemptSink::Calls::End() {
 
 AttemptSink::AttemptSink(std::shared_ptr<FetchTarget> target, OnMismatch on_mismatch)
     : target_(std::move(target)), on_mismatch_(std::move(on_mismatch)) {}
+
+bool AttemptSink::takes_any_order() const { return target_->sink_->takes_any_order(); }
 
 void AttemptSink::Write(base::ByteRange range, base::Buffer bytes,
                         absl::AnyInvocable<void(absl::Status)> done) {

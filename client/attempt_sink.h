@@ -21,7 +21,8 @@ namespace bitrepo::client {
 // The place for the bytes of one get and what of it is written. Thread-safe.
 class FetchTarget {
  public:
-  // `digest`: of the whole file, where `range` is the whole file.
+  // `digest`: of the whole file, where `range` is the whole file. What the sink holds already is not
+  // owed.
   FetchTarget(std::shared_ptr<channel::Sink> sink, base::ByteRange range,
               std::optional<base::Digest> digest);
 
@@ -52,6 +53,7 @@ class AttemptSink final : public channel::Sink {
   using OnMismatch = std::function<void(wire::ResponseInfo why, absl::AnyInvocable<void()> go_on)>;
   AttemptSink(std::shared_ptr<FetchTarget> target, OnMismatch on_mismatch);
 
+  bool takes_any_order() const override;
   void Write(base::ByteRange range, base::Buffer bytes,
              absl::AnyInvocable<void(absl::Status)> done) override;
   void Commit(uint64_t size_bytes, std::optional<base::Digest> sha256,

@@ -128,6 +128,30 @@ struct Client::State final : public bus::Bus::Handler {
     spec.resumed = std::move(taken_up->remains);
   }
 
+  protocol::ConversationSpec SpecOf(PutFileSpec& put) {
+    auto conversation = Spec(wire::PUT_FILE, put.collection, put.patience);
+    conversation.identify = PutOperation::Identify(put);
+    conversation.request = PutOperation::Request(put);
+    conversation.reach = protocol::Reach::kFirstThenRest;
+    conversation.named = put.pillars;
+    conversation.quorum = put.quorum;
+    TakeUp(put.taken_up, conversation);
+    return conversation;
+  }
+
+  protocol::ConversationSpec SpecOf(GetFileSpec& get) {
+    auto conversation = Spec(wire::GET_FILE, get.collection, get.patience);
+    conversation.identify = GetOperation::Identify(get);
+    conversation.request = GetOperation::Request(get.file_id, get.offset, get.length);
+    conversation.reach = protocol::Reach::kOne;
+    conversation.prefer = get.prefer;
+    conversation.fail_over = get.fail_over;
+    // What others could do does not matter where none of them is to deliver.
+    if (get.prefer && !get.fail_over) conversation.named = {*get.prefer};
+    TakeUp(get.taken_up, conversation);
+    return conversation;
+  }
+
   absl::StatusOr<Operation> Open(protocol::ConversationSpec spec,
                                  std::shared_ptr<OngoingOperation> operation) {
     if (!started) return absl::FailedPreconditionError("the client is not started");
@@ -135,6 +159,19 @@ struct Client::State final : public bus::Bus::Handler {
     const base::ConversationId id = spec.id;
     BITREPO_RETURN_IF_ERROR(desk.Open(std::move(spec), operation));
     return Operation(id, operation);
+  }
+
+  // One that moves nothing here, and of which the outcome alone is told.
+  absl::StatusOr<Operation> Ask(protocol::ConversationSpec spec, OperationEvents told,
+                                EndHandler<OutcomeResult> end) {
+    const base::ConversationId id = spec.id;
+    return Open(std::move(spec),
+                std::make_shared<AskOperation>(
+                    surroundings, id, std::move(told),
+                    [end = std::move(end)](const base::ConversationId& conversation,
+                                           const protocol::Outcome& outcome) mutable {
+                      end(OutcomeResult{conversation, outcome});
+                    }));
   }
 
   // The conversation of a list, its `asked` taken over; pages, or transfers where the ids are too
@@ -205,17 +242,15 @@ void Client::CancelAll(absl::string_view reason) {
 }
 
 absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileResult> end) {
-  auto conversation = state_->Spec(wire::PUT_FILE, spec.collection, spec.patience);
-  conversation.identify = PutOperation::Identify(spec);
-  conversation.request = PutOperation::Request(spec);
-  conversation.reach = protocol::Reach::kFirstThenRest;
-  conversation.named = spec.pillars;
-  conversation.quorum = spec.quorum;
-  State::TakeUp(spec.taken_up, conversation);
+  auto conversation = state_->SpecOf(spec);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
       std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::PutFileTokens(PutFileSpec spec, EndHandler<OutcomeResult> end) {
+  return state_->Ask(state_->SpecOf(spec), std::move(spec.events), std::move(end));
 }
 
 absl::StatusOr<Operation> Client::ReplaceFile(ReplaceFileSpec spec, EndHandler<PutFileResult> end) {
@@ -284,19 +319,15 @@ absl::StatusOr<Operation> Client::UndeleteFile(UndeleteFileSpec spec,
 }
 
 absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileResult> end) {
-  auto conversation = state_->Spec(wire::GET_FILE, spec.collection, spec.patience);
-  conversation.identify = GetOperation::Identify(spec);
-  conversation.request = GetOperation::Request(spec.file_id, spec.offset, spec.length);
-  conversation.reach = protocol::Reach::kOne;
-  conversation.prefer = spec.prefer;
-  conversation.fail_over = spec.fail_over;
-  // What others could do does not matter where none of them is to deliver.
-  if (spec.prefer && !spec.fail_over) conversation.named = {*spec.prefer};
-  State::TakeUp(spec.taken_up, conversation);
+  auto conversation = state_->SpecOf(spec);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
       std::make_shared<GetOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetFileToken(GetFileSpec spec, EndHandler<OutcomeResult> end) {
+  return state_->Ask(state_->SpecOf(spec), std::move(spec.events), std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end) {
@@ -417,14 +448,7 @@ absl::StatusOr<Operation> Client::Withdraw(WithdrawSpec spec, EndHandler<Outcome
   conversation.resumed = std::move(spec.taken_up.remains);
   conversation.resumed->unasked.clear();
   conversation.reach = protocol::Reach::kAll;
-  const base::ConversationId id = conversation.id;
-  auto begun = state_->Open(std::move(conversation),
-                            std::make_shared<AskOperation>(
-                                state_->surroundings, id, std::move(spec.events),
-                                [end = std::move(end)](const base::ConversationId& conversation_id,
-                                                       const protocol::Outcome& outcome) mutable {
-                                  end(OutcomeResult{conversation_id, outcome});
-                                }));
+  auto begun = state_->Ask(std::move(conversation), std::move(spec.events), std::move(end));
   if (begun.ok()) begun->Cancel(spec.reason);
   return begun;
 }

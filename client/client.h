@@ -74,6 +74,11 @@ class Client {
   absl::StatusOr<Operation> DeleteFile(DeleteFileSpec spec, EndHandler<DeleteFileResult> end);
   absl::StatusOr<Operation> UndeleteFile(UndeleteFileSpec spec, EndHandler<UndeleteFileResult> end);
   absl::StatusOr<Operation> GetFile(GetFileSpec spec, EndHandler<GetFileResult> end);
+  // Tokens in place of bytes: who accepts gives one in its progress, as the `secret` of the message
+  // in `events.on_event`, for whoever is to move the bytes; `source` and `sink` of the spec are not
+  // used.
+  absl::StatusOr<Operation> PutFileTokens(PutFileSpec spec, EndHandler<OutcomeResult> end);
+  absl::StatusOr<Operation> GetFileToken(GetFileSpec spec, EndHandler<OutcomeResult> end);
   absl::StatusOr<Operation> GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetFileInfos(GetFileInfosSpec spec, EndHandler<ListResult> end);

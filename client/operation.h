@@ -53,6 +53,9 @@ struct PutFileSpec {
   // What the file must have; any algorithm. Checked by each pillar, and given early it shows at
   // once that the file is held already, or that the id is taken.
   std::optional<base::Digest> digest = {};
+  // A mark for these very bytes (LocalFile::stamp): what came under it before, to a pillar and from
+  // this principal, does not go again. Empty: all of it does.
+  std::string source_stamp = {};
   // A view of the bytes for one push to one pillar; called again when a push is repeated.
   std::function<std::shared_ptr<channel::Source>(const base::ComponentId& pillar)> source;
   std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
@@ -70,6 +73,7 @@ struct PutFileResult {
   absl::Status source;  // not OK when the bytes could not be read, or changed while they were read
   absl::btree_map<base::ComponentId, wire::PutFileFinal> finals;  // of the pillars that hold it
   absl::btree_map<base::ComponentId, wire::FileInfo> replaced;    // ReplaceFile: what went
+  absl::btree_map<base::ComponentId, uint64_t> resumed;  // bytes that had come there before, if any
 };
 
 // ---- ReplaceFile: other bytes under an id that is taken, at each pillar wholly or not at all.

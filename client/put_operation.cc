@@ -72,6 +72,7 @@ wire::Body PutOperation::Request(const PutFileSpec& spec) {
   FillNewFile(spec, *body.mutable_put_file_request());
   body.mutable_put_file_request()->set_background(spec.background);
   if (spec.checksums) *body.mutable_put_file_request()->mutable_checksums() = *spec.checksums;
+  body.mutable_put_file_request()->set_source_stamp(spec.source_stamp);
   return body;
 }
 
@@ -90,6 +91,7 @@ wire::Body PutOperation::Request(const ReplaceFileSpec& spec) {
   request.set_background(spec.file.background);
   *request.mutable_old_digest() = ToWire(spec.old_digest);
   if (spec.file.checksums) *request.mutable_checksums() = *spec.file.checksums;
+  request.set_source_stamp(spec.file.source_stamp);
   return body;
 }
 
@@ -98,6 +100,11 @@ void PutOperation::OnNews(const protocol::ConversationEvent& event) {
   if (!pillar.ok()) return;
   if (event.kind == protocol::EventKind::kProgress && event.message != nullptr &&
       !event.message->secret.empty()) {
+    const wire::Body& body = event.message->body;
+    const uint64_t held = body.has_replace_file_progress()
+                              ? body.replace_file_progress().held_bytes()
+                              : body.put_file_progress().held_bytes();
+    if (held > 0) resumed_[*pillar] = held;
     OnToken(*pillar, event.message->secret);
   }
   if (event.kind == protocol::EventKind::kComponentComplete ||
@@ -226,6 +233,7 @@ void PutOperation::OnConversationDone(const protocol::Outcome& outcome) {
   result.conversation = id_;
   result.outcome = outcome;
   result.source = source_;
+  result.resumed = resumed_;
   if (absl::IsAborted(source_) && outcome.verdict == protocol::Verdict::kCancelled) {
     result.outcome.code = wire::SOURCE_CHANGED;  // why it was withdrawn
     result.outcome.text = std::string(source_.message());

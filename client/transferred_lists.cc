@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "channel/transfer/token.h"
-#include "client/local_sink.h"
+#include "client/stream_sink.h"
 #include "client/wire_words.h"
 
 namespace bitrepo::client {

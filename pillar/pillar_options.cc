@@ -168,6 +168,10 @@ absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
   result.host.quarantine_term =
       absl::Hours(24) * settings.GetInt("store.quarantine_days", DaysOf(store::kQuarantineTerm),
                                         DaysOf(store::kQuarantineTermLeast), kQuarantineDaysMax);
+  result.host.staging_term =
+      absl::Hours(24) * settings.GetInt("store.staging_days", DaysOf(store::kStagingTerm),
+                                        DaysOf(store::kStagingTermLeast),
+                                        DaysOf(store::kStagingTermMost));
   ReadKind(settings, result.host.kind, result.host.intake, result.nearline);
   ReadCollections(settings, result);
   ReadLimits(settings, result);

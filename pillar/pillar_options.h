@@ -62,6 +62,7 @@ struct PillarOptions {
   std::map<base::CollectionId, requests::CollectionTerms> terms = {};  // of the others: the usual
   // What was deleted or replaced is then removed for good.
   absl::Duration quarantine_term = store::kQuarantineTerm;
+  absl::Duration staging_term = store::kStagingTerm;  // of the store
 };
 
 // All that the program is told by its settings file. Value.

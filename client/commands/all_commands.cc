@@ -11,6 +11,9 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakePutCommand());
   commands.push_back(MakeGetCommand());
   commands.push_back(MakeCatCommand());
+  commands.push_back(MakeFetchCommand());
+  commands.push_back(MakePushCommand());
+  commands.push_back(MakeTokenCommand());
   commands.push_back(MakeReplaceCommand());
   commands.push_back(MakeDeleteCommand());
   commands.push_back(MakeUndeleteCommand());

@@ -10,6 +10,9 @@ namespace bitrepo::commands {
 
 std::unique_ptr<Command> MakeLocalCommand();
 std::unique_ptr<Command> MakePutCommand();
+std::unique_ptr<Command> MakeFetchCommand();
+std::unique_ptr<Command> MakePushCommand();
+std::unique_ptr<Command> MakeTokenCommand();
 std::unique_ptr<Command> MakeReplaceCommand();
 std::unique_ptr<Command> MakeDeleteCommand();
 std::unique_ptr<Command> MakeUndeleteCommand();

@@ -15,6 +15,7 @@
 #include "client/commands/put_run.h"
 #include "client/commands/read_input.h"
 #include "client/commands/session.h"
+#include "client/commands/token_offer.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -30,7 +31,8 @@ class PutCommand final : public Command {
         .description =
             "A file is done when every expected pillar has it on stable storage. A file that is "
             "held already with the same bytes is done too, so the same put again finishes what "
-            "was cut short. Standard input is written to a file without a name in $TMPDIR (or "
+            "was cut short, and of a large file sends only what had not come yet. Standard input "
+            "is written to a file without a name in $TMPDIR (or "
             "/tmp) first, since it is read once for each pillar that falls behind.",
         .examples = {"put report.pdf", "put -r photos", "put --id notes/today.txt -",
                      "put --checksum sha256:9f86d081884c7d65... data.bin"}};
@@ -49,11 +51,18 @@ class PutCommand final : public Command {
                   {"--quorum", "N", "so many copies are enough", &quorum_},
                   {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
                   ReceiptFlag(&receipt_),
+                  {"--resume", "",
+                   "go on where the same put was cut short: always done, from the same file",
+                   &resume_},
                   {"--jobs", "N", "files under way at once (32)", &jobs_},
                   {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
                    &bwlimit_},
                   {"--background", "", "yield to all else that the pillars receive",
                    &run_.background},
+                  {"--token-only", "",
+                   "print PILLAR TOKEN for each pillar that lacks the file; whoever has the token "
+                   "may push the bytes with it; SRC may be left out, with --id",
+                   &token_only_},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
@@ -88,6 +97,8 @@ class PutCommand final : public Command {
  private:
   bool Prepare(Session& session, PutRunSpec& run, PutPlan& plan) {
     if (!files_from_.empty() && !ReadSources(session)) return false;
+    // Whoever has the token brings the bytes, so none are needed here.
+    if (token_only_ && sources_.empty() && !id_.empty()) sources_.emplace_back("-");
     if (sources_.empty()) {
       return Refuse(session,
                     "put needs SRC: a file, a directory with -r, or -; try: bitrepo put --help");
@@ -120,6 +131,12 @@ class PutCommand final : public Command {
     if (departure_.given() && (plan.items.size() > 1 || recursive_ || sources_.front() == "-")) {
       well =
           Refuse(session, "--detach and --wait are for one file: give one SRC, not -, with them");
+    }
+    if (token_only_ &&
+        (plan.items.size() > 1 || recursive_ || !receipt_.empty() || departure_.given())) {
+      well = Refuse(session,
+                    "--token-only is for one file, and moves no bytes: give one SRC or --id with "
+                    "it, and neither -r, --receipt, --detach nor --wait");
     }
     if (departure_.given() && well && !plan.items.empty()) {
       run.departure = &departure_;
@@ -184,6 +201,19 @@ class PutCommand final : public Command {
     }
     const absl::Time begun = absl::Now();
     client::BlockingClient* client = session.Connect();
+    if (client != nullptr && token_only_) {
+      const PutItem& item = plan.items.front();
+      OfferPut(session, *client,
+               {.collection = session.collection(),
+                .file_id = item.file_id,
+                .digest = run_.digest,
+                .source = {},
+                .pillars = run_.pillars,
+                .quorum = run_.quorum,
+                .reason = run_.reason},
+               item.path == "-" ? "" : item.path, again);
+      return;
+    }
     if (client != nullptr) {
       session.progress().Plan("put", plan.items.size(), bytes);
       PutRun(session, *client, run_).Run(plan.items);
@@ -233,6 +263,7 @@ class PutCommand final : public Command {
     if (run_.background) absl::StrAppend(&rest, " --background");
     if (!run_.reason.empty()) absl::StrAppend(&rest, FlagWords("--reason", run_.reason));
     if (!receipt_.empty()) absl::StrAppend(&rest, FlagWords("--receipt", receipt_));
+    if (token_only_) absl::StrAppend(&rest, " --token-only");
     if (!files_from_.empty()) {
       absl::StrAppend(&rest, FlagWords("--files-from", files_from_));
     } else {
@@ -254,6 +285,8 @@ class PutCommand final : public Command {
   PutRunSpec run_;
   bool recursive_ = false;
   bool dry_run_ = false;
+  bool resume_ = false;  // asks for what is done anyway
+  bool token_only_ = false;
 };
 
 }  // namespace

@@ -20,7 +20,7 @@
 
 namespace bitrepo::commands {
 
-inline constexpr int kPutsAtOnce = 32;
+inline constexpr int kPutsAtOnce = 256;  // many small ones share wakes, messages and syncs
 inline constexpr int kPutsAtOnceMax = 256;
 // Held in memory for sources under way: a file counts with what its ring may hold.
 inline constexpr uint64_t kPutBytesAtOnceMax = 48 * 1024 * 1024;
@@ -59,7 +59,7 @@ class PutRun {
 
   void Begin(const PutItem& item);
   void Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::SharedSource> source,
-           std::optional<base::Digest> digest);
+           std::string stamp, std::optional<base::Digest> digest);
   void End(Ended ended);
   std::optional<Ended> NextEnded(bool wait);
   void Tell(const Ended& ended);

@@ -21,6 +21,7 @@
 #include "client/commands/console.h"
 #include "client/commands/progress_board.h"
 #include "client/commands/report.h"
+#include "client/token_client.h"
 
 namespace bitrepo::commands {
 
@@ -40,6 +41,9 @@ struct ProgramParts {
   std::function<absl::StatusOr<client::ClientMachinery>(const std::string& coordinator,
                                                         std::function<void(int)> on_signal)>
       make_machinery;
+  // The machinery of what needs no bus.
+  std::function<absl::StatusOr<client::TokenMachinery>(std::function<void(int)> on_signal)>
+      make_token_machinery;
   std::function<absl::StatusOr<std::unique_ptr<bus::WatchSubscriber>>(runtime::EventLoop& loop,
                                                                       const std::string& endpoint)>
       make_watch;
@@ -64,6 +68,9 @@ class Session {
   const client::ClientSettings* Settings();
   // A client whose coordinator has answered; nothing, and reported, when there is none.
   client::BlockingClient* Connect();
+  // What a token alone is enough for: no settings are read, no coordinator is dialled. Nothing, and
+  // reported, when it cannot be made.
+  client::TokenClient* ConnectByToken();
   // Requires: Connect gave a client.
   const base::CollectionId& collection() const { return *collection_; }
   const wire::Welcome& welcome() const { return welcome_; }
@@ -86,6 +93,9 @@ class Session {
 
  private:
   absl::Status Prepare();
+  absl::Status PrepareByToken();
+  absl::StatusOr<absl::Duration> TimeLimit() const;
+  std::string NameOfThisRun(const std::string& name) const;
   void OnSignal(int signal);
   void End(int signal, const std::string& reason);
 
@@ -108,6 +118,9 @@ class Session {
   // The client, for its own loop: a signal may come there before its start has returned.
   std::atomic<client::BlockingClient*> started_{nullptr};
   std::unique_ptr<client::BlockingClient> client_;
+  // Likewise.
+  std::atomic<client::TokenClient*> holder_started_{nullptr};
+  std::unique_ptr<client::TokenClient> holder_;
 };
 
 // The exit code of a command that was interrupted by `signal`.

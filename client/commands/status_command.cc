@@ -12,6 +12,7 @@ namespace bitrepo::commands {
 namespace {
 
 constexpr size_t kNameColumns = 16;
+constexpr int kStagedLines = 5;  // of one component, unless more words are asked for
 
 absl::string_view HealthWord(wire::Health health) {
   switch (health) {
@@ -86,6 +87,52 @@ class StatusCommand final : public Command {
                              " pillars of ", session.collection().text(), " are well\n"));
   }
 
+  // What has come in part: now, or for a put that was cut short.
+  static void SetStaged(const wire::GetStatusFinal& status, JsonRecord& record) {
+    record.Set("staged_files", static_cast<uint64_t>(status.staged_files()));
+    record.Set("staged_bytes", static_cast<uint64_t>(status.staged_bytes()));
+    std::vector<JsonRecord> all;
+    for (const wire::StagedBytes& part : status.staged()) {
+      JsonRecord& each = all.emplace_back(JsonRecord::Inner());
+      each.Set("collection", part.collection_id()).Set("file_id", part.file_id());
+      each.Set("principal", part.principal());
+      each.Set("bytes_done", static_cast<uint64_t>(part.bytes_done()));
+      if (part.bytes_total() > 0) {
+        each.Set("bytes_total", static_cast<uint64_t>(part.bytes_total()));
+      }
+      each.SetTime("written", absl::FromUnixMicros(part.last_written_us()));
+      if (part.kept_until_us() > 0) {
+        each.SetTime("kept_until", absl::FromUnixMicros(part.kept_until_us()));
+      }
+    }
+    if (!all.empty()) record.Set("staged", all);
+  }
+
+  static std::string StagedText(Session& session, const wire::GetStatusFinal& status) {
+    std::string text;
+    const int shown = session.console().verbose() ? status.staged_size()
+                                                  : std::min(status.staged_size(), kStagedLines);
+    for (int i = 0; i < shown; ++i) {
+      const wire::StagedBytes& part = status.staged(i);
+      absl::StrAppend(
+          &text, "  staged   ", Shown(part.file_id()), ": ",
+          runtime::FormatBytes(part.bytes_done()),
+          part.bytes_total() > 0 ? absl::StrCat(" of ", runtime::FormatBytes(part.bytes_total()))
+                                 : "",
+          part.principal().empty() ? "" : absl::StrCat(" from ", Shown(part.principal())),
+          part.kept_until_us() > 0
+              ? absl::StrCat(
+                    ", kept until ",
+                    absl::FormatTime("%Y-%m-%d %H:%M", absl::FromUnixMicros(part.kept_until_us()),
+                                     absl::LocalTimeZone()))
+              : ", coming in",
+          "\n");
+    }
+    const uint64_t more = status.staged_files() - std::min<uint64_t>(status.staged_files(), shown);
+    if (more > 0) absl::StrAppend(&text, "  staged   and ", CountedOf(more, "file"), " more\n");
+    return text;
+  }
+
   static void Tell(Session& session, const std::string& component,
                    const wire::GetStatusFinal& status) {
     const std::string collection = session.collection().text();
@@ -120,6 +167,8 @@ class StatusCommand final : public Command {
       absl::StrAppend(&text, "  ", Fit(HealthWord(check.health()), 9), Shown(check.name()), ": ",
                       Shown(check.text()), "\n");
     }
+    SetStaged(status, record);
+    absl::StrAppend(&text, StagedText(session, status));
     session.report().Item(record, text);
     if (missing > 0) {
       session.report().Error({.code = ExitCode::kIntegrity,

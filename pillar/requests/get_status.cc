@@ -58,29 +58,55 @@ void AddCollections(wire::GetStatusFinal& final, const store::StoreReport& repor
            absl::StrCat(quarantined, " files are in quarantine"));
 }
 
+// The largest first, as many as fit.
+void AddStaged(wire::GetStatusFinal& final, std::vector<store::StagedPart> staged) {
+  std::sort(staged.begin(), staged.end(),
+            [](const store::StagedPart& a, const store::StagedPart& b) {
+              return a.bytes_done > b.bytes_done;
+            });
+  uint64_t bytes = 0;
+  for (const store::StagedPart& part : staged) {
+    bytes += part.bytes_done;
+    if (final.staged_size() == static_cast<int>(protocol::kStagedShownMax)) continue;
+    wire::StagedBytes& told = *final.add_staged();
+    told.set_collection_id(part.collection.text());
+    told.set_file_id(part.file_id.text());
+    told.set_principal(part.principal);
+    told.set_bytes_done(part.bytes_done);
+    told.set_bytes_total(part.bytes_total.value_or(0));
+    told.set_last_written_us(absl::ToUnixMicros(part.written_at));
+    if (part.kept_until) told.set_kept_until_us(absl::ToUnixMicros(*part.kept_until));
+  }
+  final.set_staged_files(staged.size());
+  final.set_staged_bytes(bytes);
+}
+
 }  // namespace
 
 void GetStatus::Start() {
   const absl::Status taken = RunThen(
-      runtime::Lane::kWrite, [store = &parts_.store] { return store->Check(); },
-      &GetStatus::OnReport);
+      runtime::Lane::kWrite,
+      [store = &parts_.store] {
+        return Found{store->Check(), store->StagedFiles()};
+      },
+      &GetStatus::OnFound);
   if (!taken.ok()) End(FinalBody(wire::GET_STATUS, wire::BUSY, "the pillar has too much to write"));
 }
 
-void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
-  if (report.ok()) parts_.host.OnReport(*report);
+void GetStatus::OnFound(Found found) {
+  if (found.report.ok()) parts_.host.OnReport(*found.report);
   parts_.channel.TellRates([weak = weak_from_this(), loop = &parts_.loop,
-                            report = std::move(report)](channel::Channel::RateUses rates) mutable {
-    loop->Post([weak, report = std::move(report), rates = std::move(rates)] {
+                            found = std::move(found)](channel::Channel::RateUses rates) mutable {
+    loop->Post([weak, found = std::move(found), rates = std::move(rates)]() mutable {
       const std::shared_ptr<RequestHandler> self = weak.lock();
-      if (self != nullptr) static_cast<GetStatus*>(self.get())->Tell(report, rates);
+      if (self != nullptr) static_cast<GetStatus*>(self.get())->Tell(std::move(found), rates);
     });
   });
 }
 
-void GetStatus::Tell(const absl::StatusOr<store::StoreReport>& report,
-                     const channel::Channel::RateUses& rates) {
+void GetStatus::Tell(Found found, const channel::Channel::RateUses& rates) {
   if (done_) return;
+  const absl::StatusOr<store::StoreReport>& report = found.report;
   const Host::Vitals vitals = parts_.host.vitals();
   wire::Body body = FinalBody(wire::GET_STATUS, wire::OPERATION_COMPLETED, "");
   wire::GetStatusFinal& final = *body.mutable_get_status_final();
@@ -111,6 +137,7 @@ void GetStatus::Tell(const absl::StatusOr<store::StoreReport>& report,
   } else {
     AddCheck(final, "store writable", wire::HEALTH_ERROR, report.status().message());
   }
+  AddStaged(final, std::move(found.staged));
   End(std::move(body));
 }
 

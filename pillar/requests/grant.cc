@@ -24,6 +24,7 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
 struct Grant::Shared {
   std::atomic<uint64_t> bytes_done{0};
   std::atomic<bool> paused{false};
+  std::atomic<bool> stream_open{false};
   Ended ended;  // on the loop only; empty once it was called or the grant died
 };
 
@@ -32,7 +33,9 @@ Grant::Grant(const RequestParts& parts, wire::TokenBody token, std::optional<uin
     : parts_(parts),
       token_(std::move(token)),
       shared_(std::make_shared<Shared>()),
-      seen_at_(parts.loop.Now()) {
+      seen_bytes_(token_.held_bytes()),
+      seen_at_(parts.loop.Now()),
+      stream_seen_at_(seen_at_) {
   absl::Duration term = kTokenTermMax;
   if (bytes) {
     const uint64_t seconds =
@@ -57,6 +60,9 @@ channel::TransferEvents Grant::Events() {
   events.on_paused = [shared = shared_](bool paused) {
     shared->paused.store(paused, std::memory_order_relaxed);
   };
+  events.on_stream = [shared = shared_](bool open) {
+    shared->stream_open.store(open, std::memory_order_relaxed);
+  };
   events.on_end = [shared = shared_, loop = &parts_.loop](absl::Status how) {
     loop->Post([shared, how = std::move(how)] {
       if (shared->ended == nullptr) return;
@@ -79,6 +85,11 @@ absl::Duration Grant::StillFor(absl::Time now) {
   // Time in which the receiver wants nothing is nobody's fault.
   if (moved || waits_for_credit_) seen_at_ = now;
   return now - seen_at_;
+}
+
+absl::Duration Grant::WithoutStreamFor(absl::Time now) {
+  if (shared_->stream_open.load(std::memory_order_relaxed)) stream_seen_at_ = now;
+  return now - stream_seen_at_;
 }
 
 bool Grant::StoodStill(absl::Time now) { return StillFor(now) >= parts_.transfer_idle; }

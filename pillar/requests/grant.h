@@ -51,6 +51,8 @@ class Grant {
   absl::Duration StillFor(absl::Time now);
   // As of the last StillFor: nothing has moved, for the receiver grants no credit.
   bool waits_for_credit() const { return waits_for_credit_; }
+  // How long no stream of it has been open. Call now and then, as StillFor.
+  absl::Duration WithoutStreamFor(absl::Time now);
   // True when nothing has moved for the idle time.
   bool StoodStill(absl::Time now);
   void Revoke(absl::Status why);
@@ -64,6 +66,7 @@ class Grant {
   uint64_t seen_bytes_ = 0;
   absl::Time seen_at_;
   bool waits_for_credit_ = false;
+  absl::Time stream_seen_at_;
   bool revoked_ = false;
 };
 

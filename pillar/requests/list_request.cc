@@ -72,8 +72,8 @@ void ListRequest::OnRoom(Room room) {
   grant_ = std::make_unique<Grant>(parts_, std::move(token), set.size_bytes(),
                                    [this](const absl::Status& how) { OnReceiptEnded(how); });
   auto sink = std::make_shared<StagedSink>(
-      *std::move(room), DigestWish(), false, parts_.workers, parts_.loop.clock(), parts_.gauge,
-      [weak = weak_from_this(), loop = &parts_.loop](SealedFile put) {
+      *std::move(room), set.size_bytes(), DigestWish(), false, parts_.workers, parts_.loop.clock(),
+      parts_.gauge, [weak = weak_from_this(), loop = &parts_.loop](SealedFile put) {
         loop->Post([weak, put = std::make_shared<SealedFile>(std::move(put))] {
           const std::shared_ptr<RequestHandler> self = weak.lock();
           if (self == nullptr) {

@@ -76,6 +76,7 @@ class TextSource final : public Source {
 class TextSink final : public Sink {
  public:
   using Done = absl::AnyInvocable<void(absl::Status)>;
+  base::RangeSet held() const override { return has; }
   void Write(base::ByteRange range, base::Buffer bytes, Done done) override {
     ++writes;
     if (!fail_write.ok()) {
@@ -130,6 +131,14 @@ class TextSink final : public Sink {
     }
   }
 
+  // Begins with these bytes of `whole`.
+  void Hold(const std::string& whole, const base::ByteRange& range) {
+    has.Add(range);
+    text.resize(std::max<size_t>(text.size(), range.end()));
+    text.replace(range.offset(), range.length(), whole, range.offset(), range.length());
+  }
+
+  base::RangeSet has;
   bool hold = false;
   bool hold_commit = false;
   bool digest_only = false;  // takes the digest for what it is

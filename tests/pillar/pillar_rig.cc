@@ -46,9 +46,15 @@ PillarRig::PillarRig(RigOptions options)
     : store(StoreOptions(options), loop.clock()), options_(options) {
   hub_ = address.NewHub();
   BITREPO_CHECK(hub_->Start(*this).ok(), "the hub starts");
-  client_.emplace(Node("alice.1"), loop, client_link_, client_mint_, random);
-  BITREPO_CHECK(client_->Start().ok(), "the client's channel starts");
+  RestartClient();
   Begin();
+}
+
+void PillarRig::RestartClient() {
+  client_.reset();
+  client_link_.emplace(net_, loop, "");
+  client_.emplace(Node("alice.1"), loop, *client_link_, client_mint_, random);
+  BITREPO_CHECK(client_->Start().ok(), "the client's channel starts");
 }
 
 PillarRig::~PillarRig() { Kill(); }

@@ -11,6 +11,7 @@ import unittest
 from requirement_rig import RequirementTest
 
 # pylint: disable=unused-import
+from channel_requirements import ChannelRequirements
 from kind_requirements import KindRequirements
 from message_requirements import MessageRequirements
 from rate_requirements import RateRequirements
