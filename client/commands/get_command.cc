@@ -202,6 +202,7 @@ class GetCommand final : public Command {
             .length = span_.length,
             .prefer = prefer_,
             .fail_over = !prefer_.has_value(),
+            .background = background_,
             .sink = {}};
   }
 
