@@ -93,19 +93,6 @@ void Channel::Abandon(TransferId transfer) {
   state_->Post([transfer](ChannelCore& core) { core.Abandon(transfer); });
 }
 
-void Channel::SetRates(std::vector<transfer::RateRule> rules,
-                       absl::AnyInvocable<void(absl::Status, RateUses, RateUses)> tell) {
-  state_->Post([rules = std::move(rules), tell = std::move(tell)](ChannelCore& core) mutable {
-    RateUses before = core.rates().Uses();
-    absl::Status how = core.rates().SetRules(rules);
-    tell(std::move(how), std::move(before), core.rates().Uses());
-  });
-}
-
-void Channel::TellRates(absl::AnyInvocable<void(RateUses)> tell) {
-  state_->Post([tell = std::move(tell)](ChannelCore& core) mutable { tell(core.rates().Uses()); });
-}
-
 void Channel::Inquire(std::string token,
                       absl::AnyInvocable<void(absl::StatusOr<wire::TransferReport>)> done) {
   const TransferId id{++state_->last_transfer};
@@ -118,6 +105,19 @@ void Channel::TellViolations(absl::AnyInvocable<void(Violation)> tell) {
   state_->Post([tell = std::move(tell)](ChannelCore& core) mutable {
     core.TellViolations(std::move(tell));
   });
+}
+
+void Channel::SetRates(std::vector<transfer::RateRule> rules,
+                       absl::AnyInvocable<void(absl::Status, RateUses, RateUses)> tell) {
+  state_->Post([rules = std::move(rules), tell = std::move(tell)](ChannelCore& core) mutable {
+    RateUses before = core.rates().Uses();
+    absl::Status how = core.rates().SetRules(rules);
+    tell(std::move(how), std::move(before), core.rates().Uses());
+  });
+}
+
+void Channel::TellRates(absl::AnyInvocable<void(RateUses)> tell) {
+  state_->Post([tell = std::move(tell)](ChannelCore& core) mutable { tell(core.rates().Uses()); });
 }
 
 void Channel::TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell) {

@@ -98,23 +98,14 @@ class Channel {
   // not known; the same token may be used again.
   TransferId Push(std::string token, std::shared_ptr<Source> source, TransferEvents events);
   // `ranges` within the token's; empty: all that it grants and the sink does not hold. Segments
-  // come in order of the ranges. What comes in the `background` yields to all other bytes that come
-  // to this channel.
+  // come in order of the ranges.
+  // What comes in the `background` yields to all other bytes that come to this channel.
   TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges,
                    std::shared_ptr<Sink> sink, TransferEvents events, bool background = false);
   void Cancel(TransferId transfer, absl::Status why);
   // As Cancel, but the peer is not told: for it the stream breaks with the session, and the token
   // may be used again, also by another process.
   void Abandon(TransferId transfer);
-
-  // How fast bytes may come, from the next grant on: each rule replaces the one of its level and
-  // name. What comes under a store token is of its principal as the partner, under a fetch token of
-  // its issuer. `tell` gets all rules that there are before and then; on the channel's loop, soon.
-  // kResourceExhausted, and nothing set: there would be more than kRateRulesMax.
-  using RateUses = std::vector<wire::RateUse>;
-  void SetRates(std::vector<transfer::RateRule> rules,
-                absl::AnyInvocable<void(absl::Status how, RateUses before, RateUses after)> tell);
-  void TellRates(absl::AnyInvocable<void(RateUses)> tell);
 
   // Asks the issuer of a token of either verb what has become of its transmission; that spends
   // nothing, and disturbs no stream. `done` is run once, on the channel's loop. kInvalidArgument:
@@ -125,6 +116,16 @@ class Channel {
 
   // From now on `tell` hears of violations, on the channel's loop; of very many only of some.
   void TellViolations(absl::AnyInvocable<void(Violation)> tell);
+
+  // How fast bytes may come, from the next grant on: each rule replaces the one of its level and
+  // name. What comes under a store token is of its principal as the partner, under a fetch token of
+  // its issuer. `tell` gets all rules that there are before and then; on the channel's loop, soon.
+  // kResourceExhausted, and nothing set: there would be more than kRateRulesMax.
+  using RateUses = std::vector<wire::RateUse>;
+  void SetRates(std::vector<transfer::RateRule> rules,
+                absl::AnyInvocable<void(absl::Status how, RateUses before, RateUses after)> tell);
+  void TellRates(absl::AnyInvocable<void(RateUses)> tell);
+
   // What the link has refused or cut by itself, by cause; told on the channel's loop, soon.
   void TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell);
 

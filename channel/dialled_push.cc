@@ -30,8 +30,8 @@ absl::Status DialledPush::Prepare(const wire::TokenBody& token) {
   }
   range_ = *range;
   digest_only_ = token.digest_only();
-  background_ = token.background();
   awaits_missing_ = token.held_bytes() > 0;
+  background_ = token.background();
   return absl::OkStatus();
 }
 

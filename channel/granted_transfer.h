@@ -46,12 +46,12 @@ class GrantedTransfer : public LiveTransfer {
   virtual wire::ResponseInfo Begin(StreamPort port, const transfer::OpenRequest& open) = 0;
   virtual uint64_t bytes_moved() const = 0;
   virtual bool committing() const { return false; }
-  virtual bool paused() const = 0;
   // Fills in the bytes: done, in all, and missing.
   virtual void Describe(wire::TransferReport& report) const = 0;
   void Bind(const StreamPort& port, transfer::StreamState state);
   // Bytes of the present stream, from which the rate is measured.
   void NoteRate(uint64_t bytes) { rate_.Note(services_.loop->Now(), bytes); }
+  virtual bool paused() const = 0;
   void StreamBroke(const absl::Status& why) override;
   void Forget() final;
   const wire::TokenBody token_;
@@ -86,8 +86,8 @@ class GrantedStore final : public GrantedTransfer, private ReceivingEnd::Owner {
   bool committing() const override {
     return receiving_->committing() || receiving_->machine().commit_pending();
   }
-  bool paused() const override { return receiving_->machine().grants_none(); }
   void Describe(wire::TransferReport& report) const override;
+  bool paused() const override { return receiving_->machine().grants_none(); }
   void OnWritten(uint64_t bytes) override { Progress(bytes); }
   void OnPaused(bool paused) override { Paused(paused); }
   std::optional<base::Digest> DigestToCommit(std::optional<base::Digest> sent) override {
@@ -116,9 +116,9 @@ class GrantedFetch final : public GrantedTransfer, private SendingEnd::Owner {
   void StreamBroke(const absl::Status& why) override;
   void LetGo(const absl::Status& why) override;
   uint64_t bytes_moved() const override { return stored_bytes_; }
-  bool paused() const override { return sending_ != nullptr && sending_->wants_credit(); }
   void Describe(wire::TransferReport& report) const override;
   void OnAllSent() override { Step(transfer::StreamEvent::kAllSent); }
+  bool paused() const override { return sending_ != nullptr && sending_->wants_credit(); }
   void OnPaused(bool paused) override { Paused(paused); }
   void OnStored(uint64_t bytes) override;
   void OnSendFailed(const absl::Status& why, bool violation) override;

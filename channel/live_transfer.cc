@@ -79,8 +79,8 @@ void LiveTransfer::Conclude(const absl::Status& why, const wire::ResponseInfo& o
     std::exchange(events_.on_end, nullptr)(why);
   }
   events_.on_progress = nullptr;
-  events_.on_paused = nullptr;
   events_.on_stream = nullptr;
+  events_.on_paused = nullptr;
   Forget();
 }
 
@@ -95,15 +95,15 @@ void LiveTransfer::Progress(uint64_t bytes_done) {
   }
 }
 
-void LiveTransfer::Paused(bool paused) {
-  if (!ended_ && events_.on_paused) {
-    events_.on_paused(paused);
-  }
-}
-
 void LiveTransfer::TellStream(bool open) {
   if (!ended_ && events_.on_stream) {
     events_.on_stream(open);
+  }
+}
+
+void LiveTransfer::Paused(bool paused) {
+  if (!ended_ && events_.on_paused) {
+    events_.on_paused(paused);
   }
 }
 

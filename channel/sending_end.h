@@ -41,9 +41,9 @@ class SendingEnd final : public TransferMemory::Waiter,
   void OnGranted(
       const transfer::OpenAnswer& answer);  // a store: what the receiver lacks, and its credit
   bool OnMemoryFreed() override;
+  uint64_t sent_bytes() const { return sent_bytes_; }  // on this stream, again included
   RateGate::Turn OnTurn() override;
   bool wants_credit() const { return machine_->wants_credit(); }
-  uint64_t sent_bytes() const { return sent_bytes_; }  // on this stream, again included
 
  private:
   void Run(transfer::SenderOutbox outbox);

@@ -357,9 +357,9 @@ class GetCommand final : public Command {
     if (!range_.empty()) absl::StrAppend(&rest, FlagWords("--range", range_));
     if (!from_.empty()) absl::StrAppend(&rest, FlagWords("--from", from_));
     if (!checksum_.empty()) absl::StrAppend(&rest, FlagWords("--checksum", checksum_));
+    if (token_only_) absl::StrAppend(&rest, " --token-only");
     if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
     if (background_) absl::StrAppend(&rest, " --background");
-    if (token_only_) absl::StrAppend(&rest, " --token-only");
     absl::StrAppend(&rest, departure_.Words());
     return session.Again(absl::StrCat(rest, ArgumentWords(ids_)));
   }

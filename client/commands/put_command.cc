@@ -55,14 +55,14 @@ class PutCommand final : public Command {
                    "go on where the same put was cut short: always done, from the same file",
                    &resume_},
                   {"--jobs", "N", "files under way at once (32)", &jobs_},
-                  {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
-                   &bwlimit_},
-                  {"--background", "", "yield to all else that the pillars receive",
-                   &run_.background},
                   {"--token-only", "",
                    "print PILLAR TOKEN for each pillar that lacks the file; whoever has the token "
                    "may push the bytes with it; SRC may be left out, with --id",
                    &token_only_},
+                  {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
+                   &bwlimit_},
+                  {"--background", "", "yield to all else that the pillars receive",
+                   &run_.background},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};

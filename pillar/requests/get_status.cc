@@ -99,7 +99,8 @@ void GetStatus::OnFound(Found found) {
                             found = std::move(found)](channel::Channel::RateUses rates) mutable {
     loop->Post([weak, found = std::move(found), rates = std::move(rates)]() mutable {
       const std::shared_ptr<RequestHandler> self = weak.lock();
-      if (self != nullptr) static_cast<GetStatus*>(self.get())->Tell(std::move(found), rates);
+      if (self == nullptr) return;
+      static_cast<GetStatus*>(self.get())->Tell(std::move(found), rates);
     });
   });
 }

@@ -23,8 +23,8 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
 // What the channel's loop may reach: it never sees the grant itself.
 struct Grant::Shared {
   std::atomic<uint64_t> bytes_done{0};
-  std::atomic<bool> paused{false};
   std::atomic<bool> stream_open{false};
+  std::atomic<bool> paused{false};
   Ended ended;  // on the loop only; empty once it was called or the grant died
 };
 
@@ -57,11 +57,11 @@ channel::TransferEvents Grant::Events() {
   events.on_progress = [shared = shared_](uint64_t bytes_done) {
     shared->bytes_done.store(bytes_done, std::memory_order_relaxed);
   };
-  events.on_paused = [shared = shared_](bool paused) {
-    shared->paused.store(paused, std::memory_order_relaxed);
-  };
   events.on_stream = [shared = shared_](bool open) {
     shared->stream_open.store(open, std::memory_order_relaxed);
+  };
+  events.on_paused = [shared = shared_](bool paused) {
+    shared->paused.store(paused, std::memory_order_relaxed);
   };
   events.on_end = [shared = shared_, loop = &parts_.loop](absl::Status how) {
     loop->Post([shared, how = std::move(how)] {

@@ -49,10 +49,10 @@ class Grant {
   // How long nothing has moved, though it could. Call now and then: it remembers when it last saw
   // bytes move.
   absl::Duration StillFor(absl::Time now);
-  // As of the last StillFor: nothing has moved, for the receiver grants no credit.
-  bool waits_for_credit() const { return waits_for_credit_; }
   // How long no stream of it has been open. Call now and then, as StillFor.
   absl::Duration WithoutStreamFor(absl::Time now);
+  // As of the last StillFor: nothing has moved, for the receiver grants no credit.
+  bool waits_for_credit() const { return waits_for_credit_; }
   // True when nothing has moved for the idle time.
   bool StoodStill(absl::Time now);
   void Revoke(absl::Status why);
@@ -65,8 +65,8 @@ class Grant {
   std::shared_ptr<Shared> shared_;
   uint64_t seen_bytes_ = 0;
   absl::Time seen_at_;
-  bool waits_for_credit_ = false;
   absl::Time stream_seen_at_;
+  bool waits_for_credit_ = false;
   bool revoked_ = false;
 };
 

@@ -311,7 +311,7 @@ void IncomingFile::OnTime(absl::Time now) {
   if (archiving_ != nullptr) context_.Phase(ProgressOf(archiving_->step()));
   if (stage() != Stage::kReceiving) return;
   wire::Progress progress;
-  const bool stood_still = grant_->StoodStill(now);
+  const absl::Duration still = grant_->StillFor(now);
   const bool all_here = order_.size_bytes && grant_->bytes_done() >= *order_.size_bytes;
   progress.set_phase(all_here                     ? wire::VERIFYING
                      : grant_->waits_for_credit() ? wire::WAITING_FOR_CREDIT
@@ -319,13 +319,14 @@ void IncomingFile::OnTime(absl::Time now) {
   progress.set_bytes_done(grant_->bytes_done());
   progress.set_bytes_total(order_.size_bytes.value_or(0));
   context_.Progress(progress);
-  if (sink_->sealing() || GaveWay(now) || !stood_still) return;
+  if (sink_->sealing() || GaveWay(now) || still < parts_.transfer_idle) return;
   grant_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
   Refuse(wire::FILE_TRANSFER_FAILURE,
          absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));
 }
 
 bool IncomingFile::GaveWay(absl::Time now) {
+  const absl::Duration still = grant_->StillFor(now);
   const FileLine::Burden* const twin = twin_behind();
   wire::ResponseInfo why;
   if (grant_->WithoutStreamFor(now) >= kGiveWayToTwinAfter && twin != nullptr) {
@@ -333,7 +334,7 @@ bool IncomingFile::GaveWay(absl::Time now) {
                        absl::StrCat("the same put was asked for again, and nobody was sending for "
                                     "this one: it goes on as ",
                                     twin->conversation));
-  } else if (grant_->StillFor(now) >= kGiveWayAfter && others_wait()) {
+  } else if (still >= kGiveWayAfter && others_wait()) {
     why = MakeResponse(wire::CONFLICT,
                        "its bytes stood still, and another change of the file was waiting");
   } else {
