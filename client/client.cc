@@ -378,6 +378,32 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
           }));
 }
 
+absl::StatusOr<Operation> Client::SetRates(SetRatesSpec spec, EndHandler<SetRatesResult> end) {
+  auto conversation = state_->Spec(wire::SET_RATES, spec.collection, spec.patience);
+  conversation.identify.mutable_set_rates_identify();
+  wire::SetRatesRequest& request = *conversation.request.mutable_set_rates_request();
+  request.mutable_rules()->Assign(spec.rules.begin(), spec.rules.end());
+  conversation.request.set_reason(spec.reason);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<AskOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                 const protocol::Outcome& outcome) mutable {
+            SetRatesResult result{conversation_id, outcome, {}};
+            for (const auto& [component, contributor] : outcome.contributors) {
+              if (contributor.final != nullptr && contributor.final->body.has_set_rates_final() &&
+                  contributor.final->body.response().code() == wire::OPERATION_COMPLETED) {
+                result.finals[component] = contributor.final->body.set_rates_final();
+              }
+            }
+            end(std::move(result));
+          }));
+}
+
 absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
                                                  EndHandler<OutcomeResult> end) {
   const uint64_t last = spec.query.last_sequence();

@@ -113,8 +113,8 @@ void GetOperation::Fetch(Attempt& attempt) {
       });
     });
   };
-  attempt.transfer =
-      here_.channel.Fetch(attempt.accepted.token, share.ranges(), attempt.sink, std::move(events));
+  attempt.transfer = here_.channel.Fetch(attempt.accepted.token, share.ranges(), attempt.sink,
+                                         std::move(events), spec_.background);
 }
 
 // What it was asked for has come from another meanwhile: its token is of no use, and it may be

@@ -63,6 +63,7 @@ struct PutFileSpec {
   absl::btree_map<base::ComponentId, std::string> source_tokens = {};
   std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
   uint32_t quorum = 0;                          // copies that make success; 0: every pillar asked
+  bool background = false;                      // its bytes yield to all others at the pillars
   std::optional<wire::ChecksumSpec> checksums = {};  // that the finals are to carry
   std::string reason = {};                           // for the audit trails
   std::optional<TakenUp> taken_up = {};
@@ -147,6 +148,7 @@ struct GetFileSpec {
   std::optional<uint64_t> length = {};  // absent: to the end
   std::optional<base::ComponentId> prefer = {};
   bool fail_over = true;
+  bool background = false;  // its bytes yield to all others that come to this client
   // Pillars that may deliver at once, where there is much to come and the sink takes it in any
   // order.
   uint32_t sources = 1;
@@ -291,6 +293,17 @@ struct GetStatusResult {
   protocol::Outcome outcome;
   absl::btree_map<base::ComponentId, wire::GetStatusFinal> finals;
 };
+
+// ---- SetRates: how fast pillars let bytes come, until they restart.
+struct SetRatesSpec {
+  std::optional<base::CollectionId> collection = {};  // whose pillars are meant
+  std::vector<base::ComponentId> pillars = {};        // empty: all of the collection
+  std::vector<wire::RateRule> rules = {};             // 1 to protocol::kRateRulesMax
+  std::string reason = {};                            // for the audit trails
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+using SetRatesResult = FinalsResult<wire::SetRatesFinal>;
 
 // ---- GetRoster: who is on the bus, as the coordinator sees it.
 struct GetRosterSpec {

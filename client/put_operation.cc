@@ -70,6 +70,7 @@ wire::Body PutOperation::Request(const PutFileSpec& spec) {
   wire::Body body;
   body.set_reason(spec.reason);
   FillNewFile(spec, *body.mutable_put_file_request());
+  body.mutable_put_file_request()->set_background(spec.background);
   body.mutable_put_file_request()->set_from_source(!spec.source_tokens.empty());
   if (spec.checksums) *body.mutable_put_file_request()->mutable_checksums() = *spec.checksums;
   body.mutable_put_file_request()->set_source_stamp(spec.source_stamp);
@@ -88,6 +89,7 @@ wire::Body PutOperation::Request(const ReplaceFileSpec& spec) {
   body.set_reason(spec.file.reason);
   wire::ReplaceFileRequest& request = *body.mutable_replace_file_request();
   FillNewFile(spec.file, request);
+  request.set_background(spec.file.background);
   request.set_from_source(!spec.file.source_tokens.empty());
   *request.mutable_old_digest() = ToWire(spec.old_digest);
   if (spec.file.checksums) *request.mutable_checksums() = *spec.file.checksums;

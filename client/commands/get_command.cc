@@ -62,6 +62,10 @@ class GetCommand final : public Command {
                            &sources_});
     shape.flags.push_back({"--checksum", "ALGO:HEX",
                            "what the bytes must have; else nothing is written", &checksum_});
+    shape.flags.push_back({"--bwlimit", "RATE",
+                           "receive no faster: 10M is 10 MiB/s; or a table of the day", &bwlimit_});
+    shape.flags.push_back(
+        {"--background", "", "yield to all else that this command receives", &background_});
     if (!cat_) {
       shape.flags.push_back(
           {"--resume", "", "go on with what an earlier get has left: always done", &resume_});
@@ -125,6 +129,15 @@ class GetCommand final : public Command {
             Refuse(session, ExitCode::kUsage, absl::StrCat("--range: ", span.status().message()));
       } else {
         span_ = *span;
+      }
+    }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (table.ok()) {
+        session.LimitReceiving(*table);
+      } else {
+        well = Refuse(session, ExitCode::kUsage,
+                      absl::StrCat("--bwlimit: ", table.status().message()));
       }
     }
     if (!checksum_.empty()) {
@@ -203,6 +216,7 @@ class GetCommand final : public Command {
             .length = span_.length,
             .prefer = prefer_,
             .fail_over = !prefer_.has_value(),
+            .background = background_,
             // What is left to the pillars, or to others, is gone on with from one of them.
             .sources = departure_.given() || token_only_ ? 1 : sources_max_,
             .sink = {}};
@@ -374,6 +388,8 @@ class GetCommand final : public Command {
     if (!range_.empty()) words.push_back(absl::StrCat("--range=", range_));
     if (!from_.empty()) words.push_back(absl::StrCat("--from=", from_));
     if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    if (!bwlimit_.empty()) words.push_back(absl::StrCat("--bwlimit=", bwlimit_));
+    if (background_) words.emplace_back("--background");
     words.insert(words.end(), {"--", ids_.front()});
     return words;
   }
@@ -386,6 +402,8 @@ class GetCommand final : public Command {
     if (!sources_.empty()) absl::StrAppend(&rest, FlagWords("--sources", sources_));
     if (!checksum_.empty()) absl::StrAppend(&rest, FlagWords("--checksum", checksum_));
     if (token_only_) absl::StrAppend(&rest, " --token-only");
+    if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
+    if (background_) absl::StrAppend(&rest, " --background");
     absl::StrAppend(&rest, departure_.Words());
     return session.Again(absl::StrCat(rest, ArgumentWords(ids_)));
   }
@@ -396,6 +414,8 @@ class GetCommand final : public Command {
   std::string range_;
   std::string from_;
   std::string checksum_;
+  std::string bwlimit_;
+  bool background_ = false;
   std::string sources_;
   uint32_t sources_max_ = client::kSourcesUsual;
   DepartureFlags departure_;

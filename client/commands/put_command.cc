@@ -64,6 +64,10 @@ class PutCommand final : public Command {
                    "print PILLAR TOKEN for each pillar that lacks the file; whoever has the token "
                    "may push the bytes with it; SRC may be left out, with --id",
                    &token_only_},
+                  {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
+                   &bwlimit_},
+                  {"--background", "", "yield to all else that the pillars receive",
+                   &run_.background},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
@@ -144,6 +148,14 @@ class PutCommand final : public Command {
     if (departure_.given() && well && !plan.items.empty()) {
       run.departure = &departure_;
       run.words = WordsOf(session, plan.items.front());
+    }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (table.ok()) {
+        session.LimitSending(*table);
+      } else {
+        well = Refuse(session, absl::StrCat("--bwlimit: ", table.status().message()));
+      }
     }
     if (!jobs_.empty() && (!absl::SimpleAtoi(jobs_, &run.at_once) || run.at_once < 1 ||
                            run.at_once > kPutsAtOnceMax)) {
@@ -287,6 +299,8 @@ class PutCommand final : public Command {
     if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
     for (const std::string& pillar : pillars_) words.push_back(absl::StrCat("--pillar=", pillar));
     if (!quorum_.empty()) words.push_back(absl::StrCat("--quorum=", quorum_));
+    if (!bwlimit_.empty()) words.push_back(absl::StrCat("--bwlimit=", bwlimit_));
+    if (run_.background) words.emplace_back("--background");
     if (!receipt_.empty()) {
       words.push_back(absl::StrCat("--receipt=", WholePath(session, receipt_)));
     }
@@ -302,6 +316,8 @@ class PutCommand final : public Command {
     for (const std::string& pillar : pillars_) absl::StrAppend(&rest, " --pillar ", pillar);
     if (!via_.empty()) absl::StrAppend(&rest, FlagWords("--via", via_));
     if (!quorum_.empty()) absl::StrAppend(&rest, " --quorum ", quorum_);
+    if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
+    if (run_.background) absl::StrAppend(&rest, " --background");
     if (!run_.reason.empty()) absl::StrAppend(&rest, FlagWords("--reason", run_.reason));
     if (!receipt_.empty()) absl::StrAppend(&rest, FlagWords("--receipt", receipt_));
     if (token_only_) absl::StrAppend(&rest, " --token-only");
@@ -321,6 +337,7 @@ class PutCommand final : public Command {
   std::string checksum_;
   std::string quorum_;
   std::string jobs_;
+  std::string bwlimit_;
   std::string receipt_;
   DepartureFlags departure_;
   PutRunSpec run_;

@@ -87,6 +87,7 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
                           .source = [source](const base::ComponentId&) { return source->View(); },
                           .pillars = spec_.via ? std::vector{*spec_.via} : spec_.pillars,
                           .quorum = spec_.quorum,
+                          .background = spec_.background,
                           .reason = spec_.reason,
                           .taken_up = session_.taken_up()};
   ProgressBoard& progress = session_.progress();

@@ -30,6 +30,7 @@ struct PutRunSpec {
   std::vector<base::ComponentId> pillars;
   uint32_t quorum = 0;
   int at_once = kPutsAtOnce;
+  bool background = false;                      // yields to all else that the pillars receive
   std::string again;                            // the command that goes on after an interruption
   std::optional<base::Digest> old_digest = {};  // a replace: what the file must have now
   std::string reason = {};                      // for the audit trails

@@ -16,6 +16,7 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
   if (parts.data_endpoints.empty()) token.add_endpoints(parts.channel.endpoint());
   token.set_verb(verb);
   token.set_collection_id(request.header.collection_id());
+  token.set_principal(request.header.from());
   return token;
 }
 

@@ -26,6 +26,7 @@ std::string MarkOf(const std::optional<base::Digest>& digest, absl::string_view 
 template <typename Request>
 absl::Status IncomingFile::ReadOrder(const Request& asked) {
   if (asked.has_size_bytes()) order_.size_bytes = asked.size_bytes();
+  order_.background = asked.background();
   std::optional<base::Digest> digest;
   if (asked.has_digest()) {
     BITREPO_ASSIGN_OR_RETURN(digest, FromWire(asked.digest()));
@@ -133,6 +134,7 @@ void IncomingFile::GrantAll(bool digest_only) {
   if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
   token.set_digest_only(digest_only);
   token.set_held_bytes(held_bytes_);
+  token.set_background(order_.background);
   auto grant = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
                                        [this](const absl::Status& how) { OnTransferEnded(how); });
   parts_.channel.GrantStore(grant->token(), sink_, grant->Events());
@@ -143,7 +145,7 @@ void IncomingFile::GrantAll(bool digest_only) {
 void IncomingFile::FetchAll(bool digest_only) {
   context_.Accepted(Accepted(digest_only, held_bytes_), "");
   transfer_ =
-      std::make_unique<SourceFetch>(parts_, *source_, digest_only, sink_,
+      std::make_unique<SourceFetch>(parts_, *source_, digest_only, order_.background, sink_,
                                     [this](const absl::Status& how) { OnTransferEnded(how); });
 }
 
@@ -332,18 +334,22 @@ void IncomingFile::OnTime(absl::Time now) {
   if (archiving_ != nullptr) context_.Phase(ProgressOf(archiving_->step()));
   if (stage() != Stage::kReceiving) return;
   wire::Progress progress;
+  const absl::Duration still = transfer_->StillFor(now);
   const bool all_here = order_.size_bytes && transfer_->bytes_done() >= *order_.size_bytes;
-  progress.set_phase(all_here ? wire::VERIFYING : wire::RECEIVING);
+  progress.set_phase(all_here                        ? wire::VERIFYING
+                     : transfer_->waits_for_credit() ? wire::WAITING_FOR_CREDIT
+                                                     : wire::RECEIVING);
   progress.set_bytes_done(transfer_->bytes_done());
   progress.set_bytes_total(order_.size_bytes.value_or(0));
   context_.Progress(progress);
-  if (sink_->sealing() || GaveWay(now) || !transfer_->StoodStill(now)) return;
+  if (sink_->sealing() || GaveWay(now) || still < parts_.transfer_idle) return;
   transfer_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
   Refuse(wire::FILE_TRANSFER_FAILURE,
          absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));
 }
 
 bool IncomingFile::GaveWay(absl::Time now) {
+  const absl::Duration still = transfer_->StillFor(now);
   const FileLine::Burden* const twin = twin_behind();
   wire::ResponseInfo why;
   if (transfer_->WithoutStreamFor(now) >= kGiveWayToTwinAfter && twin != nullptr) {
@@ -351,7 +357,7 @@ bool IncomingFile::GaveWay(absl::Time now) {
                        absl::StrCat("the same put was asked for again, and nobody was sending for "
                                     "this one: it goes on as ",
                                     twin->conversation));
-  } else if (transfer_->StillFor(now) >= kGiveWayAfter && others_wait()) {
+  } else if (still >= kGiveWayAfter && others_wait()) {
     why = MakeResponse(wire::CONFLICT,
                        "its bytes stood still, and another change of the file was waiting");
   } else {

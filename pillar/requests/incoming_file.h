@@ -36,6 +36,7 @@ class IncomingFile : public FileChange {
     std::optional<uint64_t> size_bytes;
     DigestWish wish;
     store::StagingKey key;
+    bool background = false;  // its bytes yield to all others
   };
   enum class Likeness { kSame, kOther, kUnknown };
 

@@ -62,7 +62,7 @@ class SourceFetch::WholeSink final : public channel::Sink {
   const std::shared_ptr<std::atomic<bool>> failed_ = std::make_shared<std::atomic<bool>>(false);
 };
 
-SourceFetch::SourceFetch(RequestParts& parts, SourceToken token, bool digest_only,
+SourceFetch::SourceFetch(RequestParts& parts, SourceToken token, bool digest_only, bool background,
                          std::shared_ptr<channel::Sink> sink, Ended ended)
     : TransferWatch(parts, sink->held().bytes(), std::move(ended)), parts_(parts) {
   ++parts_.source_fetches;
@@ -87,7 +87,7 @@ SourceFetch::SourceFetch(RequestParts& parts, SourceToken token, bool digest_onl
     on_end(std::move(how));
   };
   transfer_ = parts_.channel.Fetch(std::move(token.text), missing.ranges(), std::move(whole),
-                                   std::move(events));
+                                   std::move(events), background);
 }
 
 SourceFetch::~SourceFetch() {

@@ -36,8 +36,8 @@ class SourceFetch final : public TransferWatch {
  public:
   // `ended` comes on the loop, once, not after this died. kUnavailable, whose text names the
   // source: it could not be reached or ended the transfer; else what the sink said. `digest_only`:
-  // no byte is fetched, the token's word is taken.
-  SourceFetch(RequestParts& parts, SourceToken token, bool digest_only,
+  // no byte is fetched, the token's word is taken. `background`: its bytes yield to all others.
+  SourceFetch(RequestParts& parts, SourceToken token, bool digest_only, bool background,
               std::shared_ptr<channel::Sink> sink, Ended ended);
   ~SourceFetch() override;
 

@@ -11,6 +11,7 @@ namespace bitrepo::requests {
 struct TransferWatch::Shared {
   std::atomic<uint64_t> bytes_done{0};
   std::atomic<bool> stream_open{false};
+  std::atomic<bool> paused{false};
   Ended ended;  // on the loop only; empty once it was called or the watch died
 };
 
@@ -34,6 +35,9 @@ channel::TransferEvents TransferWatch::Events() {
   events.on_stream = [shared = shared_](bool open) {
     shared->stream_open.store(open, std::memory_order_relaxed);
   };
+  events.on_paused = [shared = shared_](bool paused) {
+    shared->paused.store(paused, std::memory_order_relaxed);
+  };
   events.on_end = [shared = shared_, loop = &loop_](absl::Status how) {
     loop->Post([shared, how = std::move(how)] {
       if (shared->ended == nullptr) return;
@@ -51,10 +55,10 @@ uint64_t TransferWatch::bytes_done() const {
 
 absl::Duration TransferWatch::StillFor(absl::Time now) {
   const uint64_t bytes = bytes_done();
-  if (bytes != seen_bytes_) {
-    seen_bytes_ = bytes;
-    seen_at_ = now;
-  }
+  const bool moved = std::exchange(seen_bytes_, bytes) != bytes;
+  waits_for_credit_ = !moved && shared_->paused.load(std::memory_order_relaxed);
+  // Time in which the receiver wants nothing is nobody's fault.
+  if (moved || waits_for_credit_) seen_at_ = now;
   return now - seen_at_;
 }
 

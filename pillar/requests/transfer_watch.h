@@ -32,10 +32,13 @@ class TransferWatch {
   channel::TransferEvents Events();
   // Bytes that have gone through; never falls.
   uint64_t bytes_done() const;
-  // How long nothing has moved. Call now and then: it remembers when it last saw bytes move.
+  // How long nothing has moved, though it could. Call now and then: it remembers when it last saw
+  // bytes move.
   absl::Duration StillFor(absl::Time now);
   // How long no stream of it has been open. Call now and then, as StillFor.
   absl::Duration WithoutStreamFor(absl::Time now);
+  // As of the last StillFor: nothing has moved, for the receiver grants no credit.
+  bool waits_for_credit() const { return waits_for_credit_; }
   // True when nothing has moved for the idle time.
   bool StoodStill(absl::Time now);
 
@@ -51,6 +54,7 @@ class TransferWatch {
   uint64_t seen_bytes_;
   absl::Time seen_at_;
   absl::Time stream_seen_at_;
+  bool waits_for_credit_ = false;
 };
 
 }  // namespace bitrepo::requests

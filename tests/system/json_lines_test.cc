@@ -277,6 +277,12 @@ TEST_F(JsonLines, AuditTrailsAlarmsAndTheDoctorsFindingsAreItems) {
   Run({"audit", "verify", "--file", "one"}, 2);
   Run({"audit", "--since", "soon"}, 2);
   Run({"alarms"}, 0);
+  EXPECT_THAT(
+      Results(Run({"rate", "set", "--for", "collection:default", "08:00,10M;19:00,off"}, 0)),
+      Contains("rate-set"));
+  EXPECT_THAT(Results(Run({"rate", "show"}, 0)), Contains("rate"));
+  Run({"rate", "set", "--for", "collection:default", "none"}, 0);
+  Run({"rate", "set", "quick"}, 2);
   EXPECT_THAT(Results(Run({"doctor"}, 0)), Contains("ok"));
 }
 
