@@ -111,6 +111,7 @@ class StoreSpy final : public store::FileStore {
   }
   absl::StatusOr<store::RecordPage> List(const store::ListQuery& query, uint32_t limit,
                                          absl::string_view cursor) override {
+    ++lists;
     return memory.List(query, limit, cursor);
   }
   absl::StatusOr<std::optional<store::Answer>> FindAnswer(const store::AnswerKey& key) override {
@@ -160,6 +161,7 @@ class StoreSpy final : public store::FileStore {
   int empty_audit_looks = 0;              // so many looks at the trail find nothing yet
   int audit_looks = 0;
   int stages = 0;
+  int lists = 0;
   int lookups = 0;
   int opens = 0;
   int close_groups = 0;
