@@ -51,7 +51,8 @@ TEST_F(CopyFile, BringsTheFileToTheOthersAndNoByteThroughTheClient) {
   EXPECT_TRUE(repository_.HasBytes("p3", "file", bytes_));
   EXPECT_EQ(connections, 2u) << "from p2 and from p3 to p1: the client has none";
   EXPECT_EQ(copy->result->finals.size(), 2u);
-  EXPECT_EQ(repository_.store("p1").Audited("get", "OPERATION_COMPLETED"), 2);
+  repository_.Run(absl::Seconds(1));
+  EXPECT_EQ(repository_.store("p1").Audited("GET_FILE", "OPERATION_COMPLETED"), 2);
 }
 
 TEST_F(CopyFile, WhoHoldsItAlreadyIsDone) {
@@ -61,7 +62,7 @@ TEST_F(CopyFile, WhoHoldsItAlreadyIsDone) {
   EXPECT_TRUE(result.finals.at(PillarId("p2")).already_held());
   EXPECT_FALSE(result.finals.at(PillarId("p3")).already_held());
   repository_.Run(absl::Minutes(1));
-  EXPECT_EQ(repository_.store("p1").Audited("get", "CANCELLED"), 1) << "the token not used";
+  EXPECT_EQ(repository_.store("p1").Audited("GET_FILE", "CANCELLED"), 1) << "the token not used";
 }
 
 TEST_F(CopyFile, AnIdThatIsTakenByOtherBytesStaysAsItWas) {

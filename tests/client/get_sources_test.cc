@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "client/get_operation.h"
 #include "tests/client/memory_repository.h"
 
@@ -27,6 +29,7 @@ class GetFromSeveral : public ::testing::Test {
     spec.sink = [this](const wire::FileInfo&, base::ByteRange) {
       sinks_.made.push_back(std::make_shared<channel::TextSink>());
       sinks_.made.back()->any_order = any_order_;
+      sinks_.made.back()->wrong_bytes = wire::DATA_LOSS;
       return absl::StatusOr<std::shared_ptr<channel::Sink>>(sinks_.made.back());
     };
     return spec;
@@ -281,6 +284,7 @@ TEST_F(GetFromSeveral, WhenAllIsHereAlreadyNothingComesAndItIsProved) {
   spec.sink = [&](const wire::FileInfo&, base::ByteRange) {
     auto sink = std::make_shared<channel::TextSink>();
     sink->any_order = true;
+    sink->wrong_bytes = wire::DATA_LOSS;
     if (sinks_.made.empty()) {
       sink->Hold(lies ? Noise(kLargeBytes, 2) : bytes_, base::ByteRange::Whole(kLargeBytes));
     }
