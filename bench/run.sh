@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the release programs and runs the paired benchmarks: bench/run.sh [small|large|lists|all] [--pairs N]
+# Builds the release programs and runs the paired benchmarks:
+#   bench/run.sh [S1 S2 ... S10 | growth | all] [--pairs N] [--quick] [--missing] [--write]
+# BITREPO_BENCH_PRESET names another preset than release.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-"$top/deploy/install-deps.sh"
+preset=${BITREPO_BENCH_PRESET:-release}
 cd "$top"
-cmake --preset release >/dev/null
-cmake --build --preset release --target bitrepo bitrepo-pillar bitrepo-coordinator fill_store >/dev/null
-exec python3 "$top/bench/paired_runs.py" --bin "$top/build/release/bin" "$@"
+deploy/install-deps.sh >/dev/null
+cmake --preset "$preset" >/dev/null
+cmake --build --preset "$preset" --target bench_programs >/dev/null
+exec /usr/bin/python3 bench/paired_runs.py --build "$top/build/$preset" "$@"

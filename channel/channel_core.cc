@@ -2,12 +2,12 @@
 #include "channel/channel_core.h"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
@@ -47,14 +47,19 @@ ChannelCore::ChannelCore(ChannelOptions options, runtime::EventLoop& loop, Link&
       link_(link),
       mint_(mint),
       random_(random),
-      services_{&loop, door, std::make_shared<TransferMemory>(options_.memory_bytes_max, door)},
+      services_{&loop, door, std::make_shared<TransferMemory>(options_.memory_bytes_max, door),
+                std::make_shared<RateGate>(loop), std::make_shared<RateGate>(loop)},
       inbox_(std::move(inbox)),
       log_lines_(kLogLinesMax, kLogWindow) {
   BITREPO_CHECK(options_.memory_bytes_max >= kInitialCreditShare * kSegmentBytes,
                 "a channel has memory for a few segments");
 }
 
-absl::Status ChannelCore::Start() { return link_.Start(*this); }
+absl::Status ChannelCore::Start() {
+  BITREPO_RETURN_IF_ERROR(services_.rates->SetRules(options_.rates));
+  BITREPO_RETURN_IF_ERROR(services_.pace->SetRules({{wire::RATE_NODE, "", options_.pace, false}}));
+  return link_.Start(*this);
+}
 
 void ChannelCore::CatchUp() {
   for (CallInbox::Call& call : inbox_->TakeAll()) {
@@ -63,6 +68,10 @@ void ChannelCore::CatchUp() {
 }
 
 uint64_t ChannelCore::initial_credit() const {
+  // Under a rate nothing comes that was not granted by it.
+  if (services_.rates->limits()) {
+    return 0;
+  }
   return std::min(options_.memory_bytes_max / kInitialCreditShare, kWindowBytes);
 }
 
@@ -71,14 +80,8 @@ void ChannelCore::AddGrant(const wire::TokenBody& token, std::shared_ptr<End> en
                            TransferEvents events) {
   absl::StatusOr<base::TokenId> id = base::TokenId::FromBytes(token.token_id());
   BITREPO_CHECK(id.ok() && !grants_.contains(*id), "a token that is granted has an id of its own");
-  std::shared_ptr<GrantedTransfer> grant;
-  if constexpr (std::is_same_v<Grant, GrantedStore>) {
-    grant = std::make_shared<Grant>(services_, *id, token, std::move(end), std::move(events),
-                                    options_.silence, initial_credit(), *this);
-  } else {
-    grant = std::make_shared<Grant>(services_, *id, token, std::move(end), std::move(events),
-                                    options_.silence, *this);
-  }
+  auto grant = std::make_shared<Grant>(services_, *id, token, std::move(end), std::move(events),
+                                       options_.silence, *this);
   grants_[*id] = grant;
   if (closed_) {
     grant->End(absl::CancelledError("the data channel is closed"));
@@ -117,9 +120,10 @@ void ChannelCore::Push(TransferId id, std::string token, std::shared_ptr<Source>
 }
 
 void ChannelCore::Fetch(TransferId id, std::string token, std::vector<base::ByteRange> ranges,
-                        std::shared_ptr<Sink> sink, TransferEvents events) {
-  auto fetch = std::make_shared<DialledFetch>(services_, id, std::move(token), std::move(ranges),
-                                              std::move(sink), std::move(events), *this);
+                        std::shared_ptr<Sink> sink, TransferEvents events, bool background) {
+  auto fetch =
+      std::make_shared<DialledFetch>(services_, id, std::move(token), std::move(ranges),
+                                     std::move(sink), std::move(events), background, *this);
   transfers_[id] = fetch;
   if (closed_) {
     fetch->End(absl::CancelledError("the data channel is closed"));

@@ -11,10 +11,11 @@ using transfer::FrameType;
 
 DialledFetch::DialledFetch(TransferServices services, TransferId id, std::string token,
                            std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink,
-                           TransferEvents events, Host& host)
+                           TransferEvents events, bool background, Host& host)
     : DialledTransfer(std::move(services), id, std::move(token), std::move(events), host),
       ranges_(std::move(ranges)),
-      sink_(std::move(sink)) {}
+      sink_(std::move(sink)),
+      background_(background) {}
 
 DialledFetch::~DialledFetch() {
   if (receiving_ != nullptr) {
@@ -59,8 +60,10 @@ absl::Status DialledFetch::Prepare(const wire::TokenBody& token) {
     digest_ = *std::move(digest);
   }
   spec.wanted = ranges_;
-  receiving_ = std::make_shared<ReceivingEnd>(services_, sink_, std::move(spec),
-                                              static_cast<ReceivingEnd::Owner&>(*this));
+  receiving_ = std::make_shared<ReceivingEnd>(
+      services_, sink_, std::move(spec),
+      transfer::RateTerms{token.collection_id(), token.issuer(), 0, background_},
+      static_cast<ReceivingEnd::Owner&>(*this));
   return absl::OkStatus();
 }
 

@@ -31,6 +31,7 @@ absl::Status DialledPush::Prepare(const wire::TokenBody& token) {
   range_ = *range;
   digest_only_ = token.digest_only();
   awaits_missing_ = token.held_bytes() > 0;
+  background_ = token.background();
   return absl::OkStatus();
 }
 
@@ -47,7 +48,7 @@ void DialledPush::Opened(bool again) {
   if (digest_only_) {
     Send({}, 0);
   } else if (!again && !awaits_missing_) {
-    Send({range_}, port_.session().initial_credit());
+    Send({range_}, background_ ? 0 : port_.session().initial_credit());
   }
 }
 

@@ -110,6 +110,7 @@ class DialledPush final : public DialledTransfer, private SendingEnd::Owner {
   void LetGo(const absl::Status& why) override;
   void OnAllSent() override;
   void OnStored(uint64_t bytes) override;
+  void OnPaused(bool paused) override { Paused(paused); }
   void OnSendFailed(const absl::Status& why, bool violation) override;
   void OnFacts(absl::StatusOr<CommitFacts> facts);
   void Send(std::vector<base::ByteRange> ranges, uint64_t credit);
@@ -118,6 +119,7 @@ class DialledPush final : public DialledTransfer, private SendingEnd::Owner {
   base::ByteRange range_;
   bool awaits_missing_ = false;  // some has come there before
   bool digest_only_ = false;     // the token takes COMMIT without bytes
+  bool background_ = false;      // it takes no bytes unasked
   std::shared_ptr<SendingEnd> sending_;
   uint64_t stored_bytes_ = 0;
   bool commit_said_ = false;
@@ -127,7 +129,7 @@ class DialledFetch final : public DialledTransfer, private ReceivingEnd::Owner {
  public:
   DialledFetch(TransferServices services, TransferId id, std::string token,
                std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink,
-               TransferEvents events, Host& host);
+               TransferEvents events, bool background, Host& host);
   ~DialledFetch() override;
   void OnBlocked(bool /*blocked*/) override {}
 
@@ -146,12 +148,14 @@ class DialledFetch final : public DialledTransfer, private ReceivingEnd::Owner {
   bool committing() const override;
   void LetGo(const absl::Status& why) override;
   void OnWritten(uint64_t bytes) override { Progress(bytes); }
+  void OnPaused(bool paused) override { Paused(paused); }
   std::optional<base::Digest> DigestToCommit(std::optional<base::Digest> sent) override;
   void OnCommitted(const wire::ResponseInfo& response) override;
   void OnReceiveFailed(const absl::Status& why, bool violation) override;
 
   std::vector<base::ByteRange> ranges_;
   std::shared_ptr<Sink> sink_;
+  const bool background_;
   std::optional<base::Digest>
       digest_;  // when all of a file is asked for whose digest the token names
   std::shared_ptr<ReceivingEnd> receiving_;

@@ -48,7 +48,9 @@ void GrantedTransfer::SetTimer(absl::Time when) {
 
 void GrantedTransfer::OnExpired() {
   const uint64_t moved = bytes_moved();
-  const bool moving = port_ && moved_at_expiry_ != moved;
+  const absl::Time last = absl::FromUnixMicros(token_.expires_at_boot_us()) + kPausedTermMax;
+  const bool waits = paused() && services_.loop->Now() < last;
+  const bool moving = port_ && (waits || moved_at_expiry_ != moved);
   if (moving || committing()) {
     moved_at_expiry_ = moved;
     SetTimer(services_.loop->Now() + stall_);
@@ -122,9 +124,8 @@ void GrantedTransfer::Forget() {
 
 GrantedStore::GrantedStore(TransferServices services, base::TokenId id, wire::TokenBody token,
                            std::shared_ptr<Sink> sink, TransferEvents events, absl::Duration stall,
-                           uint64_t initial_credit, Host& host)
+                           Host& host)
     : GrantedTransfer(services, id, std::move(token), std::move(events), stall, host),
-      initial_credit_(initial_credit),
       sink_(std::move(sink)) {
   transfer::ReceiverSpec spec;
   spec.wanted = {StoreRange(token_)};
@@ -134,8 +135,10 @@ GrantedStore::GrantedStore(TransferServices services, base::TokenId id, wire::To
   if (!spec.digest_only) {
     spec.held = sink_->held();
   }
-  receiving_ = std::make_shared<ReceivingEnd>(std::move(services), sink_, std::move(spec),
-                                              static_cast<ReceivingEnd::Owner&>(*this));
+  receiving_ = std::make_shared<ReceivingEnd>(
+      std::move(services), sink_, std::move(spec),
+      transfer::RateTerms{token_.collection_id(), token_.principal(), 0, token_.background()},
+      static_cast<ReceivingEnd::Owner&>(*this));
 }
 
 wire::ResponseInfo GrantedStore::Begin(StreamPort port, const transfer::OpenRequest& open) {
@@ -145,8 +148,9 @@ wire::ResponseInfo GrantedStore::Begin(StreamPort port, const transfer::OpenRequ
   const transfer::Receiver& machine = receiving_->machine();
   transfer::OpenAnswer answer;
   answer.missing = machine.Missing();
+  const bool asks = token_.digest_only() || token_.background();
   const uint64_t unasked =
-      token_.digest_only() ? 0 : std::min(initial_credit_, machine.wanted_bytes());
+      asks ? 0 : std::min(port.session().promised_credit(), machine.wanted_bytes());
   if (!receiving_->Attach(port, unasked)) {
     return Answer(wire::BUSY, "there is no memory for another stream now");
   }

@@ -18,9 +18,12 @@
 
 namespace bitrepo::channel {
 
+// A transfer that is open and waits for credit goes on so long past its expiry.
+inline constexpr absl::Duration kPausedTermMax = absl::Hours(24 * 7);
+
 // Ends with the first stream that comes to an end (success, refusal, ABORT of either side), at
 // Revoke, or at expiry. A stream that only broke may be opened again. Past its expiry an open
-// stream goes on while bytes move.
+// stream goes on while bytes move, or wait for credit.
 class GrantedTransfer : public LiveTransfer {
  public:
   class Host {
@@ -48,6 +51,7 @@ class GrantedTransfer : public LiveTransfer {
   void Bind(const StreamPort& port, transfer::StreamState state);
   // Bytes of the present stream, from which the rate is measured.
   void NoteRate(uint64_t bytes) { rate_.Note(services_.loop->Now(), bytes); }
+  virtual bool paused() const = 0;
   void StreamBroke(const absl::Status& why) override;
   void Forget() final;
   const wire::TokenBody token_;
@@ -67,10 +71,8 @@ class GrantedTransfer : public LiveTransfer {
 
 class GrantedStore final : public GrantedTransfer, private ReceivingEnd::Owner {
  public:
-  // `initial_credit`: what WELCOME promises each stream.
   GrantedStore(TransferServices services, base::TokenId id, wire::TokenBody token,
-               std::shared_ptr<Sink> sink, TransferEvents events, absl::Duration stall,
-               uint64_t initial_credit, Host& host);
+               std::shared_ptr<Sink> sink, TransferEvents events, absl::Duration stall, Host& host);
   ~GrantedStore() override { receiving_->Stop(); }
   void OnBlocked(bool /*blocked*/) override {}
 
@@ -85,14 +87,15 @@ class GrantedStore final : public GrantedTransfer, private ReceivingEnd::Owner {
     return receiving_->committing() || receiving_->machine().commit_pending();
   }
   void Describe(wire::TransferReport& report) const override;
+  bool paused() const override { return receiving_->machine().grants_none(); }
   void OnWritten(uint64_t bytes) override { Progress(bytes); }
+  void OnPaused(bool paused) override { Paused(paused); }
   std::optional<base::Digest> DigestToCommit(std::optional<base::Digest> sent) override {
     return sent;
   }
   void OnCommitted(const wire::ResponseInfo& response) override;
   void OnReceiveFailed(const absl::Status& why, bool violation) override;
 
-  const uint64_t initial_credit_;
   std::shared_ptr<Sink> sink_;
   std::shared_ptr<ReceivingEnd> receiving_;
   bool committed_ = false;
@@ -115,6 +118,8 @@ class GrantedFetch final : public GrantedTransfer, private SendingEnd::Owner {
   uint64_t bytes_moved() const override { return stored_bytes_; }
   void Describe(wire::TransferReport& report) const override;
   void OnAllSent() override { Step(transfer::StreamEvent::kAllSent); }
+  bool paused() const override { return sending_ != nullptr && sending_->wants_credit(); }
+  void OnPaused(bool paused) override { Paused(paused); }
   void OnStored(uint64_t bytes) override;
   void OnSendFailed(const absl::Status& why, bool violation) override;
 

@@ -80,6 +80,7 @@ void LiveTransfer::Conclude(const absl::Status& why, const wire::ResponseInfo& o
   }
   events_.on_progress = nullptr;
   events_.on_stream = nullptr;
+  events_.on_paused = nullptr;
   Forget();
 }
 
@@ -97,6 +98,12 @@ void LiveTransfer::Progress(uint64_t bytes_done) {
 void LiveTransfer::TellStream(bool open) {
   if (!ended_ && events_.on_stream) {
     events_.on_stream(open);
+  }
+}
+
+void LiveTransfer::Paused(bool paused) {
+  if (!ended_ && events_.on_paused) {
+    events_.on_paused(paused);
   }
 }
 

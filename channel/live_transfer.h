@@ -46,6 +46,8 @@ class LiveTransfer : public PeerSession::Stream, public std::enable_shared_from_
   void Step(transfer::StreamEvent event) {
     stream_state_ = transfer::StreamTransition(stream_state_, event).next;
   }
+  // The receiver grants nothing for now, or grants again.
+  void Paused(bool paused);
   // The peer breaks the protocol: its session is cut, which breaks the stream.
   void Violation(const absl::Status& why);
   // Says the last word of the stream, then ends the transfer with what it says.

@@ -84,7 +84,8 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
   const std::string& peer() const {
     return peer_;
   }  // for the log: where it was dialled, then who it says it is
-  uint64_t initial_credit() const { return initial_credit_; }
+  uint64_t initial_credit() const { return initial_credit_; }    // as the peer has said
+  uint64_t promised_credit() const { return promised_credit_; }  // as this side has
   uint32_t segment_bytes_max() const { return segment_bytes_max_; }
 
  private:
@@ -105,6 +106,7 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
   runtime::EventLoop& loop_;
   Link& link_;
   Host& host_;
+  const uint64_t promised_credit_;
   std::unique_ptr<transfer::Session> machine_;
   uint64_t initial_credit_ = 0;
   uint32_t segment_bytes_max_ = transfer::kSegmentBytesMax;

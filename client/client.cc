@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "client/ask_operation.h"
 #include "client/conversation_desk.h"
+#include "client/copy_operation.h"
 #include "client/get_operation.h"
 #include "client/list_bodies.h"
 #include "client/list_operation.h"
@@ -134,6 +135,7 @@ struct Client::State final : public bus::Bus::Handler {
     conversation.request = PutOperation::Request(put);
     conversation.reach = protocol::Reach::kFirstThenRest;
     conversation.named = put.pillars;
+    conversation.secrets = put.source_tokens;
     conversation.quorum = put.quorum;
     TakeUp(put.taken_up, conversation);
     return conversation;
@@ -143,7 +145,7 @@ struct Client::State final : public bus::Bus::Handler {
     auto conversation = Spec(wire::GET_FILE, get.collection, get.patience);
     conversation.identify = GetOperation::Identify(get);
     conversation.request = GetOperation::Request(get.file_id, get.offset, get.length);
-    conversation.reach = protocol::Reach::kOne;
+    conversation.reach = GetOperation::ReachOf(get);
     conversation.prefer = get.prefer;
     conversation.fail_over = get.fail_over;
     // What others could do does not matter where none of them is to deliver.
@@ -259,12 +261,17 @@ absl::StatusOr<Operation> Client::ReplaceFile(ReplaceFileSpec spec, EndHandler<P
   conversation.request = PutOperation::Request(spec);
   conversation.reach = protocol::Reach::kFirstThenRest;
   conversation.named = spec.file.pillars;
+  conversation.secrets = spec.file.source_tokens;
   conversation.quorum = spec.file.quorum;
   State::TakeUp(spec.file.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(std::move(conversation),
                       std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec.file),
                                                      std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::CopyFile(CopyFileSpec spec, EndHandler<PutFileResult> end) {
+  return std::make_shared<CopyOperation>(*this, std::move(spec), std::move(end))->Start();
 }
 
 absl::StatusOr<Operation> Client::DeleteFile(DeleteFileSpec spec,
@@ -365,6 +372,32 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
             for (const auto& [component, contributor] : outcome.contributors) {
               if (contributor.final != nullptr && contributor.final->body.has_get_status_final()) {
                 result.finals[component] = contributor.final->body.get_status_final();
+              }
+            }
+            end(std::move(result));
+          }));
+}
+
+absl::StatusOr<Operation> Client::SetRates(SetRatesSpec spec, EndHandler<SetRatesResult> end) {
+  auto conversation = state_->Spec(wire::SET_RATES, spec.collection, spec.patience);
+  conversation.identify.mutable_set_rates_identify();
+  wire::SetRatesRequest& request = *conversation.request.mutable_set_rates_request();
+  request.mutable_rules()->Assign(spec.rules.begin(), spec.rules.end());
+  conversation.request.set_reason(spec.reason);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<AskOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                 const protocol::Outcome& outcome) mutable {
+            SetRatesResult result{conversation_id, outcome, {}};
+            for (const auto& [component, contributor] : outcome.contributors) {
+              if (contributor.final != nullptr && contributor.final->body.has_set_rates_final() &&
+                  contributor.final->body.response().code() == wire::OPERATION_COMPLETED) {
+                result.finals[component] = contributor.final->body.set_rates_final();
               }
             }
             end(std::move(result));

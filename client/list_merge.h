@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "client/list_items.h"
 #include "client/operation.h"
@@ -45,14 +46,16 @@ class ListMerge {
     list.asked = false;
     list.page_items = items.size();
     for (Item& item : items) {
-      const std::optional<Key> key = NextKey(list, IdOf(item));
-      if (!key) {
+      const std::optional<uint64_t> number = NextNumber(list, IdOf(item));
+      if (!number) {
         list.ended = true;
         list.broken = true;
         return false;
       }
-      list.newest = key;
-      list.items.emplace_back(*key, std::move(item));
+      list.begun = true;
+      list.newest_id = IdOf(item);
+      list.newest_number = *number;
+      list.items.push_back({std::move(item), *number});
     }
     list.ended = last;
     return true;
@@ -70,15 +73,16 @@ class ListMerge {
   std::vector<ListRow<Item>> Take(size_t limit) {
     std::vector<ListRow<Item>> rows;
     while (rows.size() < limit) {
-      const std::optional<Key> key = Lowest();
-      if (!key) break;
+      const Placed* lowest = Lowest();
+      if (lowest == nullptr) break;
       ListRow<Item>& row = rows.emplace_back();
-      row.number = named_ ? 0 : key->second;
+      row.file_id = IdOf(lowest->item);
+      row.number = named_ ? 0 : lowest->number;
+      const Key key = named_ ? KeyOf(*lowest) : Key(row.file_id, row.number);
       for (auto& [pillar, list] : lists_) {
-        if (!list.items.empty() && list.items.front().first == *key) {
-          Item item = std::move(list.items.front().second);
+        if (!list.items.empty() && KeyOf(list.items.front()) == key) {
+          Item item = std::move(list.items.front().item);
           list.items.pop_front();
-          row.file_id = IdOf(item);
           if (IsNotHeld(item)) {
             row.lacking.push_back(pillar);
           } else {
@@ -104,42 +108,53 @@ class ListMerge {
   }
 
  private:
-  // Where an item stands: its id and which one of that id it is (a block, a generation), or, of
-  // ids that were named, their position alone.
-  using Key = std::pair<std::string, uint64_t>;
+  // An item and which one of its id it is (a block, a generation), or, of ids that were named, its
+  // position.
+  struct Placed {
+    Item item;
+    uint64_t number = 0;
+  };
+  // Where an item stands; of ids that were named their position alone says it. Lives as the item.
+  using Key = std::pair<absl::string_view, uint64_t>;
   struct List {
-    std::deque<std::pair<Key, Item>> items;
-    std::optional<Key> newest;
+    std::deque<Placed> items;
+    bool begun = false;  // there is a newest item
+    std::string newest_id;
+    uint64_t newest_number = 0;
     size_t page_items = 0;
     bool asked = true;  // a page is on its way; the first is asked for by the request itself
     bool ended = false;
     bool broken = false;  // ended before its last page
   };
 
-  // The key of the item that comes next in `list`; nothing when its id may not come there.
-  std::optional<Key> NextKey(const List& list, const std::string& id) const {
+  Key KeyOf(const Placed& placed) const {
+    return {named_ ? absl::string_view() : absl::string_view(IdOf(placed.item)), placed.number};
+  }
+
+  // The number of the item that comes next in `list`; nothing when its id may not come there.
+  std::optional<uint64_t> NextNumber(const List& list, const std::string& id) const {
     if (named_) {
-      const uint64_t position = list.newest ? list.newest->second + 1 : 0;
+      const uint64_t position = list.begun ? list.newest_number + 1 : 0;
       if (position >= named_->size() || (*named_)[position] != id) return std::nullopt;
-      return Key("", position);
+      return position;
     }
-    if (!list.newest || list.newest->first < id) return Key(id, 0);
-    if (several_of_one_id_ && list.newest->first == id) return Key(id, list.newest->second + 1);
+    if (!list.begun || list.newest_id < id) return 0;
+    if (several_of_one_id_ && list.newest_id == id) return list.newest_number + 1;
     return std::nullopt;
   }
 
-  // The key of the next row; nothing while some pillar has yet to say what it has.
-  std::optional<Key> Lowest() const {
-    const Key* lowest = nullptr;
+  // An item of the next row; nothing while some pillar has yet to say what it has, and at the end.
+  const Placed* Lowest() const {
+    const Placed* lowest = nullptr;
     for (const auto& [pillar, list] : lists_) {
       if (list.items.empty()) {
-        if (!list.ended) return std::nullopt;
+        if (!list.ended) return nullptr;
         continue;
       }
-      const Key& key = list.items.front().first;
-      if (lowest == nullptr || key < *lowest) lowest = &key;
+      const Placed& front = list.items.front();
+      if (lowest == nullptr || KeyOf(front) < KeyOf(*lowest)) lowest = &front;
     }
-    return lowest == nullptr ? std::nullopt : std::optional<Key>(*lowest);
+    return lowest;
   }
 
   const std::optional<std::vector<std::string>> named_;

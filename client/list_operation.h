@@ -73,11 +73,13 @@ class ListOperation final : public OngoingOperation {
     Pump();
   }
 
-  // Hands on what is known, and asks for more as the pages are used up.
+  // Asks for more as the pages are used up, and hands on what is known: in this order, so that the
+  // pillars make the next page while this one is told.
   void Pump() {
+    AskOn();
     if (handing_) return;
     std::vector<ListRow<Item>> rows = merge_.Take(kRowsAtOnceMax);
-    for (const base::ComponentId& pillar : merge_.Hungry()) here_.desk.NextPage(id_, pillar);
+    AskOn();
     if (rows.empty()) {
       if (outcome_) Finish();
       return;
@@ -91,6 +93,10 @@ class ListOperation final : public OngoingOperation {
         self.Pump();
       });
     });
+  }
+
+  void AskOn() {
+    for (const base::ComponentId& pillar : merge_.Hungry()) here_.desk.NextPage(id_, pillar);
   }
 
   void Finish() {

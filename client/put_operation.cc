@@ -70,6 +70,8 @@ wire::Body PutOperation::Request(const PutFileSpec& spec) {
   wire::Body body;
   body.set_reason(spec.reason);
   FillNewFile(spec, *body.mutable_put_file_request());
+  body.mutable_put_file_request()->set_background(spec.background);
+  body.mutable_put_file_request()->set_from_source(!spec.source_tokens.empty());
   if (spec.checksums) *body.mutable_put_file_request()->mutable_checksums() = *spec.checksums;
   body.mutable_put_file_request()->set_source_stamp(spec.source_stamp);
   return body;
@@ -87,6 +89,8 @@ wire::Body PutOperation::Request(const ReplaceFileSpec& spec) {
   body.set_reason(spec.file.reason);
   wire::ReplaceFileRequest& request = *body.mutable_replace_file_request();
   FillNewFile(spec.file, request);
+  request.set_background(spec.file.background);
+  request.set_from_source(!spec.file.source_tokens.empty());
   *request.mutable_old_digest() = ToWire(spec.old_digest);
   if (spec.file.checksums) *request.mutable_checksums() = *spec.file.checksums;
   request.set_source_stamp(spec.file.source_stamp);
@@ -105,6 +109,12 @@ void PutOperation::OnNews(const protocol::ConversationEvent& event) {
     if (held > 0) resumed_[*pillar] = held;
     OnToken(*pillar, event.message->secret);
   }
+  // Of bytes that come to it from elsewhere the pillar alone can tell.
+  if (event.kind == protocol::EventKind::kProgress && event.message != nullptr &&
+      !spec_.source_tokens.empty() && events_.on_transfer) {
+    events_.on_transfer(*pillar, event.message->body.progress().bytes_done(),
+                        spec_.size_bytes.value_or(0));
+  }
   if (event.kind == protocol::EventKind::kComponentComplete ||
       event.kind == protocol::EventKind::kComponentFailed) {
     if (const auto it = pushes_.find(*pillar); it != pushes_.end()) StopPush(it->second);
@@ -112,7 +122,7 @@ void PutOperation::OnNews(const protocol::ConversationEvent& event) {
 }
 
 void PutOperation::OnToken(const base::ComponentId& pillar, const std::string& token) {
-  if (!source_.ok()) return;
+  if (!source_.ok() || !spec_.source_tokens.empty()) return;
   Push& push = pushes_[pillar];
   if (push.token != token) {
     StopPush(push);

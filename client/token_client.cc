@@ -128,14 +128,36 @@ absl::Status TokenClient::Push(const std::string& token,
                                const std::function<std::shared_ptr<channel::Source>()>& view,
                                const OnProgress& on_progress) {
   for (int tries = 1;; ++tries) {
-    const absl::Status how = Carry([&](absl::AnyInvocable<void(absl::Status)> end) {
+    absl::Status how = Carry([&](absl::AnyInvocable<void(absl::Status)> end) {
       channel::TransferEvents events;
       events.on_progress = on_progress;
       events.on_end = std::move(end);
       return channel_->Push(token, view(), std::move(events));
     });
-    if (!MayTryAgain(how, tries)) return how;
+    if (MayTryAgain(how, tries)) continue;
+    if (how.ok() || tries == 1 || !absl::IsInvalidArgument(how)) return how;
+    // Not known any more: it may have been committed while the connection broke.
+    const auto report = Inquire(token);
+    const bool done = report.ok() && report->state() == wire::TRANSFER_ENDED &&
+                      report->response().code() == wire::OPERATION_COMPLETED;
+    return done ? absl::OkStatus() : how;
   }
+}
+
+absl::StatusOr<wire::TransferReport> TokenClient::Inquire(const std::string& token) {
+  const auto told = std::make_shared<Awaited<absl::StatusOr<wire::TransferReport>>>();
+  {
+    base::MutexLock lock(mutex_);
+    BITREPO_RETURN_IF_ERROR(cancelled_);
+    stop_asking_ = [told](const absl::Status& why) { told->Bring(why); };
+  }
+  channel_->Inquire(token, [told](absl::StatusOr<wire::TransferReport> report) {
+    told->Bring(std::move(report));
+  });
+  absl::StatusOr<wire::TransferReport> report = told->Take();
+  base::MutexLock lock(mutex_);
+  stop_asking_ = nullptr;
+  return report;
 }
 
 void TokenClient::Cancel(const std::string& reason) {
@@ -143,6 +165,7 @@ void TokenClient::Cancel(const std::string& reason) {
   cancelled_.Update(absl::CancelledError(reason));
   changed_.NotifyAll();
   if (transfer_ != channel::TransferId::kNone) channel_->Abandon(transfer_);
+  if (stop_asking_) stop_asking_(cancelled_);
 }
 
 }  // namespace bitrepo::client

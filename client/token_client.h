@@ -63,6 +63,8 @@ class TokenClient {
   absl::Status Push(const std::string& token,
                     const std::function<std::shared_ptr<channel::Source>()>& view,
                     const OnProgress& on_progress);
+  // What has become of the transmission.
+  absl::StatusOr<wire::TransferReport> Inquire(const std::string& token);
 
   // Ends what is under way, now and from now on; the token stays good, and may be used again.
   void Cancel(const std::string& reason);
@@ -87,6 +89,7 @@ class TokenClient {
   base::Condition changed_;
   absl::Status cancelled_ ABSL_GUARDED_BY(mutex_);
   channel::TransferId transfer_ ABSL_GUARDED_BY(mutex_) = channel::TransferId::kNone;
+  std::function<void(const absl::Status&)> stop_asking_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

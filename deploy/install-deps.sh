@@ -9,9 +9,11 @@ packages='
     libzmq3-dev cppzmq-dev libprotobuf-dev protobuf-compiler libabsl-dev
     libsqlite3-dev libssl-dev libxxhash-dev
     libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
-    libgtest-dev libgmock-dev libbenchmark-dev rsync sqlite3
+    libgtest-dev libgmock-dev libbenchmark-dev
     python3-zmq python3-protobuf python3-xxhash
 '
+# What bench/ measures against, and sqlite3 and openssl for tests.
+packages="$packages nginx curl rsync sqlite3 openssl"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "install-deps: this is not a Debian system; install the equivalents of:" $packages >&2
@@ -41,3 +43,12 @@ fi
 echo "install-deps: installing$missing"
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+
+# The benchmarks start an nginx of their own on a free port; the service that comes with the package
+# is not wanted.
+case " $missing " in
+    *" nginx "*)
+        $as_root update-rc.d nginx disable
+        $as_root service nginx stop
+        ;;
+esac

@@ -18,6 +18,7 @@
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/group_commit.h"
 #include "pillar/requests/identify.h"
+#include "pillar/requests/list_ahead.h"
 #include "pillar/requests/replies.h"
 #include "pillar/requests/request_handler.h"
 
@@ -62,6 +63,7 @@ struct Pillar::State final : bus::Bus::Handler,
         bus(MembershipFor(options, parts.store), parts.loop, std::move(parts.link), parts.random),
         commits(parts.loop, parts.workers, parts.store),
         line(parts.loop),
+        ahead(parts.loop, parts.workers),
         request_parts{parts.loop,
                       parts.channel,
                       parts.mint,
@@ -70,6 +72,7 @@ struct Pillar::State final : bus::Bus::Handler,
                       parts.random,
                       commits,
                       line,
+                      ahead,
                       gauge,
                       *this,
                       options.id.text(),
@@ -163,6 +166,7 @@ struct Pillar::State final : bus::Bus::Handler,
   const std::shared_ptr<requests::Gauge> gauge = std::make_shared<requests::Gauge>();
   requests::GroupCommit commits;
   requests::FileLine line;
+  requests::ListAhead ahead;
   requests::RequestParts request_parts;
   protocol::ContributionSpec spec;
   RequestTable table;

@@ -223,6 +223,7 @@ class DataThread {
       channel::ChannelOptions options;
       options.node = settings.host.id.text();
       options.memory_bytes_max = settings.transfer_memory_bytes;
+      options.rates = settings.rates;
       channel::Channel channel(options, loop_, link, mint, random);
       channel_ = &channel;
       const absl::Status how = channel.Start();

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "channel/rate_settings.h"
 #include "pillar/requests/replies.h"
 
 namespace bitrepo::pillar {
@@ -175,6 +176,7 @@ absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
   ReadCollections(settings, result);
   ReadLimits(settings, result);
   ReadTimes(settings, result.host);
+  result.rates = channel::ReadRates(settings);
   BITREPO_RETURN_IF_ERROR(settings.Finish());
   return result;
 }

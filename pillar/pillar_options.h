@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "base/runtime/settings.h"
+#include "channel/transfer/rate_limiter.h"
 #include "pillar/pillar_kind.h"
 #include "pillar/requests/checksum_intake.h"
 #include "pillar/requests/request_handler.h"
@@ -76,6 +77,7 @@ struct PillarSettings {
   NearlineSettings nearline;    // of a nearline pillar
   std::map<std::string, std::string> collection_directories;  // of those that have their own
   uint64_t transfer_memory_bytes = 64 * 1024 * 1024;          // received and not yet written
+  std::vector<transfer::RateRule> rates;                      // of what comes, from the start
   int read_workers = 4;
   int write_workers = 4;
 };

@@ -329,8 +329,7 @@ void RequestTable::OnStrayCancel(const Envelope& cancel, const RequestKey& key, 
 void RequestTable::OnFinished(const EntryPtr& entry) {
   Leave(entry);
   Bury(std::move(entry->handler));
-  entry->kept_bytes =
-      entry->contribution->final_body().ByteSizeLong() + entry->asked.body_bytes.size();
+  entry->kept_bytes = entry->contribution->kept_bytes();
   finished_bytes_ += entry->kept_bytes;
   finished_.push_back(entry);
   ForgetOld(parts_.loop.Now());

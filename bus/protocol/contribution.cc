@@ -72,10 +72,23 @@ struct Contribution::State {
 
   void LastWord(const Envelope& to, absl::Time now, ContributionOutbox& out) {
     if (state == ContributionState::kFinished) {
-      Send(wire::FINAL, final, "", to, now, out);
+      Send(wire::FINAL, Final(), "", to, now, out);
     } else {
       Tell(to, now, out);
     }
+  }
+
+  void Finish(wire::Body final, absl::Time now, ContributionOutbox& out) {
+    state = ContributionState::kFinished;
+    finished_at = now;
+    Send(wire::FINAL, std::move(final), "", asked, now, out);
+    final_bytes = out.messages.back().body_bytes;
+  }
+
+  wire::Body Final() const {
+    wire::Body final;
+    BITREPO_CHECK(final.ParseFromString(final_bytes), "a final that was sent can be read");
+    return final;
   }
 
   void Conflict(const Envelope& to, absl::Time now, ContributionOutbox& out) {
@@ -98,7 +111,7 @@ struct Contribution::State {
   std::string secret;
   uint32_t sequence = 0;
   bool untold = false;
-  wire::Body final;
+  std::string final_bytes;  // as sent: a page of a list takes several times as much when it is read
   absl::Time finished_at = absl::InfinitePast();
   uint64_t ignored = 0;
 };
@@ -116,10 +129,7 @@ Contribution::Contribution(ContributionSpec spec, Envelope request, absl::Time n
 Contribution Contribution::Recorded(ContributionSpec spec, Envelope request, wire::Body final,
                                     absl::Time now, base::Random& random, ContributionOutbox& out) {
   auto state = std::make_unique<State>(std::move(spec), std::move(request), now, random);
-  state->state = ContributionState::kFinished;
-  state->final = std::move(final);
-  state->finished_at = now;
-  state->LastWord(state->asked, now, out);
+  state->Finish(std::move(final), now, out);
   return Contribution(std::move(state));
 }
 
@@ -170,9 +180,7 @@ void Contribution::OnFinished(wire::Body final, absl::Time now, ContributionOutb
   if (state_->Step(ContributionEvent::kFinished) != ContributionAction::kEnd) {
     return;
   }
-  state_->final = std::move(final);
-  state_->finished_at = now;
-  state_->LastWord(state_->asked, now, out);
+  state_->Finish(std::move(final), now, out);
 }
 
 void Contribution::OnCancel(const Envelope& cancel, absl::Time now, ContributionOutbox& out) {
@@ -209,9 +217,13 @@ absl::Time Contribution::finished_at() const {
 
 const Envelope& Contribution::request() const { return state_->request; }
 
-const wire::Body& Contribution::final_body() const {
+wire::Body Contribution::final_body() const {
   BITREPO_CHECK(done(), "a contribution has a final only when it is done");
-  return state_->final;
+  return state_->Final();
+}
+
+size_t Contribution::kept_bytes() const {
+  return state_->final_bytes.size() + state_->request.body_bytes.size();
 }
 
 ContributionState Contribution::state() const { return state_->state; }

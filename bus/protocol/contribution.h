@@ -77,7 +77,8 @@ class Contribution {
   bool done() const;               // the final has been given
   absl::Time finished_at() const;  // Requires: done()
   const Envelope& request() const;
-  const wire::Body& final_body() const;  // Requires: done()
+  wire::Body final_body() const;  // Requires: done()
+  size_t kept_bytes() const;      // of what is kept to answer a repeat
   ContributionState state() const;
   uint64_t ignored() const;  // calls that came too late to matter
 

@@ -29,12 +29,13 @@ wire::Header ReplyHeader(const ContributionSpec& spec, const wire::Header& asked
 }
 
 // What is said where the body that was to be said is not valid.
-wire::Body Substitute(const wire::Header& header, const wire::Body& body, const absl::Status& why) {
+wire::Body Substitute(const wire::Header& header, const wire::Progress& progress,
+                      const absl::Status& why) {
   wire::Body substitute;
   if (header.kind() == wire::PROGRESS) {
     substitute.mutable_response()->set_code(wire::OPERATION_PROGRESS);
-    *substitute.mutable_progress() = body.progress();
-    if (body.progress().phase() == wire::PHASE_UNSPECIFIED) {
+    *substitute.mutable_progress() = progress;
+    if (progress.phase() == wire::PHASE_UNSPECIFIED) {
       substitute.mutable_progress()->set_phase(wire::QUEUED);
     }
     SetEmptyContent(substitute, ContentOf(wire::PROGRESS, header.operation()));
@@ -55,9 +56,11 @@ Envelope MakeReply(const ContributionSpec& spec, const Envelope& request, wire::
                                    : request.header.message_id();
   const Destination destination{Destination::Kind::kClient, request.header.reply_to()};
   const wire::Header header = ReplyHeader(spec, request.header, answers, kind, wall_now, random);
-  absl::StatusOr<Envelope> reply = SealEnvelope(destination, header, body, std::move(secret));
+  const wire::Progress progress = body.progress();
+  absl::StatusOr<Envelope> reply =
+      SealEnvelope(destination, header, std::move(body), std::move(secret));
   if (!reply.ok()) {
-    reply = SealEnvelope(destination, header, Substitute(header, body, reply.status()), "");
+    reply = SealEnvelope(destination, header, Substitute(header, progress, reply.status()), "");
   }
   BITREPO_CHECK(reply.ok(), "a valid request can be answered");
   return *std::move(reply);

@@ -39,8 +39,8 @@ void Receiver::Hold(const base::RangeSet& held) {
   written_bytes_ = have_.bytes();
 }
 
-bool Receiver::OnOpened(uint64_t unasked, ReceiverOutbox& outbox) {
-  if (!window_.Begin(unasked)) {
+bool Receiver::OnOpened(uint64_t unasked, ReceiverOutbox& outbox, RateFlow* flow) {
+  if (!window_.Begin(unasked, flow)) {
     return false;
   }
   open_ = true;
@@ -268,6 +268,8 @@ void Receiver::OnCommit(CommitRequest commit, ReceiverOutbox& outbox) {
 
 void Receiver::OnPoolFreed(ReceiverOutbox& outbox) { GrantMore(true, outbox); }
 
+void Receiver::OnRateTurn(ReceiverOutbox& outbox) { GrantMore(false, outbox); }
+
 std::vector<base::ByteRange> Receiver::Missing() const {
   std::vector<base::ByteRange> missing;
   if (spec_.digest_only) {
@@ -293,9 +295,19 @@ void Receiver::GrantMore(bool turn, ReceiverOutbox& outbox) {
   if (!open_ || done()) {
     return;
   }
-  if (std::optional<uint64_t> limit = window_.Grow(to_come(), turn); limit.has_value()) {
-    outbox.emplace_back(RaiseCredit{*limit});
+  uint64_t again = 0;
+  for (const auto& [number, refused] : refused_) {
+    again = std::max(again, refused.range.length());
   }
+  std::optional<uint64_t> limit = window_.Grow(to_come(), turn, again);
+  if (!limit.has_value()) {
+    return;
+  }
+  if (window_.limited()) {
+    // It waits for the next one from now on, not only when this one has come.
+    limit = window_.Grow(to_come(), turn, again).value_or(*limit);
+  }
+  outbox.emplace_back(RaiseCredit{*limit});
 }
 
 void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
@@ -333,6 +345,7 @@ void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
 
 void Receiver::Complete(uint64_t size, ReceiverOutbox& outbox) {
   complete_ = true;
+  window_.Complete();
   CommitSegments all;
   all.size_bytes = size;
   if (commit_.has_value()) {

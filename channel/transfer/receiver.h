@@ -81,7 +81,8 @@ class Receiver {
   // A stream begins on which `unasked` bytes may come before any CREDIT. False: the pool has no
   // room for them. A fetch grants its first credit here, behind its OPEN; a store in OnGranted,
   // behind its OPEN_OK.
-  bool OnOpened(uint64_t unasked, ReceiverOutbox& outbox);
+  // `flow`: the rates that this stream is under; it outlives the stream.
+  bool OnOpened(uint64_t unasked, ReceiverOutbox& outbox, RateFlow* flow = nullptr);
   // OPEN_OK has passed: a fetch of nothing has come whole.
   void OnGranted(ReceiverOutbox& outbox);
   void OnClosed();  // the stream has ended; writes under way go on
@@ -91,6 +92,7 @@ class Receiver {
   void OnWritten(uint64_t write, const absl::Status& how, ReceiverOutbox& outbox);
   void OnCommit(CommitRequest commit, ReceiverOutbox& outbox);
   void OnPoolFreed(ReceiverOutbox& outbox);  // its turn, now that memory has come free
+  void OnRateTurn(ReceiverOutbox& outbox);   // its turn, now that time has passed
 
   std::vector<base::ByteRange> Missing() const;  // in the order wanted
   uint64_t wanted_bytes() const { return wanted_.bytes(); }
@@ -99,6 +101,12 @@ class Receiver {
   uint64_t credit_limit() const { return window_.limit(); }
   uint64_t committed_credit() const { return window_.committed(); }
   bool hungry() const { return window_.hungry(); }
+  // It waits for its turn under a rate.
+  bool slowed() const { return open_ && !done() && window_.slowed(); }
+  // All that was granted has come, and more is granted only later: the sender can only wait.
+  bool grants_none() const {
+    return open_ && !done() && (hungry() || window_.slowed()) && window_.ahead() == 0;
+  }
   bool commit_pending() const {
     return commit_.has_value() && !done();
   }  // COMMIT has come, writes go on

@@ -30,6 +30,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeConvCommand());
   commands.push_back(MakeAlarmsCommand());
   commands.push_back(MakeAuditCommand());
+  commands.push_back(MakeRateCommand());
   commands.push_back(MakeDoctorCommand());
   commands.push_back(MakeVersionCommand());
   commands.push_back(MakeCompletionCommand());

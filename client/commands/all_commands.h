@@ -28,6 +28,7 @@ std::unique_ptr<Command> MakePillarsCommand();
 std::unique_ptr<Command> MakeAuditCommand();
 std::unique_ptr<Command> MakeAlarmsCommand();
 std::unique_ptr<Command> MakeConvCommand();
+std::unique_ptr<Command> MakeRateCommand();
 std::unique_ptr<Command> MakeDoctorCommand();
 std::unique_ptr<Command> MakeWatchCommand();
 std::unique_ptr<Command> MakeReplayCommand();

@@ -4,7 +4,9 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "base/runtime/settings.h"
 #include "bus/protocol/response_code.h"
@@ -15,6 +17,7 @@
 #include "client/commands/session.h"
 #include "client/commands/token_offer.h"
 #include "client/commands/words.h"
+#include "client/range_plan.h"
 #include "client/wire_words.h"
 
 namespace bitrepo::commands {
@@ -32,15 +35,17 @@ class GetCommand final : public Command {
               .summary = "write files to standard output: get -o -",
               .examples = {"cat notes/today.txt | less"}};
     }
-    return {.name = "get",
-            .aliases = {"getFile"},
-            .summary = "read files back, proved by their digest",
-            .description =
-                "Without -o, and in a directory, a file is written under its id. It appears whole "
-                "and proved or not at all; when a pillar fails in the middle the next one goes on. "
-                "Exit code 6 tells of a damaged copy even when another one could be delivered.",
-            .examples = {"get report.pdf -o /tmp/report.pdf",
-                         "get video.mkv --range 1MiB:64KiB -o -", "get a.txt b.txt -o restored/"}};
+    return {
+        .name = "get",
+        .aliases = {"getFile"},
+        .summary = "read files back, proved by their digest",
+        .description =
+            "Without -o, and in a directory, a file is written under its id. It appears whole "
+            "and proved or not at all; when a pillar fails in the middle the next one goes on. "
+            "A large one comes from several pillars at once, unless it goes to standard output. "
+            "Exit code 6 tells of a damaged copy even when another one could be delivered.",
+        .examples = {"get report.pdf -o /tmp/report.pdf", "get video.mkv --range 1MiB:64KiB -o -",
+                     "get a.txt b.txt -o restored/"}};
   }
 
   Shape shape() override {
@@ -51,8 +56,16 @@ class GetCommand final : public Command {
     }
     shape.flags.push_back({"--range", "OFF:LEN", "only these bytes; OFF: is to the end", &range_});
     shape.flags.push_back({"--from", "PILLAR", "only from this pillar, or fastest", &from_});
+    shape.flags.push_back({"--sources", "N",
+                           absl::StrCat("pillars that may deliver a large file at once (",
+                                        client::kSourcesUsual, ")"),
+                           &sources_});
     shape.flags.push_back({"--checksum", "ALGO:HEX",
                            "what the bytes must have; else nothing is written", &checksum_});
+    shape.flags.push_back({"--bwlimit", "RATE",
+                           "receive no faster: 10M is 10 MiB/s; or a table of the day", &bwlimit_});
+    shape.flags.push_back(
+        {"--background", "", "yield to all else that this command receives", &background_});
     if (!cat_) {
       shape.flags.push_back(
           {"--resume", "", "go on with what an earlier get has left: always done", &resume_});
@@ -118,6 +131,15 @@ class GetCommand final : public Command {
         span_ = *span;
       }
     }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (table.ok()) {
+        session.LimitReceiving(*table);
+      } else {
+        well = Refuse(session, ExitCode::kUsage,
+                      absl::StrCat("--bwlimit: ", table.status().message()));
+      }
+    }
     if (!checksum_.empty()) {
       const auto digest = base::Digest::Parse(checksum_);
       if (!digest.ok()) {
@@ -137,6 +159,11 @@ class GetCommand final : public Command {
         well =
             Refuse(session, ExitCode::kUsage, absl::StrCat("--from: ", pillar.status().message()));
       }
+    }
+    if (!sources_.empty() && (!absl::SimpleAtoi(sources_, &sources_max_) || sources_max_ < 1 ||
+                              sources_max_ > client::kSourcesMax)) {
+      well = Refuse(session, ExitCode::kUsage,
+                    absl::StrCat("--sources is a number from 1 to ", client::kSourcesMax));
     }
     if (output_ == "-" && session.flags().json) {
       well = Refuse(session, ExitCode::kUsage,
@@ -189,6 +216,9 @@ class GetCommand final : public Command {
             .length = span_.length,
             .prefer = prefer_,
             .fail_over = !prefer_.has_value(),
+            .background = background_,
+            // What is left to the pillars, or to others, is gone on with from one of them.
+            .sources = departure_.given() || token_only_ ? 1 : sources_max_,
             .sink = {}};
   }
 
@@ -256,6 +286,27 @@ class GetCommand final : public Command {
            .conversation = result.conversation.ToString(),
            .hint = session.Again(absl::StrCat("stat", ArgumentWords({file_id.text()})))});
     }
+    if (result.suspects.empty() || session.report().result() == ExitCode::kIntegrity) return;
+    session.report().Error(
+        {.code = ExitCode::kIntegrity,
+         .message = absl::StrCat(
+             "what ", absl::StrJoin(result.suspects, ", ", NameOut), " delivered together of ",
+             Shown(file_id.text()), " did not have its digest",
+             result.from ? absl::StrCat("; ", result.from->text(), " delivered it right") : ""),
+         .file_id = file_id.text(),
+         .conversation = result.conversation.ToString(),
+         .hint = session.Again(absl::StrCat("stat", ArgumentWords({file_id.text()})))});
+  }
+  static void NameOut(std::string* out, const base::ComponentId& pillar) {
+    absl::StrAppend(out, pillar.text());
+  }
+
+  // Who delivered, and how much where there are several.
+  static std::string SourcesOf(const client::GetFileResult& result) {
+    if (result.delivered.size() < 2) return result.from ? result.from->text() : "";
+    return absl::StrJoin(result.delivered, ", ", [](std::string* out, const auto& source) {
+      absl::StrAppend(out, source.first.text(), " (", runtime::FormatBytes(source.second), ")");
+    });
   }
 
   void Tell(Session& session, const base::FileId& file_id, const Destination& destination,
@@ -297,7 +348,7 @@ class GetCommand final : public Command {
     const uint64_t resumed = *destination.resumed_bytes;
     if (!session.flags().json) {
       session.console().Note(absl::StrCat(
-          Shown(id), ": ", runtime::FormatBytes(result.bytes), " from ", from, " in ",
+          Shown(id), ": ", runtime::FormatBytes(result.bytes), " from ", SourcesOf(result), " in ",
           ShortDuration(took), whole ? ", sha256 proved" : ", a range, checked block by block",
           result.failovers > 0 ? absl::StrCat(", after ", CountedOf(result.failovers, "failover"))
                                : "",
@@ -312,6 +363,12 @@ class GetCommand final : public Command {
     record.Set("offset", span_.offset);
     if (digest.ok()) record.Set("algorithm", "sha256").Set("digest", digest->Hex());
     record.Set("failovers", static_cast<uint64_t>(result.failovers));
+    std::vector<JsonRecord> sources;
+    for (const auto& [pillar, bytes] : result.delivered) {
+      sources.push_back(
+          std::move(JsonRecord::Inner().Set("pillar", pillar.text()).Set("bytes", bytes)));
+    }
+    record.Set("sources", sources);
     if (resumed > 0) record.Set("resumed_bytes", resumed);
     if (!destination.stream) record.Set("path", destination.path);
     report.Emit(record);
@@ -331,6 +388,8 @@ class GetCommand final : public Command {
     if (!range_.empty()) words.push_back(absl::StrCat("--range=", range_));
     if (!from_.empty()) words.push_back(absl::StrCat("--from=", from_));
     if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    if (!bwlimit_.empty()) words.push_back(absl::StrCat("--bwlimit=", bwlimit_));
+    if (background_) words.emplace_back("--background");
     words.insert(words.end(), {"--", ids_.front()});
     return words;
   }
@@ -340,8 +399,11 @@ class GetCommand final : public Command {
     if (!cat_ && !output_.empty()) absl::StrAppend(&rest, FlagWords("-o", output_));
     if (!range_.empty()) absl::StrAppend(&rest, FlagWords("--range", range_));
     if (!from_.empty()) absl::StrAppend(&rest, FlagWords("--from", from_));
+    if (!sources_.empty()) absl::StrAppend(&rest, FlagWords("--sources", sources_));
     if (!checksum_.empty()) absl::StrAppend(&rest, FlagWords("--checksum", checksum_));
     if (token_only_) absl::StrAppend(&rest, " --token-only");
+    if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
+    if (background_) absl::StrAppend(&rest, " --background");
     absl::StrAppend(&rest, departure_.Words());
     return session.Again(absl::StrCat(rest, ArgumentWords(ids_)));
   }
@@ -352,6 +414,10 @@ class GetCommand final : public Command {
   std::string range_;
   std::string from_;
   std::string checksum_;
+  std::string bwlimit_;
+  bool background_ = false;
+  std::string sources_;
+  uint32_t sources_max_ = client::kSourcesUsual;
   DepartureFlags departure_;
   bool resume_ = false;
   bool token_only_ = false;

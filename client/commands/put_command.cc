@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "base/runtime/settings.h"
 #include "client/commands/all_commands.h"
+#include "client/commands/pillar_choice.h"
 #include "client/commands/put_plan.h"
 #include "client/commands/put_run.h"
 #include "client/commands/read_input.h"
@@ -48,6 +49,10 @@ class PutCommand final : public Command {
                   {"--checksum", "ALGO:HEX", "what the file must have; else nothing is stored",
                    &checksum_},
                   {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+                  {"--via", "NAME",
+                   "this pillar first, and the others get the bytes from it; without SRC, what it "
+                   "keeps under --id goes to the others",
+                   &via_},
                   {"--quorum", "N", "so many copies are enough", &quorum_},
                   {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
                   ReceiptFlag(&receipt_),
@@ -59,6 +64,10 @@ class PutCommand final : public Command {
                    "print PILLAR TOKEN for each pillar that lacks the file; whoever has the token "
                    "may push the bytes with it; SRC may be left out, with --id",
                    &token_only_},
+                  {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
+                   &bwlimit_},
+                  {"--background", "", "yield to all else that the pillars receive",
+                   &run_.background},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
@@ -95,6 +104,7 @@ class PutCommand final : public Command {
     if (!files_from_.empty() && !ReadSources(session)) return false;
     // Whoever has the token brings the bytes, so none are needed here.
     if (token_only_ && sources_.empty() && !id_.empty()) sources_.emplace_back("-");
+    if (sources_.empty() && !(via_.empty() || id_.empty())) return PrepareCopy(session, run, plan);
     if (sources_.empty()) {
       return Refuse(session,
                     "put needs SRC: a file, a directory with -r, or -; try: bitrepo put --help");
@@ -120,6 +130,7 @@ class PutCommand final : public Command {
         well = Refuse(session, absl::StrCat("--pillar: ", pillar.status().message()));
       }
     }
+    well = ParseVia(session, run) && well;
     if (!quorum_.empty() && (!absl::SimpleAtoi(quorum_, &run.quorum) || run.quorum == 0)) {
       well = Refuse(session, "--quorum is a number of copies, at least 1");
     }
@@ -138,11 +149,66 @@ class PutCommand final : public Command {
       run.departure = &departure_;
       run.words = WordsOf(session, plan.items.front());
     }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (table.ok()) {
+        session.LimitSending(*table);
+      } else {
+        well = Refuse(session, absl::StrCat("--bwlimit: ", table.status().message()));
+      }
+    }
     if (!jobs_.empty() && (!absl::SimpleAtoi(jobs_, &run.at_once) || run.at_once < 1 ||
                            run.at_once > kPutsAtOnceMax)) {
       well = Refuse(session, absl::StrCat("--jobs is a number from 1 to ", kPutsAtOnceMax));
     }
     return well;
+  }
+
+  // What one pillar has, to others: nothing of it is here.
+  bool PrepareCopy(Session& session, PutRunSpec& run, PutPlan& plan) {
+    const auto file_id = base::FileId::Parse(id_);
+    if (!file_id.ok()) return Refuse(session, std::string(file_id.status().message()));
+    if (!checksum_.empty()) {
+      return Refuse(session, "--checksum is of bytes that are sent from here: give SRC with it");
+    }
+    if (departure_.given()) {
+      return Refuse(session, "--detach and --wait are for bytes that are sent from here: give SRC");
+    }
+    for (const std::string& name : pillars_) {
+      const auto pillar = base::ComponentId::Parse(name);
+      if (!pillar.ok()) {
+        return Refuse(session, absl::StrCat("--pillar: ", pillar.status().message()));
+      }
+      run.pillars.push_back(*pillar);
+    }
+    plan.items.push_back({"", *file_id, 0});
+    return ParseVia(session, run);
+  }
+
+  bool ParseVia(Session& session, PutRunSpec& run) {
+    if (via_.empty()) return true;
+    const auto via = base::ComponentId::Parse(via_);
+    if (!via.ok()) return Refuse(session, absl::StrCat("--via: ", via.status().message()));
+    if (std::find(run.pillars.begin(), run.pillars.end(), *via) != run.pillars.end()) {
+      return Refuse(session, absl::StrCat("--via and --pillar both name ", via_,
+                                          ": --pillar names those that get the bytes from it"));
+    }
+    if (!quorum_.empty() || token_only_) {
+      return Refuse(session, "--via goes with neither --quorum nor --token-only");
+    }
+    run.via = *via;
+    return true;
+  }
+
+  // The pillars that the one hands on to, where none is named; false, and told, when there is none.
+  bool FindOthers(Session& session, client::BlockingClient& client, bool needed) {
+    if (!run_.via || !run_.pillars.empty()) return true;
+    auto pillars = AskForPillars(session, client);
+    if (!pillars) return false;
+    std::erase(*pillars, *run_.via);
+    run_.pillars = *std::move(pillars);
+    return !run_.pillars.empty() || !needed ||
+           Refuse(session, absl::StrCat("the collection has no pillar but ", via_));
   }
 
   static bool Refuse(Session& session, const std::string& why) {
@@ -161,15 +227,16 @@ class PutCommand final : public Command {
     return true;
   }
 
-  static void TellPlan(Session& session, const PutPlan& plan) {
+  void TellPlan(Session& session, const PutPlan& plan) const {
     for (const PutItem& item : plan.items) {
       JsonRecord record = session.report().Record("item");
       record.Set("file_id", item.file_id.text()).Set("result", "would-store");
       record.Set("path", item.path).Set("size_bytes", item.size_bytes);
       session.report().Count("would-store", item.size_bytes);
-      session.report().Item(record, absl::StrCat("would store  ", Shown(item.file_id.text()), "  ",
-                                                 runtime::FormatBytes(item.size_bytes), ", from ",
-                                                 Shown(item.path), "\n"));
+      session.report().Item(record,
+                            absl::StrCat("would store  ", Shown(item.file_id.text()), "  ",
+                                         runtime::FormatBytes(item.size_bytes), ", from ",
+                                         Shown(item.path.empty() ? via_ : item.path), "\n"));
     }
   }
 
@@ -202,6 +269,7 @@ class PutCommand final : public Command {
                item.path == "-" ? "" : item.path, again);
       return;
     }
+    if (client != nullptr && !FindOthers(session, *client, plan.items.front().path.empty())) return;
     if (client != nullptr) {
       session.progress().Plan("put", plan.items.size(), bytes);
       PutRun(session, *client, run_).Run(plan.items);
@@ -231,6 +299,8 @@ class PutCommand final : public Command {
     if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
     for (const std::string& pillar : pillars_) words.push_back(absl::StrCat("--pillar=", pillar));
     if (!quorum_.empty()) words.push_back(absl::StrCat("--quorum=", quorum_));
+    if (!bwlimit_.empty()) words.push_back(absl::StrCat("--bwlimit=", bwlimit_));
+    if (run_.background) words.emplace_back("--background");
     if (!receipt_.empty()) {
       words.push_back(absl::StrCat("--receipt=", WholePath(session, receipt_)));
     }
@@ -244,7 +314,10 @@ class PutCommand final : public Command {
     if (!id_.empty()) absl::StrAppend(&rest, FlagWords("--id", id_));
     if (!checksum_.empty()) absl::StrAppend(&rest, " --checksum ", checksum_);
     for (const std::string& pillar : pillars_) absl::StrAppend(&rest, " --pillar ", pillar);
+    if (!via_.empty()) absl::StrAppend(&rest, FlagWords("--via", via_));
     if (!quorum_.empty()) absl::StrAppend(&rest, " --quorum ", quorum_);
+    if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
+    if (run_.background) absl::StrAppend(&rest, " --background");
     if (!run_.reason.empty()) absl::StrAppend(&rest, FlagWords("--reason", run_.reason));
     if (!receipt_.empty()) absl::StrAppend(&rest, FlagWords("--receipt", receipt_));
     if (token_only_) absl::StrAppend(&rest, " --token-only");
@@ -259,10 +332,12 @@ class PutCommand final : public Command {
   std::vector<std::string> sources_;
   std::vector<std::string> pillars_;
   std::string id_;
+  std::string via_;
   std::string files_from_;
   std::string checksum_;
   std::string quorum_;
   std::string jobs_;
+  std::string bwlimit_;
   std::string receipt_;
   DepartureFlags departure_;
   PutRunSpec run_;

@@ -45,6 +45,11 @@ absl::StatusOr<std::unique_ptr<client::LocalFile>> PutRun::Open(const PutItem& i
 }
 
 void PutRun::Begin(const PutItem& item) {
+  if (item.path.empty()) {
+    ++under_way_;
+    client_.Post([this, &item](client::Client& client) { CopyOn(client, item, 0, {}); });
+    return;
+  }
   auto file = Open(item);
   if (!file.ok()) {
     if (!absl::IsCancelled(file.status())) TellSource(item, file.status());
@@ -80,8 +85,9 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
                           .digest = std::move(digest),
                           .source_stamp = std::move(stamp),
                           .source = [source](const base::ComponentId&) { return source->View(); },
-                          .pillars = spec_.pillars,
+                          .pillars = spec_.via ? std::vector{*spec_.via} : spec_.pillars,
                           .quorum = spec_.quorum,
+                          .background = spec_.background,
                           .reason = spec_.reason,
                           .taken_up = session_.taken_up()};
   ProgressBoard& progress = session_.progress();
@@ -111,8 +117,12 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
       End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
       return;
     }
-    const auto end = [this, &item, weight, size_bytes](client::PutFileResult result) {
-      End({&item, weight, size_bytes, std::move(result)});
+    const auto end = [this, &client, &item, weight, size_bytes](client::PutFileResult result) {
+      if (GoesOn(result)) {
+        CopyOn(client, item, weight, std::move(result));
+      } else {
+        End({&item, weight, size_bytes, std::move(result)});
+      }
     };
     const auto begun = spec_.old_digest
                            ? client.ReplaceFile({std::move(put), *spec_.old_digest}, end)

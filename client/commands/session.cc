@@ -67,6 +67,11 @@ absl::Status Session::Prepare() {
   options.session = NameOfThisRun(settings.name);
   options.program_version = parts_.version;
   options.patience = settings.PatienceOf();
+  options.rates = settings.rates;
+  if (!receiving_.empty()) {
+    options.rates.push_back({wire::RATE_NODE, "", receiving_, false});  // in place of one before it
+  }
+  options.pace = sending_;
   BITREPO_ASSIGN_OR_RETURN(client_,
                            client::BlockingClient::Start(std::move(options), std::move(machinery)));
   started_ = client_.get();

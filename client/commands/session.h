@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "base/mutex.h"
+#include "base/rate_table.h"
 #include "bus/watch_stream.h"
 #include "client/blocking_client.h"
 #include "client/client_settings.h"
@@ -80,6 +81,9 @@ class Session {
   void OnInterrupt(std::function<void()> then) { on_interrupt_ = std::move(then); }
   // Waits; false as soon as the command was asked to end. Requires: Connect gave a client.
   bool Rest(absl::Duration time);
+  // How fast bytes may come, beside the settings, and may go. Requires: before Connect.
+  void LimitReceiving(base::RateTable table) { receiving_ = std::move(table); }
+  void LimitSending(base::RateTable table) { sending_ = std::move(table); }
   // The conversation that the command goes on with, in place of beginning one. Requires: before the
   // command runs.
   void TakeUp(client::TakenUp taken_up) { taken_up_ = std::move(taken_up); }
@@ -106,6 +110,8 @@ class Session {
   std::atomic<int> interrupted_{0};
   std::function<void()> on_interrupt_;
   std::optional<client::TakenUp> taken_up_;
+  base::RateTable receiving_;
+  base::RateTable sending_;
   base::Mutex rest_mutex_;
   base::Condition rest_changed_;
   uint64_t rests_over_ ABSL_GUARDED_BY(rest_mutex_) = 0;

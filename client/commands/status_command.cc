@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// status: one verdict for the collection, then what every component says of itself.
+// status: one verdict for the collection, then what every component says of itself; or what has
+// become of one transmission.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "base/runtime/settings.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/session.h"
+#include "client/commands/token_input.h"
+#include "client/commands/token_status.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -34,13 +37,28 @@ class StatusCommand final : public Command {
             .summary = "how the coordinator and the pillars of the collection are",
             .description =
                 "HEALTHY: every expected pillar answers and is well. DEGRADED: some are "
-                "not. AT RISK: only one pillar is well. LOST: none is.",
-            .examples = {"status", "status --json"}};
+                "not. AT RISK: only one pillar is well. LOST: none is. With a TOKEN: what has "
+                "become of that transmission, asked of its issuer alone, without settings or "
+                "coordinator.",
+            .examples = {"status", "status --json", "status --token-file letter.token"}};
   }
 
-  Shape shape() override { return {}; }
+  Shape shape() override {
+    return {.flags = {input_.Flag()},
+            .arguments = ArgumentsRow{"TOKEN", "a token, @FILE, or - for standard input",
+                                      &arguments_, 0, 1}};
+  }
 
   ExitCode Run(Session& session) override {
+    if (input_.given() && !arguments_.empty()) {
+      session.report().Error(
+          {.code = ExitCode::kUsage, .message = "give TOKEN or --token-file, not both"});
+      return ExitCode::kDone;
+    }
+    if (input_.given() || !arguments_.empty()) {
+      if (const auto token = input_.Read(session, arguments_)) TellTransmission(session, *token);
+      return ExitCode::kDone;
+    }
     client::BlockingClient* client = session.Connect();
     if (client == nullptr) return ExitCode::kDone;  // told already
     const auto coordinator = client->GetStatus({});
@@ -178,6 +196,9 @@ class StatusCommand final : public Command {
     }
     if (status.health() == wire::HEALTH_ERROR) session.report().Add(ExitCode::kFailed);
   }
+
+  std::vector<std::string> arguments_;
+  TokenInput input_;
 };
 
 }  // namespace

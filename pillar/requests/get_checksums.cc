@@ -2,6 +2,7 @@
 #include "pillar/requests/get_checksums.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/status.h"
 
@@ -11,13 +12,13 @@ namespace {
 // Beside id and digests: size, time, block.
 constexpr size_t kFieldsBytes = 48;
 
-const google::protobuf::MessageLite& AddChecksum(const Finding& finding, wire::Body& body) {
+const google::protobuf::MessageLite& AddChecksum(Finding&& finding, wire::Body& body) {
   wire::ChecksumItem& item = *body.mutable_get_checksums_final()->add_items();
   item.set_file_id(finding.entry.file_id.text());
   item.set_block(finding.entry.block);
   item.set_calculated_at_us(std::max<int64_t>(0, absl::ToUnixMicros(finding.calculated_at)));
   if (finding.entry.record.ok()) item.set_size_bytes(finding.entry.record->size_bytes);
-  for (const wire::Digest& digest : finding.digests) *item.add_digests() = digest;
+  for (wire::Digest& digest : finding.digests) *item.add_digests() = std::move(digest);
   if (!finding.trouble.ok()) *item.mutable_trouble() = TroubleOf(finding.trouble);
   return item;
 }

@@ -9,7 +9,7 @@ namespace {
 // Beside the id: size, digest, generation, time.
 constexpr size_t kFieldsBytes = 96;
 
-const google::protobuf::MessageLite& AddFileId(const Finding& finding, wire::Body& body) {
+const google::protobuf::MessageLite& AddFileId(Finding&& finding, wire::Body& body) {
   wire::FileInfo& item = *body.mutable_get_file_ids_final()->add_items();
   item = ListedInfo(finding);
   return item;

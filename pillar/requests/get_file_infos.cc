@@ -2,6 +2,7 @@
 #include "pillar/requests/get_file_infos.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/status.h"
 
@@ -11,10 +12,10 @@ namespace {
 // Beside id and digests: size, digest on record, generation, times.
 constexpr size_t kFieldsBytes = 128;
 
-const google::protobuf::MessageLite& AddFileInfo(const Finding& finding, wire::Body& body) {
+const google::protobuf::MessageLite& AddFileInfo(Finding&& finding, wire::Body& body) {
   wire::FileInfoItem& item = *body.mutable_get_file_infos_final()->add_items();
   *item.mutable_file() = ListedInfo(finding);
-  for (const wire::Digest& digest : finding.digests) *item.add_digests() = digest;
+  for (wire::Digest& digest : finding.digests) *item.add_digests() = std::move(digest);
   if (!finding.entry.record.ok()) return item;
   item.set_calculated_at_us(std::max<int64_t>(0, absl::ToUnixMicros(finding.calculated_at)));
   if (finding.entry.record->removed_at) {

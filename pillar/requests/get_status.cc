@@ -94,9 +94,20 @@ void GetStatus::Start() {
 }
 
 void GetStatus::OnFound(Found found) {
-  const absl::StatusOr<store::StoreReport>& report = found.report;
-  if (report.ok()) parts_.host.OnReport(*report);
+  if (found.report.ok()) parts_.host.OnReport(*found.report);
+  parts_.channel.TellRates([weak = weak_from_this(), loop = &parts_.loop,
+                            found = std::move(found)](channel::Channel::RateUses rates) mutable {
+    loop->Post([weak, found = std::move(found), rates = std::move(rates)]() mutable {
+      const std::shared_ptr<RequestHandler> self = weak.lock();
+      if (self == nullptr) return;
+      static_cast<GetStatus*>(self.get())->Tell(std::move(found), rates);
+    });
+  });
+}
+
+void GetStatus::Tell(Found found, const channel::Channel::RateUses& rates) {
   if (done_) return;
+  const absl::StatusOr<store::StoreReport>& report = found.report;
   const Host::Vitals vitals = parts_.host.vitals();
   wire::Body body = FinalBody(wire::GET_STATUS, wire::OPERATION_COMPLETED, "");
   wire::GetStatusFinal& final = *body.mutable_get_status_final();
@@ -105,6 +116,7 @@ void GetStatus::OnFound(Found found) {
   final.set_queue(vitals.queue);
   final.set_uptime_us(static_cast<uint64_t>(
       std::max<int64_t>(0, absl::ToInt64Microseconds(parts_.loop.Now() - vitals.started))));
+  for (const wire::RateUse& use : rates) *final.add_rates() = use;
   for (const auto& [cause, count] : vitals.dropped_frames) {
     if (final.dropped_frames().size() < protocol::kDropCausesMax) {
       (*final.mutable_dropped_frames())[cause] = count;

@@ -22,6 +22,7 @@ class GetStatus final : public RequestHandler {
     std::vector<store::StagedPart> staged;
   };
   void OnFound(Found found);
+  void Tell(Found found, const channel::Channel::RateUses& rates);
   void End(wire::Body final);
 
   bool done_ = false;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "bus/protocol/response_code.h"
+#include "pillar/requests/grant.h"
 #include "pillar/requests/replies.h"
 #include "pillar/requests/slow_steps.h"
 
@@ -25,11 +26,15 @@ std::string MarkOf(const std::optional<base::Digest>& digest, absl::string_view 
 template <typename Request>
 absl::Status IncomingFile::ReadOrder(const Request& asked) {
   if (asked.has_size_bytes()) order_.size_bytes = asked.size_bytes();
+  order_.background = asked.background();
   std::optional<base::Digest> digest;
   if (asked.has_digest()) {
     BITREPO_ASSIGN_OR_RETURN(digest, FromWire(asked.digest()));
   }
   order_.wish = DigestWish(asked.has_checksums() ? &asked.checksums() : nullptr, digest);
+  if (asked.from_source()) {
+    BITREPO_ASSIGN_OR_RETURN(source_, SourceToken::Read(request().secret, asked.size_bytes()));
+  }
   order_.key = {request().header.from(), MarkOf(digest, asked.source_stamp()),
                 request().conversation().ToString()};
   return absl::OkStatus();
@@ -92,19 +97,13 @@ void IncomingFile::MakePlace(store::FileStore& store, const Target& target, cons
 }
 
 void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
+  if (source_ && parts_.source_fetches >= kSourceFetchesMax) {
+    Refuse(wire::BUSY, absl::StrCat(kSourceFetchesMax, " files are being fetched already"));
+    return;
+  }
   Enter(Stage::kReceiving);
   const bool digest_only = CanTakeDigestOnly();
-  wire::TokenBody token = TokenFor(parts_, request(), wire::STORE);
-  token.set_file_id(target().file_id.text());
-  if (order_.size_bytes) token.set_length(*order_.size_bytes);
-  token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
-  if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
-  token.set_digest_only(digest_only);
   held_bytes_ = digest_only ? 0 : staged->held().bytes();
-  token.set_held_bytes(held_bytes_);
-
-  grant_ = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
-                                   [this](const absl::Status& how) { OnTransferEnded(how); });
   sink_ = std::make_shared<StagedSink>(
       std::move(staged), order_.size_bytes, order_.wish, digest_only, parts_.workers,
       parts_.loop.clock(), parts_.gauge,
@@ -118,10 +117,36 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
           }
         });
       });
-  parts_.channel.GrantStore(grant_->token(), sink_, grant_->Events());
   parts_.gauge->AddStart(parts_.loop.Now() - context_.arrived());
-  context_.Accepted(Accepted(digest_only, held_bytes_), grant_->text());
+  if (source_) {
+    FetchAll(digest_only);
+  } else {
+    GrantAll(digest_only);
+  }
   if (parts_.slow != nullptr) TellPhase(wire::RESERVE);
+}
+
+void IncomingFile::GrantAll(bool digest_only) {
+  wire::TokenBody token = TokenFor(parts_, request(), wire::STORE);
+  token.set_file_id(target().file_id.text());
+  if (order_.size_bytes) token.set_length(*order_.size_bytes);
+  token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
+  if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
+  token.set_digest_only(digest_only);
+  token.set_held_bytes(held_bytes_);
+  token.set_background(order_.background);
+  auto grant = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
+                                       [this](const absl::Status& how) { OnTransferEnded(how); });
+  parts_.channel.GrantStore(grant->token(), sink_, grant->Events());
+  context_.Accepted(Accepted(digest_only, held_bytes_), grant->text());
+  transfer_ = std::move(grant);
+}
+
+void IncomingFile::FetchAll(bool digest_only) {
+  context_.Accepted(Accepted(digest_only, held_bytes_), "");
+  transfer_ =
+      std::make_unique<SourceFetch>(parts_, *source_, digest_only, order_.background, sink_,
+                                    [this](const absl::Status& how) { OnTransferEnded(how); });
 }
 
 void IncomingFile::TellPhase(wire::Phase phase) {
@@ -299,7 +324,7 @@ void IncomingFile::Tell(wire::Body final) {
 }
 
 void IncomingFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
-  if (stage() == Stage::kReceiving) grant_->Revoke(protocol::StatusWith(code, reason));
+  if (stage() == Stage::kReceiving) transfer_->Revoke(protocol::StatusWith(code, reason));
   archiving_.reset();
   FileChange::Cancel(code, reason);
 }
@@ -309,32 +334,36 @@ void IncomingFile::OnTime(absl::Time now) {
   if (archiving_ != nullptr) context_.Phase(ProgressOf(archiving_->step()));
   if (stage() != Stage::kReceiving) return;
   wire::Progress progress;
-  const bool all_here = order_.size_bytes && grant_->bytes_done() >= *order_.size_bytes;
-  progress.set_phase(all_here ? wire::VERIFYING : wire::RECEIVING);
-  progress.set_bytes_done(grant_->bytes_done());
+  const absl::Duration still = transfer_->StillFor(now);
+  const bool all_here = order_.size_bytes && transfer_->bytes_done() >= *order_.size_bytes;
+  progress.set_phase(all_here                        ? wire::VERIFYING
+                     : transfer_->waits_for_credit() ? wire::WAITING_FOR_CREDIT
+                                                     : wire::RECEIVING);
+  progress.set_bytes_done(transfer_->bytes_done());
   progress.set_bytes_total(order_.size_bytes.value_or(0));
   context_.Progress(progress);
-  if (sink_->sealing() || GaveWay(now) || !grant_->StoodStill(now)) return;
-  grant_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
+  if (sink_->sealing() || GaveWay(now) || still < parts_.transfer_idle) return;
+  transfer_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
   Refuse(wire::FILE_TRANSFER_FAILURE,
          absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));
 }
 
 bool IncomingFile::GaveWay(absl::Time now) {
+  const absl::Duration still = transfer_->StillFor(now);
   const FileLine::Burden* const twin = twin_behind();
   wire::ResponseInfo why;
-  if (grant_->WithoutStreamFor(now) >= kGiveWayToTwinAfter && twin != nullptr) {
+  if (transfer_->WithoutStreamFor(now) >= kGiveWayToTwinAfter && twin != nullptr) {
     why = MakeResponse(wire::CANCELLED,
                        absl::StrCat("the same put was asked for again, and nobody was sending for "
                                     "this one: it goes on as ",
                                     twin->conversation));
-  } else if (grant_->StillFor(now) >= kGiveWayAfter && others_wait()) {
+  } else if (still >= kGiveWayAfter && others_wait()) {
     why = MakeResponse(wire::CONFLICT,
                        "its bytes stood still, and another change of the file was waiting");
   } else {
     return false;
   }
-  grant_->Revoke(protocol::StatusWith(why.code(), why.text()));
+  transfer_->Revoke(protocol::StatusWith(why.code(), why.text()));
   Refuse(why.code(), why.text());
   return true;
 }

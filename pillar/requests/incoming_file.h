@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "pillar/requests/file_change.h"
-#include "pillar/requests/grant.h"
+#include "pillar/requests/source_fetch.h"
 #include "pillar/requests/staged_sink.h"
+#include "pillar/requests/transfer_watch.h"
 
 namespace bitrepo::requests {
 
@@ -35,6 +36,7 @@ class IncomingFile : public FileChange {
     std::optional<uint64_t> size_bytes;
     DigestWish wish;
     store::StagingKey key;
+    bool background = false;  // its bytes yield to all others
   };
   enum class Likeness { kSame, kOther, kUnknown };
 
@@ -80,6 +82,9 @@ class IncomingFile : public FileChange {
   FileLine::Burden Brings() const override;
   uint64_t bytes_max() const;  // of a file of this collection
   bool CanTakeDigestOnly() const;
+  // Where the bytes come from: whoever holds a token of this pillar, or another component.
+  void GrantAll(bool digest_only);
+  void FetchAll(bool digest_only);
   void OnTransferEnded(const absl::Status& how);
   void OnSealed(SealedFile sealed);
   // What is wrong with the bytes that came; OK when nothing is.
@@ -93,7 +98,8 @@ class IncomingFile : public FileChange {
   void OnPublished(absl::StatusOr<store::FileRecord> record);
 
   Order order_;
-  std::unique_ptr<Grant> grant_;
+  std::optional<SourceToken> source_;          // where the bytes are, unless the asker sends them
+  std::unique_ptr<TransferWatch> transfer_;    // from Receive on
   std::shared_ptr<StagedSink> sink_;           // until the file is sealed
   uint64_t held_bytes_ = 0;                    // that had come before
   std::unique_ptr<store::StagedFile> staged_;  // sealed

@@ -33,7 +33,7 @@ struct Finding {
 };
 
 // Adds the item of a finding to the final that `body` holds; returns it.
-using AddItem = const google::protobuf::MessageLite& (*)(const Finding& finding, wire::Body& body);
+using AddItem = const google::protobuf::MessageLite& (*)(Finding&& finding, wire::Body& body);
 
 // The words of one request, checked. Immutable once it is made.
 struct ListOrder {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bus/protocol/response_code.h"
+#include "pillar/requests/list_ahead.h"
 #include "pillar/requests/parameter_set.h"
 #include "pillar/requests/replies.h"
 #include "pillar/requests/staged_source.h"
@@ -43,7 +44,41 @@ void ListRequest::Start() {
     accepted_ = true;
     context_.Accepted(AcceptedBody(order_->operation), "");
   }
-  Work(MakeListSource(parts_.store, *order_));
+  if (!TakePageAhead()) Work(MakeListSource(parts_.store, *order_));
+}
+
+std::string ListRequest::PageKey(absl::string_view cursor) const {
+  return absl::StrCat(request().header.from(), "\n", request().header.conversation_id(),
+                      order_->question, order_->page.limit_items(), ",", order_->page.limit_bytes(),
+                      "\n", cursor);
+}
+
+bool ListRequest::TakePageAhead() {
+  if (order_->page.cursor().empty()) return false;
+  const bool taken = parts_.ahead.Take(
+      PageKey(order_->page.cursor()),
+      [weak = weak_from_this()](std::shared_ptr<ListWork> work, ListWork::Slice slice) {
+        const std::shared_ptr<RequestHandler> self = weak.lock();
+        if (self == nullptr) return;
+        auto& list = static_cast<ListRequest&>(*self);
+        if (list.stage_ != Stage::kWorking) return;
+        if (slice.status.ok()) {
+          list.work_ = std::move(work);
+          list.OnSlice(std::move(slice));
+        } else {
+          list.Work(MakeListSource(list.parts_.store, *list.order_));
+        }
+      });
+  if (taken) stage_ = Stage::kWorking;
+  return taken;
+}
+
+// Whoever asks for a second page means to read on. What must be read from the files is not read
+// unasked.
+void ListRequest::MakePageAhead() {
+  const std::string& next = work_->next_cursor();
+  if (order_->page.cursor().empty() || next.empty() || order_->reads()) return;
+  parts_.ahead.Make(PageKey(next), work_);
 }
 
 void ListRequest::TakeParameters() {
@@ -157,7 +192,9 @@ void ListRequest::OnSlice(ListWork::Slice slice) {
   } else if (order_->page.by_token()) {
     Send();
   } else {
-    Finish(work_->TakeFinal());
+    wire::Body final = work_->TakeFinal();
+    MakePageAhead();  // while this one is sealed and sent
+    Finish(std::move(final));
   }
 }
 
@@ -202,15 +239,18 @@ void ListRequest::Cancel(wire::ResponseCode code, absl::string_view reason) {
 
 void ListRequest::OnTime(absl::Time now) {
   if (!accepted_ || stage_ == Stage::kDone) return;
+  const bool moving = stage_ == Stage::kReceiving || stage_ == Stage::kSending;
+  const bool stood_still = moving && grant_->StoodStill(now);
+  const bool waits = moving && grant_->waits_for_credit();
   wire::Progress progress;
   switch (stage_) {
     case Stage::kReceiving:
-      progress.set_phase(wire::RECEIVING);
+      progress.set_phase(waits ? wire::WAITING_FOR_CREDIT : wire::RECEIVING);
       progress.set_bytes_done(grant_->bytes_done());
       progress.set_bytes_total(order_->files.parameters().size_bytes());
       break;
     case Stage::kSending:
-      progress.set_phase(wire::SENDING);
+      progress.set_phase(waits ? wire::WAITING_FOR_CREDIT : wire::SENDING);
       progress.set_bytes_done(grant_->bytes_done());
       progress.set_bytes_total(sending_bytes_);
       break;
@@ -222,8 +262,7 @@ void ListRequest::OnTime(absl::Time now) {
       break;
   }
   context_.Progress(progress);
-  const bool moving = stage_ == Stage::kReceiving || stage_ == Stage::kSending;
-  if (moving && grant_->StoodStill(now)) {
+  if (stood_still) {
     grant_->Revoke(absl::DeadlineExceededError("nothing moved for too long"));
     End(wire::EXPIRED,
         absl::StrCat("nothing moved for ", absl::FormatDuration(parts_.transfer_idle)));

@@ -37,6 +37,10 @@ class ListRequest final : public RequestHandler {
 
   // ---- the items are made
   void Work(std::unique_ptr<ListSource> source);
+  // Who asks for the page at `cursor` of this list, and how.
+  std::string PageKey(absl::string_view cursor) const;
+  bool TakePageAhead();
+  void MakePageAhead();
   void RunSlice();
   void OnSlice(ListWork::Slice slice);
 

@@ -164,6 +164,7 @@ class QueriedFiles final : public ListSource {
     BITREPO_ASSIGN_OR_RETURN(store::RecordPage found, Fitting(cursor, limits));
     if (query_.only && cursor.empty() && found.records.empty()) return NotHeld(nullptr);
     EntryPage page;
+    page.entries.reserve(found.records.size());
     for (store::FileRecord& record : found.records) {
       base::FileId file_id = record.file_id;
       const base::ByteRange whole = base::ByteRange::Whole(record.size_bytes);

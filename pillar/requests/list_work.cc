@@ -44,12 +44,14 @@ absl::Status ListWork::Advance(Slice& slice) {
   uint64_t budget_bytes = kSliceBytes;
   for (uint32_t answered = 0; answered < kSliceEntries && budget_bytes > 0;) {
     if (next_ == entries_.size() &&
-        (!begun_ || (order_->page.by_token() && !next_cursor_.empty()))) {
+        (turned_ || (order_->page.by_token() && !next_cursor_.empty()))) {
       BITREPO_RETURN_IF_ERROR(LoadPage());
       continue;
     }
     if (next_ == entries_.size() || verdict_) {
       slice.done = true;
+      entries_ = {};  // here: memory goes back cheapest on the worker that took it
+      next_ = 0;
       return order_->page.by_token() ? Seal() : absl::OkStatus();
     }
     const ListEntry& entry = entries_[next_];
@@ -83,6 +85,7 @@ absl::Status ListWork::LoadPage() {
   BITREPO_ASSIGN_OR_RETURN(EntryPage page,
                            source_->Page(begun_ ? next_cursor_ : order_->page.cursor(), Limits()));
   begun_ = true;
+  turned_ = false;
   entries_ = std::move(page.entries);
   next_ = 0;
   next_cursor_ = std::move(page.next_cursor);
@@ -102,7 +105,7 @@ absl::Status ListWork::Answer(const ListEntry& entry, Slice& slice) {
     finding.calculated_at = entry.record->verified_at;
     if (!order_->algorithms.empty()) finding.digests.push_back(ToWire(entry.record->sha256));
   }
-  return Add(finding, slice);
+  return Add(std::move(finding), slice);
 }
 
 absl::Status ListWork::Open(const ListEntry& entry) {
@@ -148,15 +151,15 @@ absl::Status ListWork::AddRead(const ListEntry& entry, const absl::Status& how, 
   }
   if (!finding.trouble.ok()) finding.digests.clear();
   if (!finding.trouble.ok() && order_->files.has_file_id()) verdict_ = TroubleOf(finding.trouble);
-  return Add(finding, slice);
+  return Add(std::move(finding), slice);
 }
 
-absl::Status ListWork::Add(const Finding& finding, Slice& slice) {
+absl::Status ListWork::Add(Finding finding, Slice& slice) {
   if (absl::IsDataLoss(finding.trouble) && !order_->algorithms.empty() &&
       slice.losses.size() < kLossesOfASliceMax) {
     slice.losses.emplace_back(finding.entry.file_id.text(), finding.trouble.message());
   }
-  const google::protobuf::MessageLite& item = order_->add_item(finding, final_);
+  const google::protobuf::MessageLite& item = order_->add_item(std::move(finding), final_);
   if (!order_->page.by_token()) return absl::OkStatus();
   protocol::AppendItem(item, unwritten_);
   return unwritten_.size() < kFlushBytes ? absl::OkStatus() : Flush();
@@ -175,6 +178,11 @@ absl::Status ListWork::Seal() {
   BITREPO_RETURN_IF_ERROR(Flush());
   BITREPO_ASSIGN_OR_RETURN(staged_.facts, staged_.file->Seal(written_bytes_));
   return absl::OkStatus();
+}
+
+void ListWork::TurnPage() {
+  turned_ = true;
+  final_ = FinalBody(order_->operation, wire::OPERATION_COMPLETED, "");
 }
 
 wire::Body ListWork::TakeFinal() {

@@ -48,9 +48,13 @@ class ListWork {
            std::shared_ptr<const ListOrder> order, std::unique_ptr<ListSource> source);
 
   Slice Run();
-  // Requires, both: the last slice was done.
+  // Requires, all: the last slice was done.
   wire::Body TakeFinal();  // with its items, where they do not go by token
   Staged TakeStaged() { return std::move(staged_); }
+  // Where the page that follows the one now done begins; empty: none does.
+  const std::string& next_cursor() const { return next_cursor_; }
+  // The next Run begins that page. Requires: there is one, and the final was taken.
+  void TurnPage();
 
  private:
   absl::Status Advance(Slice& slice);
@@ -61,7 +65,7 @@ class ListWork {
   absl::StatusOr<bool> ReadOn(const ListEntry& entry, uint64_t& budget_bytes);
   absl::Status Open(const ListEntry& entry);
   absl::Status AddRead(const ListEntry& entry, const absl::Status& how, Slice& slice);
-  absl::Status Add(const Finding& finding, Slice& slice);
+  absl::Status Add(Finding finding, Slice& slice);
   absl::Status Flush();
   absl::Status Seal();
 
@@ -74,7 +78,8 @@ class ListWork {
   std::vector<ListEntry> entries_;  // of the page being answered
   size_t next_ = 0;
   std::string next_cursor_;
-  bool begun_ = false;
+  bool begun_ = false;  // some page was loaded
+  bool turned_ = true;  // a page is to be loaded that was not
   uint64_t bytes_done_ = 0;
   uint64_t bytes_known_ = 0;  // of the files of all pages so far
 

@@ -34,6 +34,8 @@ namespace bitrepo::requests {
 // says otherwise: the last good copy is never deleted by a plain delete.
 inline constexpr uint32_t kMinCopies = 1;
 
+class ListAhead;
+
 // What a request may want to know of the pillar around it, or to tell it. Loop-confined.
 class Host {
  public:
@@ -74,6 +76,7 @@ struct RequestParts {
   base::Random& random;
   GroupCommit& commits;
   FileLine& line;  // of those that change a file
+  ListAhead& ahead;
   std::shared_ptr<Gauge> gauge;
   Host& host;
 
@@ -87,6 +90,7 @@ struct RequestParts {
   std::map<base::CollectionId, uint32_t> min_copies = {};    // where it is not kMinCopies
   std::map<base::CollectionId, CollectionTerms> terms = {};  // where they are not the usual ones
   store::SlowStore* slow = nullptr;  // of `store`, where it stands on slow media
+  uint32_t source_fetches = 0;       // under way by tokens of others
 
   const CollectionTerms& TermsOf(const base::CollectionId& collection) const {
     static constexpr CollectionTerms kUsual;

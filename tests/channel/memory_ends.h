@@ -107,7 +107,7 @@ class TextSink final : public Sink {
     response.set_code(wire::OPERATION_COMPLETED);
     if (!digest_only && sha256.has_value() &&
         *sha256 != base::Hasher::Of(base::Algorithm::kSha256, text)) {
-      response.set_code(wire::NEW_FILE_CHECKSUM_FAILURE);
+      response.set_code(wrong_bytes);
       response.set_text("the bytes do not have the digest committed to");
     }
     if (hold_commit) {
@@ -117,6 +117,7 @@ class TextSink final : public Sink {
     }
   }
   void Aborted(const absl::Status& why) override { aborted.push_back(why); }
+  bool takes_any_order() const override { return any_order; }
 
   // Answers the oldest held write.
   void Release() {
@@ -146,6 +147,8 @@ class TextSink final : public Sink {
   std::string text;
   base::RangeSet written;
   uint64_t written_bytes = 0;
+  bool any_order = false;
+  wire::ResponseCode wrong_bytes = wire::NEW_FILE_CHECKSUM_FAILURE;  // what it says of them
   uint64_t held_bytes = 0;
   uint64_t held_bytes_most = 0;
   int writes = 0;

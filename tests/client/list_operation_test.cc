@@ -204,7 +204,7 @@ TEST_F(GetFileIds, ASlowReaderHoldsThePillarsPagesBack) {
   repository_.Run(absl::Seconds(20));
   EXPECT_THAT(held_, SizeIs(1)) << "one batch at a time";
   const size_t pages = Pages(list);
-  EXPECT_LE(pages, 8u) << "two of each pillar in hand, and what was handed on";
+  EXPECT_EQ(pages, 6u) << "two of each pillar in hand, and what was handed on";
   EXPECT_LT(rows_.size(), 10u);
   EXPECT_EQ(list->ends, 0);
   while (list->ends == 0) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <thread>
 
 #include "base/check.h"
@@ -125,6 +126,28 @@ TEST_F(TokenClients, AnIssuerThatIsNotThereIsUnavailable) {
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr(kEndpoint)));
 }
 
+TEST_F(TokenClients, CancelEndsTheCallAndTheTokenStaysGood) {
+  Issuer issuer(net_);
+  const std::string text = SomeBytes(3'000'000);
+  auto source = std::make_shared<TextSource>(text);
+  source->hold = true;  // nothing comes
+  const std::string token = issuer.Grant(text, source);
+  {
+    const auto client = Start();
+    const auto target = Target(*client, text);
+    auto call =
+        std::async(std::launch::async, [&] { return client->Fetch(token, target, Unheard()); });
+    EXPECT_OK(client->Inquire(token));  // it is reached, and goes on meanwhile
+    client->Cancel("enough");
+    EXPECT_THAT(call.get(), StatusIs(absl::StatusCode::kCancelled));
+    EXPECT_THAT(client->Inquire(token), StatusIs(absl::StatusCode::kCancelled));
+  }
+  const auto client = Start();
+  const auto report = client->Inquire(token);
+  ASSERT_OK(report);
+  EXPECT_NE(report->state(), wire::TRANSFER_ENDED);
+}
+
 TEST_F(TokenClients, APushIsDoneWhenItsReceiverSaysSo) {
   Issuer issuer(net_);
   const std::string text = SomeBytes(2'500'000);
@@ -133,6 +156,10 @@ TEST_F(TokenClients, APushIsDoneWhenItsReceiverSaysSo) {
   const auto client = Start();
   EXPECT_OK(client->Push(
       token, [&] { return std::make_shared<TextSource>(text); }, Unheard()));
+  const auto report = client->Inquire(token);
+  ASSERT_OK(report);
+  EXPECT_EQ(report->state(), wire::TRANSFER_ENDED);
+  EXPECT_EQ(report->response().code(), wire::OPERATION_COMPLETED);
   EXPECT_THAT(client->Push(
                   token, [&] { return std::make_shared<TextSource>(text); }, Unheard()),
               StatusIs(absl::StatusCode::kInvalidArgument))

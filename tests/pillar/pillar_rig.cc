@@ -131,7 +131,7 @@ Envelope PillarRig::Seal(wire::Kind kind, Ask ask) {
     header.set_expires_at_us(absl::ToUnixMicros(ask.expires));
   }
   auto sealed = protocol::SealEnvelope({Destination::Kind::kPillar, "p1"}, std::move(header),
-                                       std::move(ask.body), "");
+                                       std::move(ask.body), std::move(ask.secret));
   BITREPO_CHECK(sealed.ok(), sealed.status().message());
   return *std::move(sealed);
 }

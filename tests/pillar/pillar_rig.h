@@ -75,6 +75,7 @@ class PillarRig final : private bus::HubLink::Handler {
   struct Ask {
     wire::Operation operation = wire::OPERATION_UNSPECIFIED;
     wire::Body body;
+    std::string secret = {};
     std::string principal = "alice";
     std::string collection = "photos";
     base::ConversationId conversation;  // zero: a new one

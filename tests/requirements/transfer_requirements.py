@@ -173,6 +173,9 @@ class TransferRequirements(RequirementTest):
                              (one["pillar"], one["file_id"], one["verb"], one["bytes"],
                               one["digest"]))
         self.assertEqual(data, self.bare("fetch", "-", "-o", "-", data=tokens[0].encode()))
+        states = [json.loads(self.bare("status", token, "--json").splitlines()[1])["result"]
+                  for token in tokens]
+        self.assertEqual(["done", "waiting"], states)
 
     def test_B26_a_token_is_enough_to_complete_a_transmission(self):
         data = bytes(range(256)) * 5000

@@ -141,6 +141,7 @@ TEST_F(JsonLines, TokensAreItemsAndWhatUsesThemTellsWhatBecameOfThem) {
   const Json shown = Of(Run({"token", "show", token}, 0), "item")[0];
   EXPECT_EQ(shown["bytes"], 17);
   EXPECT_EQ(shown["conversation"], get["conversation"]);
+  EXPECT_EQ(Of(Run({"status", token}, 0), "item")[0]["result"], "waiting");
   const std::vector<Json> fetch = Run({"fetch", token, "-o", rig_->Path("fetched")}, 0);
   EXPECT_EQ(fetch.front()["arguments"][1], "TOKEN") << "secrets are not written down";
   EXPECT_EQ(Of(fetch, "item")[0]["result"], "delivered");
@@ -277,6 +278,12 @@ TEST_F(JsonLines, AuditTrailsAlarmsAndTheDoctorsFindingsAreItems) {
   Run({"audit", "verify", "--file", "one"}, 2);
   Run({"audit", "--since", "soon"}, 2);
   Run({"alarms"}, 0);
+  EXPECT_THAT(
+      Results(Run({"rate", "set", "--for", "collection:default", "08:00,10M;19:00,off"}, 0)),
+      Contains("rate-set"));
+  EXPECT_THAT(Results(Run({"rate", "show"}, 0)), Contains("rate"));
+  Run({"rate", "set", "--for", "collection:default", "none"}, 0);
+  Run({"rate", "set", "quick"}, 2);
   EXPECT_THAT(Results(Run({"doctor"}, 0)), Contains("ok"));
 }
 

@@ -215,6 +215,7 @@ TEST_F(Tokens, ATokenOfAnEarlierRunIsRefusedWithWhatToDo) {
   EXPECT_EQ(RunElsewhere({"fetch", token, "-o", "copy"}).exit_code, 7);
   EXPECT_THAT(Errors(), AnyOf(HasSubstr("EXPIRED"), HasSubstr("INVALID_TOKEN")));
   EXPECT_THAT(Errors(), HasSubstr("next: bitrepo -c default get --token-only --from p2 file"));
+  EXPECT_EQ(RunElsewhere({"status", token}).exit_code, 7);
   EXPECT_THAT(Elsewhere(), IsEmpty());
 }
 
@@ -263,6 +264,31 @@ TEST_F(Tokens, TokenShowTellsWhatItSaysAndNotTheSecret) {
   const RepositoryRig::Result json = RunElsewhere({"token", "show", token, "--json"});
   EXPECT_THAT(json.log, HasSubstr("\"verb\":\"fetch\""));
   EXPECT_THAT(json.log, Not(HasSubstr("brt1_"))) << "not among the words of the command either";
+}
+
+TEST_F(Tokens, StatusAsksTheIssuerBeforeWhileAndAfter) {
+  const std::string bytes = Bytes(40 * kMiB);
+  Put("file", bytes);
+  const std::string token = TokenFor("file");
+  EXPECT_THAT(RunElsewhere({"status", token}).log, HasSubstr("waiting"));
+  // Nobody reads the pipe: the fetch stands with its stream open.
+  const std::string pipe = rig_.Path("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  auto fetching = rig_.StartBy(Bare(elsewhere_, ""), {"fetch", token, "-o", pipe});
+  std::ifstream reader(pipe);
+  std::string first(1, '\0');
+  ASSERT_TRUE(reader.read(first.data(), 1));
+  const RepositoryRig::Result moving = RunElsewhere({"status", token});
+  EXPECT_EQ(moving.exit_code, 0) << Errors();
+  EXPECT_THAT(moving.log, HasSubstr("moving"));
+  EXPECT_THAT(moving.log, HasSubstr("of 40.0 MiB"));
+  std::ostringstream rest;
+  rest << reader.rdbuf();
+  EXPECT_TRUE(first + rest.str() == bytes);
+  EXPECT_EQ(fetching->Wait(), 0) << fetching->Log();
+  const RepositoryRig::Result done = RunElsewhere({"status", token});
+  EXPECT_EQ(done.exit_code, 0) << Errors();
+  EXPECT_THAT(done.log, HasSubstr("done"));
 }
 
 // A get that stands still in its middle, because its pillar does.

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the machines of a transfer cost for each segment, bytes and network aside.
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <variant>
+
+#include "channel/transfer/receiver.h"
+#include "channel/transfer/sender.h"
+
+namespace bitrepo::bench {
+namespace {
+
+constexpr uint64_t kFileBytes = 1ull << 30;
+constexpr uint64_t kPoolBytes = 256ull << 20;
+constexpr uint32_t kSegmentBytes = transfer::kSegmentBytesMax;
+constexpr int64_t kSegments = kFileBytes / kSegmentBytes;
+
+base::Buffer SegmentBytes() {
+  static const base::Buffer kBytes = base::Buffer::Of(std::string(kSegmentBytes, 's'));
+  return kBytes;
+}
+
+void SendFile(benchmark::State& state) {
+  for (auto unused : state) {
+    transfer::SenderOutbox out;
+    transfer::Sender sender({.ranges = {base::ByteRange::Whole(kFileBytes)},
+                             .credit = kFileBytes,
+                             .segment_bytes = kSegmentBytes},
+                            out);
+    while (!out.empty()) {
+      const transfer::SenderOutbox effects = std::move(out);
+      out.clear();
+      for (const transfer::SenderEffect& effect : effects) {
+        if (const auto* read = std::get_if<transfer::ReadSegment>(&effect)) {
+          sender.OnRead(read->number, SegmentBytes(), out);
+        }
+      }
+    }
+    if (!sender.all_sent()) state.SkipWithError("not all was sent");
+  }
+  state.SetItemsProcessed(state.iterations() * kSegments);
+}
+BENCHMARK(SendFile)->Unit(benchmark::kMicrosecond);
+
+void ReceiveFile(benchmark::State& state) {
+  for (auto unused : state) {
+    transfer::CreditPool pool(kPoolBytes);
+    transfer::Receiver receiver({.wanted = {base::ByteRange::Whole(kFileBytes)}, .store = true},
+                                pool);
+    transfer::ReceiverOutbox out;
+    if (!receiver.OnOpened(0, out)) state.SkipWithError("the pool has no room");
+    receiver.OnGranted(out);
+    uint64_t number = 0;
+    for (uint64_t offset = 0; offset < kFileBytes; offset += kSegmentBytes) {
+      out.clear();
+      receiver.OnData(number++, offset, SegmentBytes(), /*intact=*/true, out);
+      const transfer::ReceiverOutbox effects = std::move(out);
+      out.clear();
+      for (const transfer::ReceiverEffect& effect : effects) {
+        if (const auto* write = std::get_if<transfer::WriteSegment>(&effect)) {
+          receiver.OnWritten(write->write, absl::OkStatus(), out);
+        }
+      }
+    }
+    if (receiver.written_bytes() != kFileBytes) state.SkipWithError("not all has come");
+  }
+  state.SetItemsProcessed(state.iterations() * kSegments);
+}
+BENCHMARK(ReceiveFile)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace bitrepo::bench
