@@ -203,7 +203,8 @@ void GetOperation::OnFetchLost(Attempt& attempt, const absl::Status& how) {
 
 // The bytes do not have the digest on record: all must come anew. Whoever brought all of them is
 // known to be wrong; of several, each is asked alone from now on until one is right. Where nobody
-// brought any, what the sink held was wrong, and nobody is to blame.
+// brought any, what the sink held was wrong, and nobody is to blame: it comes anew, if somebody can
+// still be asked.
 void GetOperation::OnMismatch(uint64_t number, wire::ResponseInfo why,
                               absl::AnyInvocable<void(wire::ResponseInfo)> answer) {
   Attempt* attempt = FindAttempt(number);
@@ -227,12 +228,12 @@ void GetOperation::OnMismatch(uint64_t number, wire::ResponseInfo why,
   file_.reset();
   plan_.reset();
   here_.loop.CancelTimer(plan_timer_);
-  one_at_a_time_ = any_delivered;
+  one_at_a_time_ = true;
   AskForOwed();
   if (alone || (any_delivered && !by_plan())) {
     here_.desk.TransferFailed(id_, pillar, absl::DataLossError(std::string(why.text())));
   } else {
-    if (!any_delivered) OnSinkTrouble(absl::DataLossError(std::string(why.text())));
+    if (!any_delivered && !by_plan()) OnSinkTrouble(absl::DataLossError(std::string(why.text())));
     why.set_code(wire::OPERATION_COMPLETED);  // its own share may well be right
     why.clear_text();
   }
