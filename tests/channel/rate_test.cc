@@ -311,6 +311,24 @@ TEST_F(RateTest, APauseFailsNothingHoweverLong) {
   }
 }
 
+TEST_F(RateTest, APauseEndsWithItsStreamAndBeginsWithTheNext) {
+  Begin(Limited("pillar-1", {Rule(wire::RATE_NODE, "", "1M")}));
+  const Run run = Put(3 * kMiB);
+  pair_->loop.Advance(absl::Seconds(1));
+  SetRates(*pair_->serving, {Rule(wire::RATE_NODE, "", "0")});
+  pair_->loop.Advance(absl::Seconds(1));
+  ASSERT_TRUE(run.pauses->back());
+  const size_t told = run.pauses->size();
+  pair_->net.CutAll();
+  pair_->loop.Advance(absl::Seconds(5));
+  ASSERT_EQ(run.pauses->size(), told + 2) << "the stream that broke waits no more";
+  EXPECT_FALSE(run.pauses->at(told));
+  EXPECT_TRUE(run.pauses->back()) << "the one that goes on does";
+  SetRates(*pair_->serving, {Rule(wire::RATE_NODE, "", "off")});
+  pair_->loop.Advance(absl::Seconds(1));
+  EXPECT_OK(run.told->end());
+}
+
 // [D-55]
 TEST_F(RateTest, APauseKeepsNoTokenForEver) {
   Begin(Limited("pillar-1", {Rule(wire::RATE_NODE, "", "0")}));
