@@ -74,12 +74,12 @@ class PillarRig final : private bus::HubLink::Handler {
   // ---- asking
   struct Ask {
     wire::Operation operation = wire::OPERATION_UNSPECIFIED;
-    wire::Body body;
+    wire::Body body = {};
     std::string secret = {};
     std::string principal = "alice";
     std::string collection = "photos";
-    base::ConversationId conversation;  // zero: a new one
-    base::MessageId message_id;         // zero: a new one
+    base::ConversationId conversation = {};  // zero: a new one
+    base::MessageId message_id = {};         // zero: a new one
     absl::Time expires = absl::InfiniteFuture();
     absl::Time issued = absl::InfinitePast();  // now, unless set
   };
