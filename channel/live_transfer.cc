@@ -43,6 +43,7 @@ void LiveTransfer::OnBroken(const absl::Status& why) {
   const std::shared_ptr<LiveTransfer> self = shared_from_this();
   port_ = StreamPort();
   Step(transfer::StreamEvent::kBroke);
+  Paused(false);  // whoever opens the next stream has to show himself first
   if (!ended_) {
     StreamBroke(why);
   }

@@ -44,6 +44,7 @@ void ReceivingEnd::Detach() {
   services_.rates->CatchUp();
   machine_.OnClosed();
   flow_.reset();
+  paused_ = false;
   services_.rates->Arm();
   services_.memory->OnFreed();
 }

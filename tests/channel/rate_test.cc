@@ -320,6 +320,16 @@ TEST_F(RateTest, APauseKeepsNoTokenForEver) {
   EXPECT_EQ(run.served->end().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
+TEST_F(RateTest, AStreamThatBrokeIsNotPausedUntilAnotherIsOpen) {
+  Begin(Limited("pillar-1", {Rule(wire::RATE_NODE, "", "0")}));
+  const Run run = Put(kMiB);
+  ASSERT_FALSE(run.pauses->empty());
+  EXPECT_TRUE(run.pauses->back());
+  pair_->net.CutAll();
+  pair_->loop.RunReady();
+  EXPECT_FALSE(run.pauses->back());
+}
+
 // A stalled sender has credit: its token expires as ever.
 TEST_F(RateTest, WhoHasCreditAndSendsNothingIsNotPaused) {
   Begin(Limited("pillar-1", {Rule(wire::RATE_NODE, "", "1M")}));
