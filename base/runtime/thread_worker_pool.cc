@@ -38,8 +38,8 @@ ThreadWorkerPool::~ThreadWorkerPool() {
   {
     base::MutexLock lock(mutex_);
     ending_ = true;
-    for (LaneState& lane : lanes_) {
-      lane.changed.NotifyAll();
+    for (LaneState& each : lanes_) {
+      each.changed.NotifyAll();
     }
   }
   for (std::thread& thread : threads_) {
@@ -81,8 +81,8 @@ absl::Status ThreadWorkerPool::Submit(Lane lane, StrandId strand, absl::AnyInvoc
 
 void ThreadWorkerPool::Finished(Lane lane, StrandId strand) {
   if (--unfinished_ == 0 && ending_) {
-    for (LaneState& lane : lanes_) {
-      lane.changed.NotifyAll();
+    for (LaneState& each : lanes_) {
+      each.changed.NotifyAll();
     }
   }
   const auto busy = busy_strands_.find(strand);

@@ -42,6 +42,8 @@ struct RateTerms {
   bool background = false;  // they yield to all others
 };
 
+class RateFlow;
+
 // The buckets, and who waits for one. A stream that may not be granted a segment claims what stops
 // it: what asks later finds that taken, until the host gives turns again, in the order in which
 // they began to wait. So nobody is passed over, and who waits for one bucket holds up no other.

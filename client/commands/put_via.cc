@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A put by way of one pillar: it gets the file, or has it, and the others get it from there.
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "client/client.h"
 #include "client/commands/put_run.h"
-#include "client/commands/words.h"
 
 namespace bitrepo::commands {
-
 namespace {
 
 uint64_t SizeOf(const PutItem& item, const client::PutFileResult& result) {

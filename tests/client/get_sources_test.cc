@@ -80,7 +80,7 @@ class GetFromSeveral : public ::testing::Test {
   MemoryRepository repository_{3};
 };
 
-// [C-40], [C-42]
+// [C-40], [C-42], [D-70]
 TEST_F(GetFromSeveral, EachBringsAPartAndTogetherTheyBringEachByteOnce) {
   const ToldGet get = repository_.Get(Spec());
   const GetFileResult result = End(get);
