@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "channel/transfer/control_payload.h"
 #include "tests/channel/channel_pair.h"
 #include "tests/channel/transfer_runs.h"
 #include "tests/support/status_matchers.h"

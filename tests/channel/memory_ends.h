@@ -93,7 +93,7 @@ class TextSink final : public Sink {
     if (hold) {
       held_bytes += range.length();
       held_bytes_most = std::max(held_bytes_most, held_bytes);
-      held.emplace_back(std::move(bytes), std::move(done));
+      held_writes.emplace_back(std::move(bytes), std::move(done));
     } else {
       done(absl::OkStatus());
     }
@@ -121,13 +121,13 @@ class TextSink final : public Sink {
 
   // Answers the oldest held write.
   void Release() {
-    auto [bytes, done] = std::move(held.front());
-    held.pop_front();
+    auto [bytes, done] = std::move(held_writes.front());
+    held_writes.pop_front();
     held_bytes -= bytes.size();
     done(absl::OkStatus());
   }
   void ReleaseAll() {
-    while (!held.empty()) {
+    while (!held_writes.empty()) {
       Release();
     }
   }
@@ -156,7 +156,7 @@ class TextSink final : public Sink {
   uint64_t committed_size = 0;
   std::optional<base::Digest> committed_digest;
   std::vector<absl::Status> aborted;
-  std::deque<std::pair<base::Buffer, Done>> held;
+  std::deque<std::pair<base::Buffer, Done>> held_writes;
   absl::AnyInvocable<void()> held_commit;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "absl/container/btree_map.h"
+#include "channel/granted_transfer.h"
 #include "tests/channel/channel_pair.h"
 #include "tests/channel/transfer_runs.h"
 #include "tests/support/status_matchers.h"

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "channel/transfer/stream_state.h"
 #include "tests/channel/channel_pair.h"
 #include "tests/channel/raw_dialler.h"
 #include "tests/channel/transfer_runs.h"

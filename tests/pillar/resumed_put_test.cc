@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A put that was cut short goes on where it stopped, whoever died [S-60] [S-61] [S-62] [B31], and what
+// A put that was cut short goes on where it stopped, whoever died [S-60] [S-61] [S-62] [B31]; what
 // came does not go again [D-60].
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -18,10 +18,12 @@ inline constexpr uint64_t kMiB = 1024 * 1024;
 inline base::ByteRange Range(uint64_t offset, uint64_t length) {
   return base::ByteRange::Make(offset, length).value();
 }
-inline ReceiverSpec Store(uint64_t length) { return {{Range(0, length)}, true, true}; }
-inline ReceiverSpec StoreOfUnknownLength(uint64_t most) { return {{Range(0, most)}, true, false}; }
+inline ReceiverSpec Store(uint64_t length) { return {{Range(0, length)}, true, true, false, {}}; }
+inline ReceiverSpec StoreOfUnknownLength(uint64_t most) {
+  return {{Range(0, most)}, true, false, false, {}};
+}
 inline ReceiverSpec Fetch(std::vector<base::ByteRange> ranges) {
-  return {std::move(ranges), false, true};
+  return {std::move(ranges), false, true, false, {}};
 }
 
 // Of the frame as it would have come, with a sequence of its own.
