@@ -37,6 +37,7 @@ struct ChannelOptions {
   uint64_t memory_bytes_max =
       64 * 1024 * 1024;  // received and not yet written, over all streams; credit stops there
   uint32_t streams_per_session_max = 256;
+  bool unasked_credit = true;             // promised to stores; else each waits for its OPEN_OK
   std::vector<transfer::RateRule> rates;  // of what comes, from the start
   base::RateTable pace;                   // of what is sent; empty: as the receivers will have it
   absl::Duration silence =

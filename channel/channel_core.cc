@@ -69,7 +69,7 @@ void ChannelCore::CatchUp() {
 
 uint64_t ChannelCore::initial_credit() const {
   // Under a rate nothing comes that was not granted by it.
-  if (services_.rates->limits()) {
+  if (services_.rates->limits() || !options_.unasked_credit) {
     return 0;
   }
   return std::min(options_.memory_bytes_max / kInitialCreditShare, kWindowBytes);

@@ -60,6 +60,11 @@ AttemptSink::AttemptSink(std::shared_ptr<FetchTarget> target, base::RangeSet sha
                          OnMismatch on_mismatch)
     : target_(std::move(target)), share_(std::move(share)), on_mismatch_(std::move(on_mismatch)) {}
 
+base::RangeSet AttemptSink::held() const {
+  base::MutexLock lock(target_->mutex_);
+  return target_->written_;
+}
+
 bool AttemptSink::takes_any_order() const { return target_->sink_->takes_any_order(); }
 
 void AttemptSink::Write(base::ByteRange range, base::Buffer bytes,

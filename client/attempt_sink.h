@@ -62,6 +62,8 @@ class AttemptSink final : public channel::Sink {
 
   uint64_t written_bytes() const { return calls_->written_bytes.load(std::memory_order_relaxed); }
 
+  // What of its target is written: a fetch of all that is owed needs no ranges.
+  base::RangeSet held() const override;
   bool takes_any_order() const override;
   void Write(base::ByteRange range, base::Buffer bytes,
              absl::AnyInvocable<void(absl::Status)> done) override;

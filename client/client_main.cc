@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/runtime/direct_file.h"
+#include "base/runtime/features.h"
 #include "base/runtime/signals.h"
 #include "base/runtime/system_event_loop.h"
 #include "base/runtime/thread_worker_pool.h"
@@ -107,6 +109,9 @@ int Main(int argc, char** argv) {
   runtime::TuneAllocator();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is told by the write
   const auto random = std::make_shared<base::SystemRandom>();
+  // What is wrong with it the run of the program tells.
+  const auto features = runtime::FeaturesOr({}, Environment(runtime::kFeaturesVariable));
+  if (features.ok() && !features->direct_writes) runtime::DirectFile::TurnOff();
   Machine machine(random);
   commands::ProgramParts parts;
   parts.version = BITREPO_VERSION;

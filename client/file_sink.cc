@@ -63,7 +63,6 @@ FileSink::FileSink(std::unique_ptr<runtime::PartFile> part, base::ByteRange rang
       proof_(std::move(given)) {
   base::MutexLock lock(mutex_);
   written_ = Largest(part_->held(), kHeldRangesMax);
-  if (!range_.empty()) written_.Remove(Between(range_.end() - 1, range_.end()));
 }
 
 base::RangeSet FileSink::held() const {
@@ -108,30 +107,35 @@ absl::StatusOr<base::RangeSet> FileSink::Place(base::ByteRange range, const base
   }
   base::MutexLock lock(mutex_);
   written_.Add(range);
+  for (const base::ByteRange& each : fresh.ranges()) to_digest_.Add(each);
   return fresh;
 }
 
 void FileSink::Digest(const base::RangeSet& fresh, base::ByteRange range,
                       const base::Buffer& bytes) {
   for (const base::ByteRange& each : fresh.ranges()) {
-    if (each.offset() != digested_) continue;
-    proof_.Update(
-        bytes.bytes().subspan(each.offset() - range.offset(), static_cast<size_t>(each.length())));
-    digested_ = each.end();
+    if (each.offset() == digested_) {
+      proof_.Update(bytes.bytes().subspan(each.offset() - range.offset(),
+                                          static_cast<size_t>(each.length())));
+      digested_ = each.end();
+    }
+    base::MutexLock lock(mutex_);
+    to_digest_.Remove(each);
   }
   // Where others came first, as much is read back as has come, so that little is left for the end.
   // An error shows there.
   DigestBehind(fresh.bytes()).IgnoreError();
 }
 
-// Reads back what is written and was not digested, in pieces, until one is not there in whole.
+// Reads back what is written and was not digested, in pieces, until one is not there in whole, or
+// comes from memory.
 absl::Status FileSink::DigestBehind(uint64_t most_bytes) {
   for (uint64_t done = 0; done < most_bytes && digested_ < range_.end(); done += kReadBackBytes) {
     const base::ByteRange next = Between(
         digested_, digested_ + std::min<uint64_t>(kReadBackBytes, range_.end() - digested_));
     {
       base::MutexLock lock(mutex_);
-      if (!written_.Contains(next)) return absl::OkStatus();
+      if (!written_.Contains(next) || to_digest_.Intersects(next)) return absl::OkStatus();
     }
     read_back_.resize(kReadBackBytes);
     const auto out = std::span(read_back_).first(static_cast<size_t>(next.length()));

@@ -44,8 +44,6 @@ class FileSink final : public channel::Sink, public std::enable_shared_from_this
       const std::string& path, absl::string_view collection, const wire::FileInfo& file,
       base::ByteRange range, std::optional<base::Digest> given, runtime::WorkerPool& workers);
 
-  // Short of the last byte: a transfer that has nothing to move would not be heard of at its other
-  // end.
   base::RangeSet held() const override;
   bool takes_any_order() const override { return true; }
   void Write(base::ByteRange range, base::Buffer bytes,
@@ -78,6 +76,7 @@ class FileSink final : public channel::Sink, public std::enable_shared_from_this
   absl::Status trouble_;
   mutable base::Mutex mutex_;
   base::RangeSet written_ ABSL_GUARDED_BY(mutex_);
+  base::RangeSet to_digest_ ABSL_GUARDED_BY(mutex_);  // on its way to the hash strand
   // On the hash strand only.
   uint64_t digested_;  // all of the range before this offset
   DigestProof proof_;

@@ -17,9 +17,11 @@ void GetOperation::Begin(Acceptance accepted) {
   }
   const base::ComponentId pillar = accepted.pillar;
   failovers_ += std::exchange(was_lost_, false) ? 1 : 0;
-  Attempt& attempt = attempts_[pillar];
-  here_.loop.CancelTimer(attempt.timer);
-  attempt = Attempt{.accepted = std::move(accepted)};
+  if (const auto before = attempts_.find(pillar); before != attempts_.end()) {
+    here_.loop.CancelTimer(before->second.timer);
+  }
+  Attempt& attempt =
+      attempts_.insert_or_assign(pillar, Attempt{.accepted = std::move(accepted)}).first->second;
   if (!plan_) MakePlan();
   RangeOutbox orders;
   plan_->OnAccepted(pillar, Owed(), here_.loop.Now(), orders);
@@ -95,10 +97,6 @@ void GetOperation::Fetch(Attempt& attempt) {
               self.OnMismatch(number, std::move(why), std::move(answer));
             });
       });
-  if (share.empty() && !target_->range().empty()) {
-    CommitHeld(attempt);
-    return;
-  }
   channel::TransferEvents events;
   events.on_progress = [&loop, weak, number = attempt.number](uint64_t) {
     PostTo<GetOperation>(loop, weak,
@@ -113,6 +111,7 @@ void GetOperation::Fetch(Attempt& attempt) {
       });
     });
   };
+  // Where nothing is owed the sink says so, and the issuer hears that it has ended well.
   attempt.transfer = here_.channel.Fetch(attempt.accepted.token, share.ranges(), attempt.sink,
                                          std::move(events), spec_.background);
 }
@@ -132,31 +131,6 @@ void GetOperation::Relieve(const base::ComponentId& pillar, absl::string_view wh
     StopFetch(found->second, why);
   }
   here_.desk.Relieved(id_, pillar, absl::CancelledError(why));
-}
-
-// The sink had all of it: there is nothing to fetch, only to prove.
-void GetOperation::CommitHeld(Attempt& attempt) {
-  runtime::EventLoop& loop = here_.loop;
-  attempt.sink->Commit(
-      target_->range().length(), std::nullopt,
-      [&loop, weak = weak_from_this(), number = attempt.number](wire::ResponseInfo answer) {
-        PostTo<GetOperation>(loop, weak, [number, answer](GetOperation& self) {
-          self.OnHeldCommitted(number, answer);
-        });
-      });
-}
-
-void GetOperation::OnHeldCommitted(uint64_t number, const wire::ResponseInfo& answer) {
-  Attempt* attempt = FindAttempt(number);
-  if (attempt == nullptr) return;
-  const Acceptance accepted = attempt->accepted;
-  if (target_ == nullptr) {  // it was wrong, and nobody has brought it
-    attempt->running = false;
-    if (!outcome_) Begin(accepted);
-    return;
-  }
-  OnFetchEnd(number, protocol::StatusWith(answer.code(), answer.text()));
-  if (all_here_) here_.desk.Cancel(id_, "all bytes were here already");
 }
 
 void GetOperation::StopFetch(Attempt& attempt, absl::string_view why) {
@@ -228,7 +202,9 @@ void GetOperation::OnFetchLost(Attempt& attempt, const absl::Status& how) {
 }
 
 // The bytes do not have the digest on record: all must come anew. Whoever brought all of them is
-// known to be wrong; of several, each is asked alone from now on until one is right.
+// known to be wrong; of several, each is asked alone from now on until one is right. Where nobody
+// brought any, what the sink held was wrong, and nobody is to blame: it comes anew, if somebody can
+// still be asked.
 void GetOperation::OnMismatch(uint64_t number, wire::ResponseInfo why,
                               absl::AnyInvocable<void(wire::ResponseInfo)> answer) {
   Attempt* attempt = FindAttempt(number);
@@ -252,11 +228,12 @@ void GetOperation::OnMismatch(uint64_t number, wire::ResponseInfo why,
   file_.reset();
   plan_.reset();
   here_.loop.CancelTimer(plan_timer_);
-  one_at_a_time_ = any_delivered;
+  one_at_a_time_ = true;
   AskForOwed();
-  if (any_delivered && (alone || !by_plan())) {
+  if (alone || (any_delivered && !by_plan())) {
     here_.desk.TransferFailed(id_, pillar, absl::DataLossError(std::string(why.text())));
   } else {
+    if (!any_delivered && !by_plan()) OnSinkTrouble(absl::DataLossError(std::string(why.text())));
     why.set_code(wire::OPERATION_COMPLETED);  // its own share may well be right
     why.clear_text();
   }

@@ -77,8 +77,6 @@ class GetOperation final : public OngoingOperation {
   absl::Status Prepare(const Acceptance& accepted);
   void MakePlan();
   void Fetch(Attempt& attempt);
-  void CommitHeld(Attempt& attempt);
-  void OnHeldCommitted(uint64_t number, const wire::ResponseInfo& answer);
   void StopFetch(Attempt& attempt, absl::string_view why);
   void OnFetchProgress(uint64_t number);
   void OnFetchEnd(uint64_t number, absl::Status how);

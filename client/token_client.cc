@@ -101,8 +101,10 @@ absl::Status TokenClient::Fetch(const std::string& token,
   for (int tries = 1;; ++tries) {
     const absl::Status how = Carry([&](absl::AnyInvocable<void(absl::Status)> end) {
       auto attempt = std::make_shared<AttemptSink>(
-          target,
-          [](const wire::ResponseInfo& /*why*/, absl::AnyInvocable<void()> go_on) { go_on(); });
+          target, target->Owed(),
+          [](wire::ResponseInfo why, absl::AnyInvocable<void(wire::ResponseInfo)> answer) {
+            answer(std::move(why));
+          });
       channel::TransferEvents events;
       events.on_progress = [target, on_progress](uint64_t) {
         on_progress(target->written_bytes());
@@ -113,7 +115,7 @@ absl::Status TokenClient::Fetch(const std::string& token,
           end(std::move(status));
         });
       };
-      return channel_->Fetch(token, target->Owed().ranges(), attempt, std::move(events));
+      return channel_->Fetch(token, {}, attempt, std::move(events));
     });
     if (target->committed()) return absl::OkStatus();
     if (!target->trouble().ok()) return target->trouble();

@@ -4,9 +4,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,6 +18,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/runtime/daemon_flags.h"
+#include "base/runtime/direct_file.h"
+#include "base/runtime/features.h"
 #include "base/runtime/runtime_file.h"
 #include "base/runtime/settings.h"
 #include "base/runtime/signals.h"
@@ -73,6 +77,12 @@ absl::StatusOr<pillar::PillarSettings> ReadSettings(const std::string& path) {
       pillar::PillarSettings settings,
       pillar::ReadPillarSettings(file, {&zeromq::CheckBindEndpoint, &zeromq::CheckDialEndpoint}));
   settings.host.program_version = BITREPO_VERSION;
+  const char* variable = std::getenv(runtime::kFeaturesVariable);
+  BITREPO_ASSIGN_OR_RETURN(
+      settings.features,
+      runtime::FeaturesOr(settings.features, variable == nullptr
+                                                 ? std::nullopt
+                                                 : std::optional<std::string>(variable)));
   return settings;
 }
 
@@ -223,6 +233,7 @@ class DataThread {
       channel::ChannelOptions options;
       options.node = settings.host.id.text();
       options.memory_bytes_max = settings.transfer_memory_bytes;
+      options.unasked_credit = settings.features.unasked_credit;
       options.rates = settings.rates;
       channel::Channel channel(options, loop_, link, mint, random);
       channel_ = &channel;
@@ -351,6 +362,7 @@ int Main(int argc, const char* const* argv) {
     return runtime::kExitDone;
   }
   base::ConfigureLog(base::LogLevel::kInfo, flags->log_format);
+  if (!settings->features.direct_writes) runtime::DirectFile::TurnOff();
   const auto manifest = flags->more.find(kManifestFlag);
   const Ending ending = manifest != flags->more.end() ? WriteManifest(*settings, manifest->second)
                         : flags->more.contains(kRebuildFlag) ? Rebuild(*settings)

@@ -177,6 +177,12 @@ absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
   ReadLimits(settings, result);
   ReadTimes(settings, result.host);
   result.rates = channel::ReadRates(settings);
+  const auto features = runtime::ParseFeatures(settings.GetString("pillar.features", "all"));
+  if (features.ok()) {
+    result.features = *features;
+  } else {
+    settings.Problem("pillar.features", absl::StrCat("is wrong: ", features.status().message()));
+  }
   BITREPO_RETURN_IF_ERROR(settings.Finish());
   return result;
 }

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/ids.h"
+#include "base/runtime/features.h"
 #include "base/runtime/settings.h"
 #include "channel/transfer/rate_limiter.h"
 #include "pillar/pillar_kind.h"
@@ -78,6 +79,7 @@ struct PillarSettings {
   std::map<std::string, std::string> collection_directories;  // of those that have their own
   uint64_t transfer_memory_bytes = 64 * 1024 * 1024;          // received and not yet written
   std::vector<transfer::RateRule> rates;                      // of what comes, from the start
+  runtime::Features features;
   int read_workers = 4;
   int write_workers = 4;
 };

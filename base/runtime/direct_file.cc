@@ -18,6 +18,7 @@ namespace bitrepo::runtime {
 namespace {
 
 constexpr size_t kBounceBytes = 1024 * 1024;
+std::atomic<bool> turned_off = false;
 
 bool IsAligned(const std::byte* memory) {
   return reinterpret_cast<uintptr_t>(memory) % kDirectAlignment == 0;
@@ -27,7 +28,7 @@ size_t WholePages(size_t bytes) { return bytes - bytes % kDirectAlignment; }
 
 // The same file once more: descriptors that share an opening would share the flag too.
 int OpenDirect(int descriptor) {
-  const int flags = fcntl(descriptor, F_GETFL);
+  const int flags = turned_off ? -1 : fcntl(descriptor, F_GETFL);
   if (flags < 0) {
     return -1;
   }
@@ -51,6 +52,8 @@ class Bounce {
 };
 
 }  // namespace
+
+void DirectFile::TurnOff() { turned_off = true; }
 
 DirectFile::DirectFile(int descriptor) : fd_(OpenDirect(descriptor)), usable_(fd_.valid()) {}
 

@@ -24,6 +24,9 @@ inline constexpr size_t kDirectBytesMin = 64 * 1024;
 // Lifetime: the descriptor it was made of may be closed before it.
 class DirectFile {
  public:
+  // From now on none does anything, in this whole process: everything goes through the cache.
+  // Called while it starts, or by a test of that.
+  static void TurnOff();
   // Of the open file `descriptor`, with its rights. Where there is no such way it does nothing.
   explicit DirectFile(int descriptor);
   // Writes what of the front of `bytes` can go past the cache: whole pages at the begin of a page,

@@ -67,6 +67,7 @@ absl::StatusOr<std::unique_ptr<PartFile>> PartFile::Open(const std::string& path
   BITREPO_ASSIGN_OR_RETURN(made->disk_, SystemDisk::Open(place.directory));
   BITREPO_ASSIGN_OR_RETURN(const bool fresh, made->OpenLocked());
   BITREPO_RETURN_IF_ERROR(made->TakeUp(identity, fresh));
+  if (range.length() >= kDirectPartBytesMin) made->direct_.emplace(made->part_.get());
   return made;
 }
 
@@ -136,6 +137,14 @@ PartFile::~PartFile() {
 
 absl::Status PartFile::Write(base::ByteRange range, std::span<const std::byte> bytes) {
   uint64_t at = range.offset() - range_.offset();
+  if (direct_) {
+    const absl::StatusOr<size_t> front = direct_->WriteFront(at, bytes);
+    something_written_ = true;  // whatever is told
+    if (!front.ok()) return base::Annotate(front.status(), part_path_);
+    at += *front;
+    bytes = bytes.subspan(*front);
+  }
+  const uint64_t cached_bytes = bytes.size();
   while (!bytes.empty()) {
     const ssize_t written = pwrite(part_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
     if (written < 0) {
@@ -151,18 +160,26 @@ absl::Status PartFile::Write(base::ByteRange range, std::span<const std::byte> b
     map_.reset();
     RangeLog::Remove(*disk_, map_name_).IgnoreError();
   }
-  flushing_ = Hull(flushing_, range);
-  if (flushing_.length() >= kWriteBackBytes) {
-    // Keeps the last sync short; promises nothing.
-    sync_file_range(part_.get(), static_cast<off_t>(flushing_.offset() - range_.offset()),
-                    static_cast<off_t>(flushing_.length()), SYNC_FILE_RANGE_WRITE);
-    flushing_ = base::ByteRange();
-  }
+  if (cached_bytes > 0) StartWriteBack(range);
   return absl::OkStatus();
+}
+
+// Keeps the last sync short; promises nothing.
+void PartFile::StartWriteBack(const base::ByteRange& range) {
+  flushing_ = Hull(flushing_, range);
+  if (flushing_.length() < kWriteBackBytes) return;
+  sync_file_range(part_.get(), static_cast<off_t>(flushing_.offset() - range_.offset()),
+                  static_cast<off_t>(flushing_.length()), SYNC_FILE_RANGE_WRITE);
+  flushing_ = base::ByteRange();
 }
 
 absl::StatusOr<size_t> PartFile::ReadAt(uint64_t offset, std::span<std::byte> out) const {
   size_t done = 0;
+  if (direct_) {
+    const absl::StatusOr<size_t> front = direct_->ReadFront(offset - range_.offset(), out);
+    if (!front.ok()) return base::Annotate(front.status(), part_path_);
+    done = *front;
+  }
   while (done < out.size()) {
     const ssize_t got = pread(part_.get(), out.data() + done, out.size() - done,
                               static_cast<off_t>(offset - range_.offset() + done));
@@ -187,6 +204,7 @@ absl::Status PartFile::Publish() {
     base::LogLine(base::LogLevel::kWarning, "map-left").With("why", gone.message());
   }
   map_.reset();
+  direct_.reset();
   part_.Reset();
   const ScopedFd directory(open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid() || fsync(directory.get()) != 0) {
@@ -200,6 +218,7 @@ void PartFile::Remove() {
   map_.reset();
   RangeLog::Remove(*disk_, map_name_).IgnoreError();
   unlink(part_path_.c_str());
+  direct_.reset();
   part_.Reset();
 }
 

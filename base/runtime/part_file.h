@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -14,11 +15,15 @@
 #include "absl/strings/string_view.h"
 #include "base/byte_range.h"
 #include "base/range_set.h"
+#include "base/runtime/direct_file.h"
 #include "base/runtime/disk.h"
 #include "base/runtime/range_log.h"
 #include "base/runtime/scoped_fd.h"
 
 namespace bitrepo::runtime {
+
+// Of a range; a smaller one is written faster through the page cache.
+inline constexpr uint64_t kDirectPartBytesMin = 8 * 1024 * 1024;
 
 // For the file DIR/NAME there are at most DIR/.NAME.bitrepo-part and DIR/.NAME.bitrepo-map; a long
 // NAME is cut, with a digest of it behind. The map is a RangeLog without syncs: what it says holds
@@ -46,7 +51,8 @@ class PartFile {
   const base::RangeSet& held() const { return held_; }
   const std::string& part_path() const { return part_path_; }
 
-  // All of it or an error, and then any of it may be there. Write-back is started now and then.
+  // All of it or an error, and then any of it may be there. What is large goes past the page cache;
+  // of the rest write-back is started now and then.
   // Requires: within the range.
   absl::Status Write(base::ByteRange range, std::span<const std::byte> bytes);
   // What is at `offset` of the range's file; fewer bytes only at the end of what was written.
@@ -64,6 +70,7 @@ class PartFile {
       : path_(std::move(path)), directory_(std::move(directory)), range_(range) {}
   absl::StatusOr<bool> OpenLocked();
   absl::Status TakeUp(absl::string_view identity, bool fresh);
+  void StartWriteBack(const base::ByteRange& range);
 
   const std::string path_;
   const std::string directory_;
@@ -72,6 +79,7 @@ class PartFile {
   std::string map_name_;
   std::unique_ptr<Disk> disk_;  // of the directory
   ScopedFd part_;
+  mutable std::optional<DirectFile> direct_;  // of a large one
   std::unique_ptr<RangeLog> map_;  // nothing: it failed, and what is there cannot be taken up
   base::RangeSet held_;
   base::ByteRange flushing_;  // written since write-back was started last

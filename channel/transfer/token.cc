@@ -83,7 +83,7 @@ absl::StatusOr<wire::TokenBody> TokenMint::Authenticate(absl::string_view text) 
   const absl::string_view all = *sealed;
   const absl::string_view bytes = all.substr(0, all.size() - kMacBytes);
   if (!base::ConstantTimeEquals(base::HmacSha256(key_, bytes), all.substr(bytes.size()))) {
-    return NoToken("it is altered, or of another issuer");
+    return NoToken("it is altered, of another issuer, or of an earlier run of this one");
   }
   absl::StatusOr<wire::TokenBody> body = ParseBody(bytes);
   if (!body.ok()) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "base/runtime/features.h"
 #include "base/runtime/settings.h"
 #include "bus/protocol/response_code.h"
 #include "client/commands/all_commands.h"
@@ -160,6 +161,9 @@ class GetCommand final : public Command {
             Refuse(session, ExitCode::kUsage, absl::StrCat("--from: ", pillar.status().message()));
       }
     }
+    const auto features =
+        runtime::FeaturesOr({}, session.parts().places.environment(runtime::kFeaturesVariable));
+    if (features.ok() && !features->several_sources) sources_max_ = 1;
     if (!sources_.empty() && (!absl::SimpleAtoi(sources_, &sources_max_) || sources_max_ < 1 ||
                               sources_max_ > client::kSourcesMax)) {
       well = Refuse(session, ExitCode::kUsage,

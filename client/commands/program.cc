@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/runtime/features.h"
 #include "base/runtime/settings.h"
 #include "channel/transfer/token.h"
 #include "client/commands/command_line.h"
@@ -86,6 +87,11 @@ int RunProgram(const std::vector<std::string>& words, const ProgramParts& parts)
           absl::InvalidArgumentError(absl::StrCat("--timeout: ", timeout.status().message())),
           parts);
     }
+  }
+  const auto features =
+      runtime::FeaturesOr({}, parts.places.environment(runtime::kFeaturesVariable));
+  if (!features.ok()) {
+    return RefuseWords(words, features.status(), parts);
   }
   Console console(OptionsOf(flags, parts));
   Report report(console, command->facts().name, flags.json);

@@ -172,6 +172,24 @@ TEST_F(ChannelTest, TheBytesOfAStoreFollowItsOpenWithoutWaiting) {
   EXPECT_OK(run.pushed->end());
 }
 
+// [D-33]
+TEST(ChannelFeatures, WithoutUnaskedCreditAStoreWaitsForItsAnswer) {
+  ChannelOptions options = Node("pillar-1");
+  options.unasked_credit = false;
+  ChannelPair pair(options);
+  ASSERT_OK(pair.Start());
+  pair.net.SetDelay(absl::Milliseconds(100));
+  StoreRun run(pair.mint, pair.Later(), SomeBytes(1000), 1000);
+  run.Grant(*pair.serving);
+  run.Push(*pair.dialling);
+  pair.loop.Advance(absl::Milliseconds(300));
+  EXPECT_EQ(pair.dialling_link.CountSent(FrameType::kOpen), 1u);
+  EXPECT_EQ(pair.dialling_link.CountSent(FrameType::kData), 0u);
+  pair.loop.Advance(absl::Milliseconds(600));
+  EXPECT_OK(run.pushed->end());
+  EXPECT_EQ(run.sink->text, run.text);
+}
+
 // [D-23]
 TEST_F(ChannelTest, ASlowSinkHoldsTheSenderWithinTheWindow) {
   StoreRun run = Store(64 * kMiB);

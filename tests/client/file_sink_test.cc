@@ -8,7 +8,10 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "tests/pillar/slow_workers.h"
 #include "tests/support/manual_event_loop.h"
@@ -136,7 +139,7 @@ TEST_F(FileSinks, AGetThatBroughtNothingLeavesNothing) {
   EXPECT_THAT(Names(), IsEmpty());
 }
 
-TEST_F(FileSinks, TheLastByteAlwaysComesAgain) {
+TEST_F(FileSinks, APartThatIsWholeNeedsNoByteMore) {
   {
     const auto sink = Create(path_, 4);
     ASSERT_OK(sink);
@@ -144,9 +147,52 @@ TEST_F(FileSinks, TheLastByteAlwaysComesAgain) {
   }
   const auto sink = Create(path_, 4);
   ASSERT_OK(sink);
-  EXPECT_EQ((*sink)->held().ToString(), "0+3");
-  EXPECT_OK(Write(**sink, 3, "t"));
+  EXPECT_EQ((*sink)->held().ToString(), "0+4");
   EXPECT_EQ(Commit(**sink, 4, Sha256("text")).code(), wire::OPERATION_COMPLETED);
+  EXPECT_THAT(Names(), ElementsAre("file"));
+}
+
+// Each lane works when the test says so.
+class LanesByHand final : public runtime::WorkerPool {
+ public:
+  runtime::StrandId NewStrand() override { return runtime::StrandId{++strands_}; }
+  absl::Status Submit(runtime::Lane lane, runtime::StrandId /*strand*/,
+                      absl::AnyInvocable<void()> work) override {
+    waiting_[lane].push_back(std::move(work));
+    return absl::OkStatus();
+  }
+  void RunAll(runtime::Lane lane) {
+    for (auto& work : std::exchange(waiting_[lane], {})) work();
+  }
+
+ private:
+  std::map<runtime::Lane, std::vector<absl::AnyInvocable<void()>>> waiting_;
+  uint64_t strands_ = 0;
+};
+
+// What comes in order is never read back: that would cost as much as the writing.
+TEST_F(FileSinks, WhatComesInOrderIsDigestedAsItCame) {
+  LanesByHand lanes;
+  const auto sink = FileSink::Create(path_, "default", File(12), Range(0, 12), std::nullopt, lanes);
+  ASSERT_OK(sink);
+  int done = 0;
+  for (const uint64_t at : {0, 4, 8}) {
+    (*sink)->Write(Range(at, 4), base::Buffer::Of("text"), [&](const absl::Status& how) {
+      EXPECT_OK(how);
+      ++done;
+    });
+  }
+  lanes.RunAll(runtime::Lane::kWrite);
+  EXPECT_EQ(done, 0) << "not before it is digested too";
+  std::fstream(directory_.Path(kPart), std::ios::in | std::ios::out).seekp(5).put('x');
+  lanes.RunAll(runtime::Lane::kHash);
+  EXPECT_EQ(done, 3);
+  wire::ResponseInfo answer;
+  (*sink)->Commit(12, Sha256("texttexttext"), [&](wire::ResponseInfo told) { answer = told; });
+  lanes.RunAll(runtime::Lane::kWrite);
+  lanes.RunAll(runtime::Lane::kHash);
+  lanes.RunAll(runtime::Lane::kWrite);
+  EXPECT_EQ(answer.code(), wire::OPERATION_COMPLETED) << answer.text();
 }
 
 TEST_F(FileSinks, AnotherContentRangeOrFileIsNotGoneOnWith) {

@@ -74,14 +74,17 @@ class TokenClients : public ::testing::Test {
     BITREPO_CHECK(client.ok(), client.status().message());
     return *std::move(client);
   }
-  std::shared_ptr<FetchTarget> Target(TokenClient& client, const std::string& text) {
+  std::shared_ptr<FileSink> SinkOf(TokenClient& client, const std::string& text) {
     wire::FileInfo file;
     file.set_file_id("a.txt");
     file.set_size_bytes(text.size());
-    const base::ByteRange whole = base::ByteRange::Whole(text.size());
-    auto sink = FileSink::Create(path_, "photos", file, whole, std::nullopt, client.workers());
+    auto sink = FileSink::Create(path_, "photos", file, base::ByteRange::Whole(text.size()),
+                                 std::nullopt, client.workers());
     BITREPO_CHECK(sink.ok(), sink.status().message());
-    return std::make_shared<FetchTarget>(*std::move(sink), whole,
+    return *std::move(sink);
+  }
+  std::shared_ptr<FetchTarget> Target(TokenClient& client, const std::string& text) {
+    return std::make_shared<FetchTarget>(SinkOf(client, text), base::ByteRange::Whole(text.size()),
                                          base::Hasher::Of(base::Algorithm::kSha256, text));
   }
   static TokenClient::OnProgress Unheard() {
@@ -101,6 +104,28 @@ TEST_F(TokenClients, FetchesByATokenAlone) {
   EXPECT_OK(
       client->Fetch(issuer.Grant(text, std::make_shared<TextSource>(text)), target, Unheard()));
   EXPECT_TRUE(target->committed());
+}
+
+TEST_F(TokenClients, WhereAllWasHereNothingMovesAndTheIssuerHearsOfTheEnd) {
+  Issuer issuer(net_);
+  const std::string text = SomeBytes(3'000'000);
+  const auto client = Start();
+  {
+    // All comes, and its getter dies before it could be committed.
+    std::promise<absl::Status> written;
+    SinkOf(*client, text)
+        ->Write(base::ByteRange::Whole(text.size()), base::Buffer::Of(text),
+                [&written](absl::Status how) { written.set_value(std::move(how)); });
+    EXPECT_OK(written.get_future().get());
+  }
+  auto source = std::make_shared<TextSource>(text);
+  const std::string token = issuer.Grant(text, source);
+  EXPECT_OK(client->Fetch(token, Target(*client, text), Unheard()));
+  EXPECT_EQ(source->read_bytes, 0u);
+  const auto report = client->Inquire(token);
+  ASSERT_OK(report);
+  EXPECT_EQ(report->state(), wire::TRANSFER_ENDED);
+  EXPECT_EQ(report->response().code(), wire::OPERATION_COMPLETED);
 }
 
 TEST_F(TokenClients, BytesThatAreNotThoseOfTheTokenAreDataLoss) {

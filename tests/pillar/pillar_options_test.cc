@@ -82,6 +82,17 @@ partner.each = "0"
                                  "RATE_COLLECTION photos 2M", "RATE_PARTNER  0"));
 }
 
+TEST(PillarSettings, FeaturesCanBeLeftOut) {
+  ASSERT_OK(Read(kGood));
+  EXPECT_TRUE(Read(kGood)->features.unasked_credit);
+  const auto settings = Read(With("id = \"p1\"", "id = \"p1\"\nfeatures = \"direct-writes\""));
+  ASSERT_OK(settings);
+  EXPECT_FALSE(settings->features.unasked_credit);
+  EXPECT_TRUE(settings->features.direct_writes);
+  const auto wrong = Read(With("id = \"p1\"", "id = \"p1\"\nfeatures = \"magic\""));
+  EXPECT_THAT(wrong.status().message(), HasSubstr("pillar.toml:4: pillar.features"));
+}
+
 TEST(PillarSettings, RatesThatAreNoneAreToldWithTheirLine) {
   for (const char* line : {"node = \"fast\"", "node = 10", "speed = \"10M\"",
                            "collection.photos = \"08:00\"", "partner.\"No Name\" = \"1M\""}) {

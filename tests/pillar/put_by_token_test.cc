@@ -22,6 +22,12 @@ std::string Text(size_t size) {
   return text;
 }
 
+channel::ChannelOptions SourceNode() {
+  channel::ChannelOptions options;
+  options.node = "p2";
+  return options;
+}
+
 // A component that grants what a test says, beside the pillar.
 class PutByToken : public ::testing::Test {
  protected:
@@ -84,7 +90,7 @@ class PutByToken : public ::testing::Test {
   PillarRig rig_;
   transfer::TokenMint mint_{std::string(32, 's'), std::string(16, 's')};
   channel::MemoryChannelLink link_{rig_.net(), rig_.loop, "memory://p2"};
-  channel::Channel channel_{{.node = "p2"}, rig_.loop, link_, mint_, rig_.random};
+  channel::Channel channel_{SourceNode(), rig_.loop, link_, mint_, rig_.random};
   std::deque<Offer> offers_;
 };
 

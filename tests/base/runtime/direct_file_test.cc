@@ -80,5 +80,14 @@ TEST_F(DirectFileTest, ReadsWhatThereIsIntoMemoryOfAnyAlignment) {
               testing_support::IsOkAndHolds(0u));
 }
 
+// The last one: it is for the whole process.
+TEST_F(DirectFileTest, TakesNothingOnceItIsTurnedOff) {
+  DirectFile::TurnOff();
+  DirectFile off(file_.get());
+  EXPECT_THAT(off.WriteFront(0, Bytes(std::string(kDirectBytesMin, 'a'))),
+              testing_support::IsOkAndHolds(0u));
+  EXPECT_EQ(lseek(file_.get(), 0, SEEK_END), 0);
+}
+
 }  // namespace
 }  // namespace bitrepo::runtime

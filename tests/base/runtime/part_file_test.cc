@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/random.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -187,6 +188,39 @@ TEST_F(PartFiles, ALongNameIsCutAndStaysItsOwn) {
   EXPECT_OK((*part)->Sync());
   EXPECT_OK((*part)->Publish());
   EXPECT_EQ(Text(one), "12345678");
+}
+
+// Large ones go past the page cache, page by page; none of that shows.
+TEST_F(PartFiles, ALargePartIsTheSameBytesWhateverPiecesTheyComeIn) {
+  for (const uint64_t size : {kDirectPartBytesMin - 1, kDirectPartBytesMin + 777}) {
+    const std::string bytes = base::SeededRandom(size).Bytes(static_cast<size_t>(size));
+    const uint64_t begin = 12345;
+    constexpr uint64_t kPieces[] = {1'000'000, 65'536, 3, 4096 * 300, 100'001};
+    {
+      const auto part = Open(kIdentity, Range(begin, size));
+      ASSERT_OK(part);
+      uint64_t at = 0;
+      for (size_t i = 0; at < size / 2; at += kPieces[i++ % std::size(kPieces)]) {
+        EXPECT_OK(Write(**part, begin + at, bytes.substr(at, kPieces[i % std::size(kPieces)])));
+      }
+    }
+    const auto part = Open(kIdentity, Range(begin, size));
+    ASSERT_OK(part);
+    for (const base::ByteRange& missing : (*part)->held().Missing(Range(begin, size)).ranges()) {
+      EXPECT_GE(missing.offset(), begin + size / 2);
+      EXPECT_OK(Write(**part, missing.offset(),
+                      bytes.substr(missing.offset() - begin, missing.length())));
+    }
+    std::string back(100'000, '\0');
+    EXPECT_EQ((*part)->ReadAt(begin + 8191, std::as_writable_bytes(std::span(back))).value(),
+              back.size());
+    EXPECT_TRUE(back == bytes.substr(8191, back.size()));
+    EXPECT_EQ((*part)->ReadAt(begin + size - 10, std::as_writable_bytes(std::span(back))).value(),
+              10u);
+    EXPECT_OK((*part)->Sync());
+    EXPECT_OK((*part)->Publish());
+    EXPECT_TRUE(Text(path_) == bytes);
+  }
 }
 
 // The process dies by SIGKILL after each of its writes.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A repository of real daemons in a temporary directory, by `bitrepo local`."""
 
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -13,8 +14,9 @@ DOWN_SECONDS = 30
 class LocalRepository:
     """`bitrepo local up` and, at the end, `bitrepo local down`. Lifetime: `with`."""
 
-    def __init__(self, bitrepo, *flags):
+    def __init__(self, bitrepo, *flags, environment=None):
         self._bitrepo = bitrepo
+        self._environment = {**os.environ, **(environment or {})}
         self._folder = tempfile.TemporaryDirectory(prefix="bitrepo-")
         self.directory = pathlib.Path(self._folder.name) / "repository"
         self._run("up", *flags, seconds=UP_SECONDS)
@@ -41,4 +43,5 @@ class LocalRepository:
 
     def _run(self, action, *flags, seconds):
         subprocess.run([self._bitrepo, "local", action, "--dir", self.directory, *flags],
-                       check=True, timeout=seconds, stdout=subprocess.DEVNULL)
+                       check=True, timeout=seconds, stdout=subprocess.DEVNULL,
+                       env=self._environment)
