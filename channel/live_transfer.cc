@@ -43,7 +43,7 @@ void LiveTransfer::OnBroken(const absl::Status& why) {
   const std::shared_ptr<LiveTransfer> self = shared_from_this();
   port_ = StreamPort();
   Step(transfer::StreamEvent::kBroke);
-  Paused(false);  // whoever opens the next stream has to show himself first
+  Paused(false);
   if (!ended_) {
     StreamBroke(why);
   }
@@ -103,7 +103,7 @@ void LiveTransfer::TellStream(bool open) {
 }
 
 void LiveTransfer::Paused(bool paused) {
-  if (!ended_ && events_.on_paused) {
+  if (std::exchange(paused_, paused) != paused && !ended_ && events_.on_paused) {
     events_.on_paused(paused);
   }
 }

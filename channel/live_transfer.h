@@ -46,7 +46,7 @@ class LiveTransfer : public PeerSession::Stream, public std::enable_shared_from_
   void Step(transfer::StreamEvent event) {
     stream_state_ = transfer::StreamTransition(stream_state_, event).next;
   }
-  // The receiver grants nothing for now, or grants again.
+  // The receiver grants nothing for now, or grants again; a stream that breaks waits no more.
   void Paused(bool paused);
   // The peer breaks the protocol: its session is cut, which breaks the stream.
   void Violation(const absl::Status& why);
@@ -68,6 +68,7 @@ class LiveTransfer : public PeerSession::Stream, public std::enable_shared_from_
   TransferEvents events_;
   wire::ResponseInfo outcome_;
   transfer::StreamState stream_state_ = transfer::StreamState::kEnded;
+  bool paused_ = false;
   bool ended_ = false;
 };
 

@@ -182,6 +182,7 @@ void GetOperation::OnFetchEnd(uint64_t number, absl::Status how) {
     OnFetchLost(*attempt, how.ok() ? absl::DataLossError("the fetch ended before its time") : how);
   }
   GoOnWaiting();
+  AskOneAlone();
 }
 
 void GetOperation::OnFetchLost(Attempt& attempt, const absl::Status& how) {

@@ -55,6 +55,7 @@ void GetOperation::OnNews(const protocol::ConversationEvent& event) {
     case protocol::EventKind::kRequestSent:
       asked_.insert(*pillar);
       done_.erase(*pillar);
+      relieved_.erase(*pillar);
       break;
     case protocol::EventKind::kProgress:
       if (event.message != nullptr && !event.message->secret.empty()) {
@@ -65,6 +66,7 @@ void GetOperation::OnNews(const protocol::ConversationEvent& event) {
     case protocol::EventKind::kComponentComplete:
       asked_.erase(*pillar);
       done_.insert(*pillar);
+      relieved_.erase(*pillar);  // it had done it before it heard
       Settle(*pillar);
       break;
     case protocol::EventKind::kComponentFailed:

@@ -34,14 +34,12 @@ struct TokenClient::Awaited {
   }
 };
 
-absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::Start(std::string node,
+absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::Start(channel::ChannelOptions options,
                                                                 TokenMachinery machinery) {
   std::unique_ptr<TokenClient> made(new TokenClient(std::move(machinery)));
   TokenMachinery& parts = made->parts_;
   made->mint_ = std::make_unique<transfer::TokenMint>(parts.random->Bytes(kMintKeyBytes),
                                                       parts.random->Bytes(kBootEpochBytes));
-  channel::ChannelOptions options;
-  options.node = std::move(node);
   made->channel_ = std::make_unique<channel::Channel>(std::move(options), *parts.loop, *parts.link,
                                                       *made->mint_, *parts.random);
   BITREPO_RETURN_IF_ERROR(made->channel_->Start());

@@ -45,8 +45,8 @@ struct TokenMachinery {
 //           that cannot be reached (the same call again may help); kCancelled after Cancel.
 class TokenClient {
  public:
-  // `node`: who this is, for the issuer's log.
-  static absl::StatusOr<std::unique_ptr<TokenClient>> Start(std::string node,
+  // `options.node`: who this is, for the issuer's log.
+  static absl::StatusOr<std::unique_ptr<TokenClient>> Start(channel::ChannelOptions options,
                                                             TokenMachinery machinery);
   ~TokenClient();
   TokenClient(const TokenClient&) = delete;

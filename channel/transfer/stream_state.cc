@@ -20,6 +20,9 @@ struct Row {
 constexpr Row kRows[] = {
     {S::kOffering, E::kOpenOk, {A::kBegin, S::kStoring}},
     {S::kOffering, E::kOpenRefused, {A::kRefused, S::kEnded}},
+    {S::kOffering, E::kCommitSaid, {A::kIgnore, S::kOffered}},
+    {S::kOffered, E::kOpenOk, {A::kBegin, S::kCommitted}},
+    {S::kOffered, E::kOpenRefused, {A::kRefused, S::kEnded}},
     {S::kStoring, E::kCredit, {A::kTake, S::kStoring}},
     {S::kStoring, E::kStored, {A::kTake, S::kStoring}},
     {S::kStoring, E::kNack, {A::kTake, S::kStoring}},
@@ -84,8 +87,8 @@ constexpr Table MakeTable() {
 constexpr Table kTable = MakeTable();
 
 constexpr absl::string_view kStateNames[kStreamStates] = {
-    "Offering", "Storing",  "Committed", "Taking", "Closing",   "Asking",
-    "Fetching", "Complete", "Giving",    "Given",  "Inquiring", "Ended"};
+    "Offering", "Offered",  "Storing", "Committed", "Taking",    "Closing", "Asking",
+    "Fetching", "Complete", "Giving",  "Given",     "Inquiring", "Ended"};
 constexpr absl::string_view kEventNames[kStreamEvents] = {
     "OPEN_OK",  "OPEN_REFUSED", "DATA",      "CREDIT", "STORED", "ACK",
     "NACK",     "COMMIT",       "COMMIT_OK", "DONE",   "ABORT",  "COMMIT said",

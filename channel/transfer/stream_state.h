@@ -13,8 +13,9 @@ namespace bitrepo::transfer {
 
 enum class StreamState : uint8_t {
   kOffering,   // a store, who dialled: OPEN said, DATA may follow
+  kOffered,    // COMMIT said behind it
   kStoring,    // OPEN_OK heard
-  kCommitted,  // COMMIT said
+  kCommitted,  // both
   kTaking,     // a store, who serves: OPEN_OK said
   kClosing,    // COMMIT heard
   kAsking,     // a fetch, who dialled: OPEN said
@@ -25,7 +26,7 @@ enum class StreamState : uint8_t {
   kInquiring,  // OPEN said
   kEnded,
 };
-inline constexpr size_t kStreamStates = 12;
+inline constexpr size_t kStreamStates = 13;
 
 enum class StreamEvent : uint8_t {
   // Heard.

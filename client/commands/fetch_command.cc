@@ -34,6 +34,8 @@ class FetchCommand final : public Command {
     return {.flags = {{"-o,--output", "FILE", "where to; - is standard output", &output_},
                       {"--resume", "", "go on with what an earlier fetch has left: always done",
                        &resume_},
+                      {"--bwlimit", "RATE",
+                       "receive no faster: 10M is 10 MiB/s; or a table of the day", &bwlimit_},
                       input_.Flag()},
             .arguments = ArgumentsRow{"TOKEN", "the token, @FILE, or - for standard input",
                                       &arguments_, 0, 1}};
@@ -47,13 +49,22 @@ class FetchCommand final : public Command {
     if (output_ == "-" && session.flags().json) {
       return Refuse(session, "--json and the file cannot both go to standard output: give -o FILE");
     }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (!table.ok()) {
+        return Refuse(session, absl::StrCat("--bwlimit: ", table.status().message()));
+      }
+      session.LimitReceiving(*table);
+    }
     const auto token = input_.Read(session, arguments_);
     if (!token || !CheckTokenFor(session, *token, wire::FETCH)) return ExitCode::kDone;
     const wire::TokenBody& body = token->body;
     const auto range = base::ByteRange::Within(
         body.file_size(), body.offset(),
         body.has_length() ? std::optional<uint64_t>(body.length()) : std::nullopt);
-    const std::string again = absl::StrCat("bitrepo fetch ", token->word, FlagWords("-o", output_));
+    const std::string again =
+        absl::StrCat("bitrepo fetch ", token->word, FlagWords("-o", output_),
+                     bwlimit_.empty() ? "" : FlagWords("--bwlimit", bwlimit_));
     if (!range.ok()) {
       ReportTransfer(session, *token, "fetched", range.status(), again);
       return ExitCode::kDone;
@@ -157,6 +168,7 @@ class FetchCommand final : public Command {
 
   std::vector<std::string> arguments_;
   std::string output_;
+  std::string bwlimit_;
   bool resume_ = false;
   TokenInput input_;
 };

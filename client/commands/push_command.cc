@@ -32,7 +32,9 @@ class PushCommand final : public Command {
   }
 
   Shape shape() override {
-    return {.flags = {input_.Flag()},
+    return {.flags = {{"--bwlimit", "RATE",
+                       "send no faster: 10M is 10 MiB/s; or a table of the day", &bwlimit_},
+                      input_.Flag()},
             .arguments = ArgumentsRow{"TOKEN",
                                       "the token (or @FILE, or -), then the file, or - for "
                                       "standard input",
@@ -46,6 +48,13 @@ class PushCommand final : public Command {
     }
     if (arguments_.front() == "-" && arguments_.back() == "-" && !input_.given()) {
       return Refuse(session, "token and file cannot both come from standard input");
+    }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (!table.ok()) {
+        return Refuse(session, absl::StrCat("--bwlimit: ", table.status().message()));
+      }
+      session.LimitSending(*table);
     }
     const auto token = input_.Read(session, arguments_);
     if (!token || !CheckTokenFor(session, *token, wire::STORE)) return ExitCode::kDone;
@@ -96,7 +105,9 @@ class PushCommand final : public Command {
   void Push(Session& session, client::TokenClient& holder, const HeldToken& token,
             std::unique_ptr<client::LocalFile> file) const {
     const wire::TokenBody& body = token.body;
-    const std::string again = absl::StrCat("bitrepo push ", token.word, ArgumentWords({path_}));
+    const std::string again = absl::StrCat("bitrepo push ", token.word,
+                                           bwlimit_.empty() ? "" : FlagWords("--bwlimit", bwlimit_),
+                                           ArgumentWords({path_}));
     const uint64_t size_bytes = file->size_bytes();
     const auto source =
         client::SharedSource::Make(std::move(file), holder.workers(), DigestOf(body));
@@ -140,6 +151,7 @@ class PushCommand final : public Command {
 
   std::vector<std::string> arguments_;
   std::string path_;
+  std::string bwlimit_;
   TokenInput input_;
 };
 

@@ -98,9 +98,12 @@ absl::Status Session::PrepareByToken() {
   BITREPO_ASSIGN_OR_RETURN(client::TokenMachinery machinery,
                            parts_.make_token_machinery([this](int signal) { OnSignal(signal); }));
   const std::string& user = parts_.places.user_name;
+  channel::ChannelOptions options;
+  options.node = NameOfThisRun(user.empty() ? kNobody : user);
+  if (!receiving_.empty()) options.rates.push_back({wire::RATE_NODE, "", receiving_, false});
+  options.pace = sending_;
   BITREPO_ASSIGN_OR_RETURN(holder_,
-                           client::TokenClient::Start(NameOfThisRun(user.empty() ? kNobody : user),
-                                                      std::move(machinery)));
+                           client::TokenClient::Start(std::move(options), std::move(machinery)));
   holder_started_ = holder_.get();
   if (interrupted_ != 0) holder_->Cancel(kInterrupted);  // the signal came while it started
   if (timeout != absl::InfiniteDuration()) {

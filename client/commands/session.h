@@ -81,7 +81,8 @@ class Session {
   void OnInterrupt(std::function<void()> then) { on_interrupt_ = std::move(then); }
   // Waits; false as soon as the command was asked to end. Requires: Connect gave a client.
   bool Rest(absl::Duration time);
-  // How fast bytes may come, beside the settings, and may go. Requires: before Connect.
+  // How fast bytes may come, beside the settings, and may go. Requires: before Connect, or
+  // ConnectByToken.
   void LimitReceiving(base::RateTable table) { receiving_ = std::move(table); }
   void LimitSending(base::RateTable table) { sending_ = std::move(table); }
   // The conversation that the command goes on with, in place of beginning one. Requires: before the

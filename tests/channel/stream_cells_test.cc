@@ -97,12 +97,14 @@ class End {
   void Reach() {
     switch (state_) {
       case StreamState::kOffering:
+      case StreamState::kOffered:
       case StreamState::kStoring:
       case StreamState::kCommitted:
         Serve();
+        server_.initial_credit = state_ == StreamState::kOffered ? kBytes : 0;
         store_.Push(*pair_.dialling);
         pair_.loop.RunReady();
-        if (state_ != StreamState::kOffering) {
+        if (state_ == StreamState::kStoring || state_ == StreamState::kCommitted) {
           SayOpenOk(state_ == StreamState::kStoring ? kBytes / 2 : kBytes);
         }
         return;

@@ -70,7 +70,7 @@ class TokenClients : public ::testing::Test {
     machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(
         runtime::ThreadWorkerPool::LaneThreads{1, 1, 1});
     machinery.link = std::make_unique<channel::MemoryChannelLink>(net_, *machinery.loop, "");
-    auto client = TokenClient::Start("someone", std::move(machinery));
+    auto client = TokenClient::Start(channel::Node("someone"), std::move(machinery));
     BITREPO_CHECK(client.ok(), client.status().message());
     return *std::move(client);
   }

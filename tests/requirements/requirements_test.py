@@ -12,6 +12,7 @@ from requirement_rig import RequirementTest
 
 # pylint: disable=unused-import
 from channel_requirements import ChannelRequirements
+from feature_requirements import FeatureRequirements
 from kind_requirements import KindRequirements
 from message_requirements import MessageRequirements
 from rate_requirements import RateRequirements

@@ -154,6 +154,23 @@ TEST_F(Tokens, ARangeByTokenIsThatRangeAlone) {
   EXPECT_EQ(Text(elsewhere_ + "/part"), bytes.substr(1'000'000, 1'500'000));
 }
 
+TEST_F(Tokens, WhoHasTheTokenSaysHowFast) {
+  const std::string bytes = Bytes(3 * kMiB);
+  Put("file", bytes);
+  const std::string fetch = TokenFor("file");
+  EXPECT_EQ(RunElsewhere({"fetch", fetch, "-o", "copy", "--bwlimit", "fast"}).exit_code, 2);
+  EXPECT_THAT(Errors(), HasSubstr("--bwlimit"));
+  const absl::Time begun = absl::Now();
+  EXPECT_EQ(RunElsewhere({"fetch", fetch, "-o", "copy", "--bwlimit", "2M"}).exit_code, 0)
+      << Errors();
+  EXPECT_GE(absl::Now() - begun, absl::Seconds(1));
+  EXPECT_TRUE(Text(elsewhere_ + "/copy") == bytes);
+  const std::string push = Ask({"put", "--id", "pushed", "--pillar", "p2"})["p2"];
+  const absl::Time pushing = absl::Now();
+  EXPECT_EQ(RunElsewhere({"push", "--bwlimit", "2M", push, "copy"}).exit_code, 0) << Errors();
+  EXPECT_GE(absl::Now() - pushing, absl::Seconds(1));
+}
+
 TEST_F(Tokens, EachPillarGivesATokenToPushWith) {
   const std::string bytes = Bytes(2 * kMiB + 1);
   rig_.WriteFile("file", bytes);

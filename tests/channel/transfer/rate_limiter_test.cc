@@ -137,7 +137,7 @@ TEST(RateLimiter, AChangeHoldsFromTheNextGrantOn) {
 // [D-53]
 TEST(RateLimiter, ATableFollowsTheMinuteOfTheDay) {
   RateLimiter limiter(kStart);
-  limiter.SetRules({Rule(wire::RATE_NODE, "", "08:00,0;19:00,off")});
+  ASSERT_OK(limiter.SetRules({Rule(wire::RATE_NODE, "", "08:00,0;19:00,off")}));
   EXPECT_TRUE(limiter.follows_the_clock());
   RateFlow flow(limiter, Terms("photos", "alice", 1));
   limiter.SetMinute(8 * 60 - 1);
