@@ -210,7 +210,7 @@ TEST(RangePlan, ALittleThatIsLeftIsNotTakenOver) {
     bench.Move(2, kPieceBytesMin - left);
     bench.Wait(kPlanTick);
     for (int i = 0; i < 3; ++i) {
-      bench.Move(1, 10 * kMiB);
+      bench.Move(1, kPieceBytesMin / 3 + 1);
       EXPECT_THAT(bench.Wait(kPlanTick), IsEmpty());
     }
     EXPECT_EQ(bench.Done(1).empty(), left < kTakenOverBytesMin) << left;
