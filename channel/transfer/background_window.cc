@@ -33,7 +33,7 @@ void BackgroundWindow::Adjust(uint64_t bytes, absl::Duration delay, absl::Time n
       absl::FDivDuration(kBackgroundTarget - Queueing(delay, now), kBackgroundTarget);
   // By at most half at once: one late segment is no reason to begin anew.
   const auto window = static_cast<double>(bytes_);
-  const double change = std::max(off_target, -1.0) * static_cast<double>(bytes) *
+  const double change = off_target * static_cast<double>(bytes) *
                         static_cast<double>(kBackgroundSegmentBytes) / window;
   const double next = std::max(window + change, window / 2);
   bytes_ = std::clamp(static_cast<uint64_t>(next), kBackgroundSegmentBytes, kStreamWindowBytes);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // rate: how fast the pillars let bytes come, shown and set.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -194,10 +195,11 @@ class RateCommand final : public Command {
     record.Set("bytes_per_second", static_cast<uint64_t>(use.bytes_per_second()));
     record.Set("transfers", static_cast<uint64_t>(use.transfers()));
     record.Set("until_restart", use.until_restart());
+    const std::string table = TableOf(use.rule());
     session.report().Item(
         record,
         absl::StrCat(Fit(pillar.text(), kNameColumns), "  ", Fit(WhatOf(use.rule()), kLevelColumns),
-                     "  ", Fit(TableOf(use.rule()), kTableColumns), "  ",
+                     "  ", Fit(table, std::max(table.size(), kTableColumns)), "  ",
                      runtime::FormatBytes(use.bytes_per_second()), "/s come, ",
                      CountedOf(use.transfers(), "transfer"),
                      use.until_restart() ? ", until it restarts" : "", "\n"));

@@ -15,7 +15,8 @@ constexpr uint64_t kMiB = 1024 * 1024;
 class RateRequests : public ::testing::Test {
  protected:
   protocol::Envelope Set(wire::RateLevel level, const std::string& name, const char* table) {
-    PillarRig::Ask ask{.operation = wire::SET_RATES};
+    PillarRig::Ask ask;
+    ask.operation = wire::SET_RATES;
     transfer::RateRule rule{level, name, {}, false};
     if (table != nullptr) rule.table = *base::RateTable::Parse(table);
     *ask.body.mutable_set_rates_request()->add_rules() = transfer::ToWire(rule);
@@ -26,7 +27,8 @@ class RateRequests : public ::testing::Test {
     return request;
   }
   wire::GetStatusFinal Status() {
-    PillarRig::Ask ask{.operation = wire::GET_STATUS};
+    PillarRig::Ask ask;
+    ask.operation = wire::GET_STATUS;
     ask.body.mutable_get_status_request();
     const protocol::Envelope request = rig.Request(std::move(ask));
     rig.Send(request);
@@ -106,7 +108,9 @@ TEST_F(RateRequests, APausedPutDoesNotGiveWayToOneThatWaits) {
   rig.Run();
   rig.Push(rig.Token(put), std::string(kMiB, 'x'));
   rig.Run(absl::Seconds(3));
-  PillarRig::Ask other{.operation = wire::PUT_FILE, .principal = "bob"};
+  PillarRig::Ask other;
+  other.operation = wire::PUT_FILE;
+  other.principal = "bob";
   other.body.mutable_put_file_request()->set_file_id("a");
   other.body.mutable_put_file_request()->set_size_bytes(kMiB);
   const protocol::Envelope second = rig.Request(std::move(other));
@@ -117,7 +121,8 @@ TEST_F(RateRequests, APausedPutDoesNotGiveWayToOneThatWaits) {
 }
 
 TEST_F(RateRequests, APutInTheBackgroundHasATokenThatSaysSo) {
-  PillarRig::Ask ask{.operation = wire::PUT_FILE};
+  PillarRig::Ask ask;
+  ask.operation = wire::PUT_FILE;
   ask.body.mutable_put_file_request()->set_file_id("a");
   ask.body.mutable_put_file_request()->set_size_bytes(kMiB);
   ask.body.mutable_put_file_request()->set_background(true);

@@ -161,48 +161,7 @@ TEST(BadContent, DigestsAndRanges) {
   });
 }
 
-// [B-18]
-TEST(BadContent, Lists) {
-  const auto items = [](size_t count) {
-    return [count](Sample& s) {
-      auto& final = *s.body.mutable_get_file_ids_final();
-      final.clear_items();
-      for (size_t i = 0; i < count; ++i) final.add_items()->set_file_id("x");
-    };
-  };
-  const auto routed = [](size_t sent, size_t away) {
-    return [sent, away](Sample& s) {
-      s.body.mutable_routed()->Clear();
-      for (size_t i = 0; i < sent; ++i) s.body.mutable_routed()->add_sent_to("p");
-      for (size_t i = 0; i < away; ++i) s.body.mutable_routed()->add_away("p");
-    };
-  };
-  const auto collections = [](size_t count) {
-    return [count](Sample& s) {
-      s.body.mutable_hello()->clear_collections();
-      for (size_t i = 0; i < count; ++i) s.body.mutable_hello()->add_collections("c");
-    };
-  };
-  const auto checks = [](size_t count) {
-    return [count](Sample& s) {
-      s.body.mutable_get_status_final()->clear_checks();
-      for (size_t i = 0; i < count; ++i) s.body.mutable_get_status_final()->add_checks();
-    };
-  };
-  const auto causes = [](size_t count) {
-    return [count](Sample& s) {
-      auto& dropped = *s.body.mutable_get_status_final()->mutable_dropped_frames();
-      dropped.clear();
-      for (size_t i = 0; i < count; ++i) dropped["cause-" + std::to_string(i)] = 1;
-    };
-  };
-  const auto members = [](size_t count) {
-    return [count](Sample& s) {
-      s.body.mutable_roster_reply()->clear_members();
-      for (size_t i = 0; i < count; ++i)
-        s.body.mutable_roster_reply()->add_members()->set_component_id("p");
-    };
-  };
+TEST(BadContent, RatesThatAreNoneAreRefused) {
   const auto rules = [](size_t count) {
     return [count](Sample& s) {
       s.body.mutable_set_rates_request()->clear_rules();
@@ -251,6 +210,50 @@ TEST(BadContent, Lists) {
       {"a name of the node", rates, rule(wire::RATE_NODE, "p1"), "rate"},
       {"a name that is none", rates, rule(wire::RATE_PARTNER, "No Name"), "field"},
   });
+}
+
+// [B-18]
+TEST(BadContent, Lists) {
+  const auto items = [](size_t count) {
+    return [count](Sample& s) {
+      auto& final = *s.body.mutable_get_file_ids_final();
+      final.clear_items();
+      for (size_t i = 0; i < count; ++i) final.add_items()->set_file_id("x");
+    };
+  };
+  const auto routed = [](size_t sent, size_t away) {
+    return [sent, away](Sample& s) {
+      s.body.mutable_routed()->Clear();
+      for (size_t i = 0; i < sent; ++i) s.body.mutable_routed()->add_sent_to("p");
+      for (size_t i = 0; i < away; ++i) s.body.mutable_routed()->add_away("p");
+    };
+  };
+  const auto collections = [](size_t count) {
+    return [count](Sample& s) {
+      s.body.mutable_hello()->clear_collections();
+      for (size_t i = 0; i < count; ++i) s.body.mutable_hello()->add_collections("c");
+    };
+  };
+  const auto checks = [](size_t count) {
+    return [count](Sample& s) {
+      s.body.mutable_get_status_final()->clear_checks();
+      for (size_t i = 0; i < count; ++i) s.body.mutable_get_status_final()->add_checks();
+    };
+  };
+  const auto causes = [](size_t count) {
+    return [count](Sample& s) {
+      auto& dropped = *s.body.mutable_get_status_final()->mutable_dropped_frames();
+      dropped.clear();
+      for (size_t i = 0; i < count; ++i) dropped["cause-" + std::to_string(i)] = 1;
+    };
+  };
+  const auto members = [](size_t count) {
+    return [count](Sample& s) {
+      s.body.mutable_roster_reply()->clear_members();
+      for (size_t i = 0; i < count; ++i)
+        s.body.mutable_roster_reply()->add_members()->set_component_id("p");
+    };
+  };
   const std::string sums = "get-checksums-final";
   Check({
       {"items at their limit", "get-file-ids-final", items(kPageItemsMax), ""},
