@@ -75,11 +75,12 @@ TransferId Channel::Push(std::string token, std::shared_ptr<Source> source, Tran
 }
 
 TransferId Channel::Fetch(std::string token, std::vector<base::ByteRange> ranges,
-                          std::shared_ptr<Sink> sink, TransferEvents events) {
+                          std::shared_ptr<Sink> sink, TransferEvents events, bool background) {
   const TransferId id{++state_->last_transfer};
   state_->Post([id, token = std::move(token), ranges = std::move(ranges), sink = std::move(sink),
-                events = std::move(events)](ChannelCore& core) mutable {
-    core.Fetch(id, std::move(token), std::move(ranges), std::move(sink), std::move(events));
+                events = std::move(events), background](ChannelCore& core) mutable {
+    core.Fetch(id, std::move(token), std::move(ranges), std::move(sink), std::move(events),
+               background);
   });
   return id;
 }
@@ -90,6 +91,33 @@ void Channel::Cancel(TransferId transfer, absl::Status why) {
 
 void Channel::Abandon(TransferId transfer) {
   state_->Post([transfer](ChannelCore& core) { core.Abandon(transfer); });
+}
+
+void Channel::Inquire(std::string token,
+                      absl::AnyInvocable<void(absl::StatusOr<wire::TransferReport>)> done) {
+  const TransferId id{++state_->last_transfer};
+  state_->Post([id, token = std::move(token), done = std::move(done)](ChannelCore& core) mutable {
+    core.Inquire(id, std::move(token), std::move(done));
+  });
+}
+
+void Channel::TellViolations(absl::AnyInvocable<void(Violation)> tell) {
+  state_->Post([tell = std::move(tell)](ChannelCore& core) mutable {
+    core.TellViolations(std::move(tell));
+  });
+}
+
+void Channel::SetRates(std::vector<transfer::RateRule> rules,
+                       absl::AnyInvocable<void(absl::Status, RateUses, RateUses)> tell) {
+  state_->Post([rules = std::move(rules), tell = std::move(tell)](ChannelCore& core) mutable {
+    RateUses before = core.rates().Uses();
+    absl::Status how = core.rates().SetRules(rules);
+    tell(std::move(how), std::move(before), core.rates().Uses());
+  });
+}
+
+void Channel::TellRates(absl::AnyInvocable<void(RateUses)> tell) {
+  state_->Post([tell = std::move(tell)](ChannelCore& core) mutable { tell(core.rates().Uses()); });
 }
 
 void Channel::TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell) {

@@ -11,16 +11,20 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/byte_range.h"
 #include "base/ids.h"
 #include "base/random.h"
+#include "base/rate_table.h"
 #include "base/runtime/event_loop.h"
 #include "channel/link.h"
 #include "channel/sink.h"
 #include "channel/source.h"
+#include "channel/transfer/rate_limiter.h"
 #include "channel/transfer/token.h"
+#include "proto/channel.pb.h"
 
 namespace bitrepo::channel {
 
@@ -33,17 +37,33 @@ struct ChannelOptions {
   uint64_t memory_bytes_max =
       64 * 1024 * 1024;  // received and not yet written, over all streams; credit stops there
   uint32_t streams_per_session_max = 256;
+  std::vector<transfer::RateRule> rates;  // of what comes, from the start
+  base::RateTable pace;                   // of what is sent; empty: as the receivers will have it
   absl::Duration silence =
       absl::Seconds(15);  // a session that says nothing (PING unanswered) for this long is dead
   absl::Duration first_word = absl::Seconds(10);  // an accepted connection without HELLO is closed
 };
+
+// A peer broke the protocol, and its session was cut for it.
+struct Violation {
+  std::string peer;  // who it says it is, not proved; before it has said so a number
+  absl::Status why;
+  uint64_t untold = 0;  // more of them, of any peer, since the last that was told
+};
+inline constexpr int kViolationsToldMax = 10;  // within kViolationsWindow
+inline constexpr absl::Duration kViolationsWindow = absl::Minutes(1);
 
 enum class TransferId : uint64_t { kNone = 0 };
 
 // How the bytes of one transfer under way are told; on the channel's loop.
 struct TransferEvents {
   absl::AnyInvocable<void(uint64_t bytes_done)>
-      on_progress;  // written at the receiver, as far as is known
+      on_progress;  // written at the receiver, as far as is known; what was held there included
+  // Of a grant: a stream has been opened, or the one that was open broke and may be opened again.
+  absl::AnyInvocable<void(bool open)> on_stream;
+  // The sender has no credit and waits for it, by a rate or for want of memory at the receiver; or
+  // that is over.
+  absl::AnyInvocable<void(bool paused)> on_paused;
   // Exactly once, the last event. OK: the receiver verified all (a store: durable and recorded
   // there too).
   absl::AnyInvocable<void(absl::Status how)> on_end;
@@ -77,13 +97,34 @@ class Channel {
   // kUnavailable: no endpoint could be reached, the peer fell silent, or the outcome of a COMMIT is
   // not known; the same token may be used again.
   TransferId Push(std::string token, std::shared_ptr<Source> source, TransferEvents events);
-  // `ranges` within the token's; empty: all that it grants. Segments come in order of the ranges.
+  // `ranges` within the token's; empty: all that it grants and the sink does not hold. Segments
+  // come in order of the ranges.
+  // What comes in the `background` yields to all other bytes that come to this channel.
   TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges,
-                   std::shared_ptr<Sink> sink, TransferEvents events);
+                   std::shared_ptr<Sink> sink, TransferEvents events, bool background = false);
   void Cancel(TransferId transfer, absl::Status why);
   // As Cancel, but the peer is not told: for it the stream breaks with the session, and the token
   // may be used again, also by another process.
   void Abandon(TransferId transfer);
+
+  // Asks the issuer of a token of either verb what has become of its transmission; that spends
+  // nothing, and disturbs no stream. `done` is run once, on the channel's loop. kInvalidArgument:
+  // altered, or not known there any more; kDeadlineExceeded: expired, and forgotten since;
+  // kUnavailable: no endpoint could be reached.
+  void Inquire(std::string token,
+               absl::AnyInvocable<void(absl::StatusOr<wire::TransferReport>)> done);
+
+  // From now on `tell` hears of violations, on the channel's loop; of very many only of some.
+  void TellViolations(absl::AnyInvocable<void(Violation)> tell);
+
+  // How fast bytes may come, from the next grant on: each rule replaces the one of its level and
+  // name. What comes under a store token is of its principal as the partner, under a fetch token of
+  // its issuer. `tell` gets all rules that there are before and then; on the channel's loop, soon.
+  // kResourceExhausted, and nothing set: there would be more than kRateRulesMax.
+  using RateUses = std::vector<wire::RateUse>;
+  void SetRates(std::vector<transfer::RateRule> rules,
+                absl::AnyInvocable<void(absl::Status how, RateUses before, RateUses after)> tell);
+  void TellRates(absl::AnyInvocable<void(RateUses)> tell);
 
   // What the link has refused or cut by itself, by cause; told on the channel's loop, soon.
   void TellDropCounts(absl::AnyInvocable<void(std::map<std::string, uint64_t>)> tell);

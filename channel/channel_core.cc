@@ -2,18 +2,17 @@
 #include "channel/channel_core.h"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
 namespace {
 
-// Peers make these lines come about, as many as they like.
 constexpr absl::Duration kLogWindow = absl::Seconds(10);
 constexpr int kLogLinesMax = 20;
 constexpr absl::Duration kIdleSession = absl::Seconds(60);
@@ -27,6 +26,18 @@ wire::ResponseInfo Answer(wire::ResponseCode code, absl::string_view text) {
   return response;
 }
 
+// Of a token, with the codes that [D-31] has for it.
+wire::ResponseInfo RefusalOf(const absl::Status& why) {
+  switch (why.code()) {
+    case absl::StatusCode::kDeadlineExceeded:
+      return Answer(wire::EXPIRED, why.message());
+    case absl::StatusCode::kOutOfRange:
+      return Answer(wire::RANGE_ERROR, why.message());
+    default:
+      return Answer(wire::INVALID_TOKEN, why.message());
+  }
+}
+
 }  // namespace
 
 ChannelCore::ChannelCore(ChannelOptions options, runtime::EventLoop& loop, Link& link,
@@ -36,13 +47,19 @@ ChannelCore::ChannelCore(ChannelOptions options, runtime::EventLoop& loop, Link&
       link_(link),
       mint_(mint),
       random_(random),
-      services_{&loop, door, std::make_shared<TransferMemory>(options_.memory_bytes_max, door)},
-      inbox_(std::move(inbox)) {
+      services_{&loop, door, std::make_shared<TransferMemory>(options_.memory_bytes_max, door),
+                std::make_shared<RateGate>(loop), std::make_shared<RateGate>(loop)},
+      inbox_(std::move(inbox)),
+      log_lines_(kLogLinesMax, kLogWindow) {
   BITREPO_CHECK(options_.memory_bytes_max >= kInitialCreditShare * kSegmentBytes,
                 "a channel has memory for a few segments");
 }
 
-absl::Status ChannelCore::Start() { return link_.Start(*this); }
+absl::Status ChannelCore::Start() {
+  BITREPO_RETURN_IF_ERROR(services_.rates->SetRules(options_.rates));
+  BITREPO_RETURN_IF_ERROR(services_.pace->SetRules({{wire::RATE_NODE, "", options_.pace, false}}));
+  return link_.Start(*this);
+}
 
 void ChannelCore::CatchUp() {
   for (CallInbox::Call& call : inbox_->TakeAll()) {
@@ -51,6 +68,10 @@ void ChannelCore::CatchUp() {
 }
 
 uint64_t ChannelCore::initial_credit() const {
+  // Under a rate nothing comes that was not granted by it.
+  if (services_.rates->limits()) {
+    return 0;
+  }
   return std::min(options_.memory_bytes_max / kInitialCreditShare, kWindowBytes);
 }
 
@@ -59,14 +80,8 @@ void ChannelCore::AddGrant(const wire::TokenBody& token, std::shared_ptr<End> en
                            TransferEvents events) {
   absl::StatusOr<base::TokenId> id = base::TokenId::FromBytes(token.token_id());
   BITREPO_CHECK(id.ok() && !grants_.contains(*id), "a token that is granted has an id of its own");
-  std::shared_ptr<GrantedTransfer> grant;
-  if constexpr (std::is_same_v<Grant, GrantedStore>) {
-    grant = std::make_shared<Grant>(services_, *id, token, std::move(end), std::move(events),
-                                    options_.silence, initial_credit(), *this);
-  } else {
-    grant = std::make_shared<Grant>(services_, *id, token, std::move(end), std::move(events),
-                                    options_.silence, *this);
-  }
+  auto grant = std::make_shared<Grant>(services_, *id, token, std::move(end), std::move(events),
+                                       options_.silence, *this);
   grants_[*id] = grant;
   if (closed_) {
     grant->End(absl::CancelledError("the data channel is closed"));
@@ -105,15 +120,32 @@ void ChannelCore::Push(TransferId id, std::string token, std::shared_ptr<Source>
 }
 
 void ChannelCore::Fetch(TransferId id, std::string token, std::vector<base::ByteRange> ranges,
-                        std::shared_ptr<Sink> sink, TransferEvents events) {
-  auto fetch = std::make_shared<DialledFetch>(services_, id, std::move(token), std::move(ranges),
-                                              std::move(sink), std::move(events), *this);
+                        std::shared_ptr<Sink> sink, TransferEvents events, bool background) {
+  auto fetch =
+      std::make_shared<DialledFetch>(services_, id, std::move(token), std::move(ranges),
+                                     std::move(sink), std::move(events), background, *this);
   transfers_[id] = fetch;
   if (closed_) {
     fetch->End(absl::CancelledError("the data channel is closed"));
   } else {
     fetch->Start();
   }
+}
+
+void ChannelCore::Inquire(TransferId id, std::string token, DialledInquiry::Done done) {
+  auto inquiry =
+      std::make_shared<DialledInquiry>(services_, id, std::move(token), std::move(done), *this);
+  transfers_[id] = inquiry;
+  if (closed_) {
+    inquiry->End(absl::CancelledError("the data channel is closed"));
+  } else {
+    inquiry->Start();
+  }
+}
+
+void ChannelCore::OnGrantEnded(const base::TokenId& token, wire::TransferReport report) {
+  ended_grants_.Remember(token, std::move(report));
+  grants_.erase(token);
 }
 
 void ChannelCore::Cancel(TransferId id, const absl::Status& why) {
@@ -232,12 +264,20 @@ void ChannelCore::OnSessionDraining(PeerSession& session) {
   DropRoute(session, absl::UnavailableError("the peer is stopping"));
 }
 
-void ChannelCore::OnSessionEnded(PeerSession& session, const absl::Status& why) {
+void ChannelCore::OnSessionEnded(PeerSession& session, const absl::Status& why, bool violation) {
   sessions_.erase(session.connection());
-  if (!why.ok() && MayLog()) {
+  const absl::Time now = services_.loop->Now();
+  if (!why.ok() && log_lines_.Take(now)) {
     base::LogLine(base::LogLevel::kInfo, "data-session-ended")
         .With("peer", session.peer())
         .With("why", why.message());
+  }
+  if (violation && tell_ != nullptr) {
+    if (violations_.Take(now)) {
+      tell_({session.peer(), why, std::exchange(untold_, 0)});
+    } else {
+      ++untold_;
+    }
   }
   DropRoute(session, why.ok() ? absl::UnavailableError("the session has ended") : why);
 }
@@ -251,8 +291,7 @@ wire::ResponseInfo ChannelCore::JudgeOpen(const PeerSession& session,
   }
   absl::StatusOr<wire::TokenBody> token = mint_.Verify(open.token, services_.loop->Now());
   if (!token.ok()) {
-    return Answer(absl::IsDeadlineExceeded(token.status()) ? wire::EXPIRED : wire::INVALID_TOKEN,
-                  token.status().message());
+    return RefusalOf(token.status());
   }
   absl::StatusOr<base::TokenId> id = base::TokenId::FromBytes(token->token_id());
   auto found = id.ok() ? grants_.find(*id) : grants_.end();
@@ -266,11 +305,46 @@ wire::ResponseInfo ChannelCore::JudgeOpen(const PeerSession& session,
   return Answer(wire::OPERATION_COMPLETED, "");
 }
 
+absl::StatusOr<wire::TransferReport> ChannelCore::JudgeInquiry(
+    const transfer::OpenRequest& open) const {
+  if (!open.ranges.empty()) {
+    return absl::OutOfRangeError("an inquiry is about the whole transmission and names no ranges");
+  }
+  absl::StatusOr<wire::TokenBody> token = mint_.Authenticate(open.token);
+  if (!token.ok()) {
+    return token.status();
+  }
+  if (absl::StatusOr<base::TokenId> id = base::TokenId::FromBytes(token->token_id()); id.ok()) {
+    if (auto found = grants_.find(*id); found != grants_.end()) {
+      return found->second->Report();
+    }
+    if (const wire::TransferReport* report = ended_grants_.Find(*id); report != nullptr) {
+      return *report;
+    }
+  }
+  if (services_.loop->Now() >= absl::FromUnixMicros(token->expires_at_boot_us())) {
+    return absl::DeadlineExceededError("the token has expired, and what became of it is forgotten");
+  }
+  return absl::InvalidArgumentError("the token is not known here, or long spent");
+}
+
 void ChannelCore::OnOpen(PeerSession& session, uint32_t stream, transfer::OpenRequest open) {
   std::shared_ptr<GrantedTransfer> grant;
-  const wire::ResponseInfo answer = JudgeOpen(session, open, grant);
+  wire::ResponseInfo answer;
+  if (open.verb == wire::INQUIRE) {
+    transfer::OpenAnswer told;
+    absl::StatusOr<wire::TransferReport> report = JudgeInquiry(open);
+    if (report.ok()) {
+      told.report = *std::move(report);
+      session.Say(transfer::FrameType::kOpenOk, stream, transfer::WriteOpenOk(told));
+      return;
+    }
+    answer = RefusalOf(report.status());
+  } else {
+    answer = JudgeOpen(session, open, grant);
+  }
   if (grant == nullptr) {
-    if (MayLog()) {
+    if (log_lines_.Take(services_.loop->Now())) {
       base::LogLine(base::LogLevel::kInfo, "data-stream-refused")
           .With("peer", session.peer())
           .With("code", wire::ResponseCode_Name(answer.code()))
@@ -280,15 +354,6 @@ void ChannelCore::OnOpen(PeerSession& session, uint32_t stream, transfer::OpenRe
     return;
   }
   grant->Open(session, stream, open);
-}
-
-bool ChannelCore::MayLog() {
-  const absl::Time now = services_.loop->Now();
-  if (now >= log_window_end_) {
-    log_window_end_ = now + kLogWindow;
-    logged_ = 0;
-  }
-  return ++logged_ <= kLogLinesMax;
 }
 
 void ChannelCore::OnAccepted(ConnectionNumber connection) {

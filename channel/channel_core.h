@@ -14,11 +14,14 @@
 #include "base/random.h"
 #include "channel/call_inbox.h"
 #include "channel/channel.h"
+#include "channel/dialled_inquiry.h"
 #include "channel/dialled_transfer.h"
+#include "channel/ended_grants.h"
 #include "channel/granted_transfer.h"
 #include "channel/link.h"
 #include "channel/peer_session.h"
 #include "channel/transfer/token.h"
+#include "channel/window_quota.h"
 
 namespace bitrepo::channel {
 
@@ -43,10 +46,13 @@ class ChannelCore final : public Link::Handler,
   void Push(TransferId id, std::string token, std::shared_ptr<Source> source,
             TransferEvents events);
   void Fetch(TransferId id, std::string token, std::vector<base::ByteRange> ranges,
-             std::shared_ptr<Sink> sink, TransferEvents events);
+             std::shared_ptr<Sink> sink, TransferEvents events, bool background);
+  RateGate& rates() { return *services_.rates; }
+  void Inquire(TransferId id, std::string token, DialledInquiry::Done done);
   void Cancel(TransferId id, const absl::Status& why);
   void Abandon(TransferId id);
   void Close();
+  void TellViolations(absl::AnyInvocable<void(Violation)> tell) { tell_ = std::move(tell); }
   std::map<std::string, uint64_t> DropCounts() const { return link_.DropCounts(); }
 
   // From the link.
@@ -68,15 +74,16 @@ class ChannelCore final : public Link::Handler,
   void OnOpen(PeerSession& session, uint32_t stream, transfer::OpenRequest open) override;
   void OnStreamEnded(PeerSession& session) override;
   void OnSessionDraining(PeerSession& session) override;
-  void OnSessionEnded(PeerSession& session, const absl::Status& why) override;
+  void OnSessionEnded(PeerSession& session, const absl::Status& why, bool violation) override;
   // From transfers.
-  void OnGrantEnded(const base::TokenId& token) override { grants_.erase(token); }
+  void OnGrantEnded(const base::TokenId& token, wire::TransferReport report) override;
   void WantSession(const std::string& endpoint, std::weak_ptr<DialledTransfer> who) override;
   absl::Duration Jitter(absl::Duration pause) override { return random_.Jitter(pause); }
   void OnDialledEnded(TransferId id) override { transfers_.erase(id); }
 
   wire::ResponseInfo JudgeOpen(const PeerSession& session, const transfer::OpenRequest& open,
                                std::shared_ptr<GrantedTransfer>& grant) const;
+  absl::StatusOr<wire::TransferReport> JudgeInquiry(const transfer::OpenRequest& open) const;
   template <typename Grant, typename End>
   void AddGrant(const wire::TokenBody& token, std::shared_ptr<End> end, TransferEvents events);
   std::shared_ptr<PeerSession> AddSession(ConnectionNumber connection, bool dialled,
@@ -84,8 +91,6 @@ class ChannelCore final : public Link::Handler,
   void Feed(const std::string& endpoint);
   void DropRoute(const PeerSession& session, const absl::Status& why);
   uint64_t initial_credit() const;
-  // True while there is room in the log for what peers have done.
-  bool MayLog();
 
   const ChannelOptions options_;
   Link& link_;
@@ -94,11 +99,15 @@ class ChannelCore final : public Link::Handler,
   const TransferServices services_;
   const std::shared_ptr<CallInbox> inbox_;
   bool closed_ = false;
-  absl::Time log_window_end_ = absl::InfinitePast();
-  int logged_ = 0;
+  // Peers make log lines and violations come about, as many as they like.
+  WindowQuota log_lines_;
+  WindowQuota violations_{kViolationsToldMax, kViolationsWindow};
+  uint64_t untold_ = 0;
+  absl::AnyInvocable<void(Violation)> tell_;
   absl::btree_map<ConnectionNumber, std::shared_ptr<PeerSession>> sessions_;
   absl::btree_map<std::string, Route> routes_;  // by endpoint
   absl::btree_map<base::TokenId, std::shared_ptr<GrantedTransfer>> grants_;
+  EndedGrants ended_grants_;
   absl::btree_map<TransferId, std::shared_ptr<DialledTransfer>> transfers_;
 };
 

@@ -11,10 +11,11 @@ using transfer::FrameType;
 
 DialledFetch::DialledFetch(TransferServices services, TransferId id, std::string token,
                            std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink,
-                           TransferEvents events, Host& host)
+                           TransferEvents events, bool background, Host& host)
     : DialledTransfer(std::move(services), id, std::move(token), std::move(events), host),
       ranges_(std::move(ranges)),
-      sink_(std::move(sink)) {}
+      sink_(std::move(sink)),
+      background_(background) {}
 
 DialledFetch::~DialledFetch() {
   if (receiving_ != nullptr) {
@@ -29,8 +30,10 @@ absl::Status DialledFetch::Prepare(const wire::TokenBody& token) {
   if (!granted.ok()) {
     return granted.status();
   }
+  transfer::ReceiverSpec spec;
   if (ranges_.empty() && !granted->empty()) {
     ranges_.push_back(*granted);
+    spec.held = sink_->held();
   }
   if (ranges_.size() > transfer::kWantedRangesMax) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -56,15 +59,19 @@ absl::Status DialledFetch::Prepare(const wire::TokenBody& token) {
     }
     digest_ = *std::move(digest);
   }
-  transfer::ReceiverSpec spec;
   spec.wanted = ranges_;
-  receiving_ = std::make_shared<ReceivingEnd>(services_, sink_, std::move(spec),
-                                              static_cast<ReceivingEnd::Owner&>(*this));
+  receiving_ = std::make_shared<ReceivingEnd>(
+      services_, sink_, std::move(spec),
+      transfer::RateTerms{token.collection_id(), token.issuer(), 0, background_},
+      static_cast<ReceivingEnd::Owner&>(*this));
   return absl::OkStatus();
 }
 
-std::vector<base::ByteRange> DialledFetch::ranges_to_open() const {
-  return receiving_->machine().Missing();
+transfer::OpenRequest DialledFetch::OpenWith() const {
+  transfer::OpenRequest open;
+  open.ranges = receiving_->machine().Missing();
+  open.holds_all = open.ranges.empty() && !ranges_.empty();
+  return open;
 }
 
 void DialledFetch::Opened(bool /*again*/) {
@@ -85,10 +92,8 @@ absl::Status DialledFetch::TakeOpenOk(const transfer::OpenAnswer& answer) {
 
 absl::Status DialledFetch::TakeStreamFrame(const transfer::FrameHeader& header,
                                            base::Buffer payload, bool intact) {
-  return receiving_->OnFrame(header, std::move(payload), intact)
-             ? absl::OkStatus()
-             : absl::InvalidArgumentError(
-                   absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
+  receiving_->OnFrame(header, std::move(payload), intact);
+  return absl::OkStatus();
 }
 
 void DialledFetch::StreamGone() { receiving_->Detach(); }
@@ -97,10 +102,13 @@ uint64_t DialledFetch::bytes_moved() const {
   return receiving_ == nullptr ? 0 : receiving_->machine().held_bytes();
 }
 
-bool DialledFetch::ends_alone() const {
+bool DialledFetch::EndsAlone() {
   const transfer::Receiver& machine = receiving_->machine();
-  return committing() ||
-         (machine.held_bytes() > 0 && machine.held_bytes() == machine.wanted_bytes());
+  if (machine.held_bytes() == 0 || machine.held_bytes() < machine.wanted_bytes()) {
+    return committing();
+  }
+  receiving_->OnGranted();  // where nothing had to come it has not been asked to commit yet
+  return true;
 }
 
 bool DialledFetch::committing() const { return receiving_ != nullptr && receiving_->committing(); }
@@ -117,6 +125,7 @@ void DialledFetch::LetGo(const absl::Status& why) {
 }
 
 std::optional<base::Digest> DialledFetch::DigestToCommit(std::optional<base::Digest> /*sent*/) {
+  Step(transfer::StreamEvent::kAllCame);
   return digest_;
 }
 

@@ -30,6 +30,8 @@ absl::Status DialledPush::Prepare(const wire::TokenBody& token) {
   }
   range_ = *range;
   digest_only_ = token.digest_only();
+  awaits_missing_ = token.held_bytes() > 0;
+  background_ = token.background();
   return absl::OkStatus();
 }
 
@@ -41,12 +43,12 @@ void DialledPush::Send(std::vector<base::ByteRange> ranges, uint64_t credit) {
 }
 
 void DialledPush::Opened(bool again) {
-  // The first time nothing has come there yet, as far as this side knows: bytes follow at once.
+  // The first time nothing has come there yet, unless the token says so: bytes follow at once.
   // Where the digest alone is wanted there are none to wait for.
   if (digest_only_) {
     Send({}, 0);
-  } else if (!again) {
-    Send({range_}, port_.session().initial_credit());
+  } else if (!again && !awaits_missing_) {
+    Send({range_}, background_ ? 0 : port_.session().initial_credit());
   }
 }
 
@@ -73,18 +75,12 @@ absl::Status DialledPush::TakeStreamFrame(const transfer::FrameHeader& header, b
     if (!response.ok()) {
       return response.status();
     }
-    if (!commit_said_) {
-      return absl::InvalidArgumentError("COMMIT_OK came before COMMIT");
-    }
-    CloseStream();
-    End(transfer::StatusOf(*response));
+    EndTold(*response);
     return absl::OkStatus();
   }
   const std::shared_ptr<SendingEnd> sending = sending_;
-  return sending->OnFrame(header)
-             ? absl::OkStatus()
-             : absl::InvalidArgumentError(
-                   absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
+  sending->OnFrame(header);
+  return absl::OkStatus();
 }
 
 void DialledPush::StreamGone() {
@@ -131,6 +127,7 @@ void DialledPush::OnFacts(absl::StatusOr<CommitFacts> facts) {
     return;
   }
   commit_said_ = true;
+  Step(transfer::StreamEvent::kCommitSaid);
   port_.Say(FrameType::kCommit, transfer::WriteCommit({facts->size_bytes, facts->sha256}));
 }
 

@@ -27,7 +27,7 @@ void DialledTransfer::Start() {
     return;
   }
   absl::Status fit;
-  if (token->verb() != verb()) {
+  if (verb() != wire::INQUIRE && token->verb() != verb()) {
     fit = absl::PermissionDeniedError("the token is not for this verb");
   } else if (token->endpoints().empty()) {
     fit = absl::InvalidArgumentError("the token names no endpoint");
@@ -49,13 +49,11 @@ void DialledTransfer::Dial() {
 
 void DialledTransfer::OnSession(PeerSession& session) {
   const std::shared_ptr<LiveTransfer> self = shared_from_this();
-  granted_ = false;
   moved_at_open_ = bytes_moved();
-  port_ = StreamPort(session.shared_from_this(), session.Begin(weak_from_this()));
-  transfer::OpenRequest open;
+  Enter(StreamPort(session.shared_from_this(), session.Begin(weak_from_this())), first_state());
+  transfer::OpenRequest open = OpenWith();
   open.token = token_text_;
   open.verb = verb();
-  open.ranges = ranges_to_open();
   port_.Say(FrameType::kOpen, transfer::WriteOpen(open));
   if (!port_) {  // it was one frame too many for a peer that does not read
     return;
@@ -71,28 +69,26 @@ void DialledTransfer::OnNoSession(const absl::Status& why) {
     Dial();
     return;
   }
+  if (EndsAlone()) {
+    return;
+  }
   End(absl::UnavailableError(
       absl::StrCat("no data connection to ", endpoints_.back(), ": ", why.message())));
 }
 
 absl::Status DialledTransfer::TakeFrame(const transfer::FrameHeader& header, base::Buffer payload,
                                         bool intact) {
-  if (header.type == FrameType::kOpenOk && !granted_) {
+  if (header.type == FrameType::kOpenOk) {
     absl::StatusOr<transfer::OpenAnswer> answer = transfer::ReadOpenOk(payload.text());
     if (!answer.ok()) {
       return answer.status();
     }
-    granted_ = true;
     busy_since_.reset();
     return TakeOpenOk(*answer);
   }
-  if (header.type == FrameType::kOpenRefused && !granted_) {
+  if (header.type == FrameType::kOpenRefused) {
     absl::StatusOr<wire::ResponseInfo> response = transfer::ReadStreamEnd(payload.text());
     return response.ok() ? TakeRefusal(*response) : response.status();
-  }
-  if (!granted_) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(transfer::FrameName(header.type), " came before OPEN_OK"));
   }
   return TakeStreamFrame(header, std::move(payload), intact);
 }
@@ -127,7 +123,7 @@ absl::Status DialledTransfer::TakeRefusal(const wire::ResponseInfo& response) {
 // at once.
 void DialledTransfer::StreamBroke(const absl::Status& why) {
   StreamGone();
-  if (ends_alone()) {
+  if (EndsAlone()) {
     return;
   }
   if (const absl::Status may = MayReopen(); !may.ok()) {

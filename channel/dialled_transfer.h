@@ -46,7 +46,10 @@ class DialledTransfer : public LiveTransfer {
   // Judges the token before anything is dialled; kOutOfRange and kInvalidArgument end the transfer.
   virtual absl::Status Prepare(const wire::TokenBody& token) = 0;
   virtual wire::TokenVerb verb() const = 0;
-  virtual std::vector<base::ByteRange> ranges_to_open() const = 0;
+  // In which this end of a stream begins.
+  virtual transfer::StreamState first_state() const = 0;
+  // What OPEN says beside token and verb.
+  virtual transfer::OpenRequest OpenWith() const = 0;
   // The OPEN was said on this port, for the first time or again.
   virtual void Opened(bool again) = 0;
   virtual absl::Status TakeOpenOk(const transfer::OpenAnswer& answer) = 0;
@@ -56,8 +59,9 @@ class DialledTransfer : public LiveTransfer {
   virtual void StreamGone() = 0;
   // The OPEN was refused as BUSY, with all that was said behind it.
   virtual void ForgetOpening() {}
-  // The stream broke: true when nothing more is needed of the peer.
-  virtual bool ends_alone() const { return false; }
+  // The stream broke, or none can be had: true when nothing more is needed of the peer, and the
+  // transfer ends by itself.
+  virtual bool EndsAlone() { return false; }
   // OK when opening it anew can lead anywhere.
   virtual absl::Status MayReopen() const { return absl::OkStatus(); }
   virtual uint64_t bytes_moved() const = 0;
@@ -75,8 +79,7 @@ class DialledTransfer : public LiveTransfer {
   const std::string token_text_;
   Host& host_;
   std::vector<std::string> endpoints_;
-  size_t endpoint_ = 0;   // which one is tried
-  bool granted_ = false;  // OPEN_OK has come on the present stream
+  size_t endpoint_ = 0;  // which one is tried
   bool opened_before_ = false;
   uint64_t moved_at_open_ = 0;
   absl::Duration busy_pause_ = kBusyPauseLeast;
@@ -94,7 +97,8 @@ class DialledPush final : public DialledTransfer, private SendingEnd::Owner {
  private:
   absl::Status Prepare(const wire::TokenBody& token) override;
   wire::TokenVerb verb() const override { return wire::STORE; }
-  std::vector<base::ByteRange> ranges_to_open() const override { return {}; }
+  transfer::StreamState first_state() const override { return transfer::StreamState::kOffering; }
+  transfer::OpenRequest OpenWith() const override { return {}; }
   void Opened(bool again) override;
   absl::Status TakeOpenOk(const transfer::OpenAnswer& answer) override;
   absl::Status TakeStreamFrame(const transfer::FrameHeader& header, base::Buffer payload,
@@ -106,13 +110,16 @@ class DialledPush final : public DialledTransfer, private SendingEnd::Owner {
   void LetGo(const absl::Status& why) override;
   void OnAllSent() override;
   void OnStored(uint64_t bytes) override;
+  void OnPaused(bool paused) override { Paused(paused); }
   void OnSendFailed(const absl::Status& why, bool violation) override;
   void OnFacts(absl::StatusOr<CommitFacts> facts);
   void Send(std::vector<base::ByteRange> ranges, uint64_t credit);
 
   std::shared_ptr<Source> source_;
   base::ByteRange range_;
-  bool digest_only_ = false;  // the token takes COMMIT without bytes
+  bool awaits_missing_ = false;  // some has come there before
+  bool digest_only_ = false;     // the token takes COMMIT without bytes
+  bool background_ = false;      // it takes no bytes unasked
   std::shared_ptr<SendingEnd> sending_;
   uint64_t stored_bytes_ = 0;
   bool commit_said_ = false;
@@ -122,30 +129,33 @@ class DialledFetch final : public DialledTransfer, private ReceivingEnd::Owner {
  public:
   DialledFetch(TransferServices services, TransferId id, std::string token,
                std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink,
-               TransferEvents events, Host& host);
+               TransferEvents events, bool background, Host& host);
   ~DialledFetch() override;
   void OnBlocked(bool /*blocked*/) override {}
 
  private:
   absl::Status Prepare(const wire::TokenBody& token) override;
   wire::TokenVerb verb() const override { return wire::FETCH; }
-  std::vector<base::ByteRange> ranges_to_open() const override;
+  transfer::StreamState first_state() const override { return transfer::StreamState::kAsking; }
+  transfer::OpenRequest OpenWith() const override;
   void Opened(bool again) override;
   absl::Status TakeOpenOk(const transfer::OpenAnswer& answer) override;
   absl::Status TakeStreamFrame(const transfer::FrameHeader& header, base::Buffer payload,
                                bool intact) override;
   void StreamGone() override;
   uint64_t bytes_moved() const override;
-  bool ends_alone() const override;
+  bool EndsAlone() override;
   bool committing() const override;
   void LetGo(const absl::Status& why) override;
   void OnWritten(uint64_t bytes) override { Progress(bytes); }
+  void OnPaused(bool paused) override { Paused(paused); }
   std::optional<base::Digest> DigestToCommit(std::optional<base::Digest> sent) override;
   void OnCommitted(const wire::ResponseInfo& response) override;
   void OnReceiveFailed(const absl::Status& why, bool violation) override;
 
   std::vector<base::ByteRange> ranges_;
   std::shared_ptr<Sink> sink_;
+  const bool background_;
   std::optional<base::Digest>
       digest_;  // when all of a file is asked for whose digest the token names
   std::shared_ptr<ReceivingEnd> receiving_;

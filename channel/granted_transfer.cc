@@ -20,11 +20,6 @@ wire::ResponseInfo Answer(wire::ResponseCode code, absl::string_view text) {
   return response;
 }
 
-absl::Status OutOfPlace(const transfer::FrameHeader& header) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(transfer::FrameName(header.type), " has no place on this stream"));
-}
-
 // What a token of a store takes at most.
 base::ByteRange StoreRange(const wire::TokenBody& token) {
   const uint64_t length = token.has_length() ? token.length() : token.max_bytes();
@@ -53,7 +48,9 @@ void GrantedTransfer::SetTimer(absl::Time when) {
 
 void GrantedTransfer::OnExpired() {
   const uint64_t moved = bytes_moved();
-  const bool moving = port_ && moved_at_expiry_ != moved;
+  const absl::Time last = absl::FromUnixMicros(token_.expires_at_boot_us()) + kPausedTermMax;
+  const bool waits = paused() && services_.loop->Now() < last;
+  const bool moving = port_ && (waits || moved_at_expiry_ != moved);
   if (moving || committing()) {
     moved_at_expiry_ = moved;
     SetTimer(services_.loop->Now() + stall_);
@@ -83,12 +80,38 @@ void GrantedTransfer::Revoke(const absl::Status& why) {
   }
 }
 
-void GrantedTransfer::Bind(const StreamPort& port) {
-  port_ = port;
+wire::TransferReport GrantedTransfer::Report() const {
+  wire::TransferReport report;
+  if (ended()) {
+    report.set_state(wire::TRANSFER_ENDED);
+    *report.mutable_response() = outcome();
+  } else if (committing()) {
+    report.set_state(wire::TRANSFER_COMMITTING);
+  } else if (port_) {
+    report.set_state(wire::TRANSFER_MOVING);
+    report.set_bytes_per_second(rate_.PerSecond(services_.loop->Now()));
+  } else {
+    report.set_state(opened_before_ ? wire::TRANSFER_BROKEN : wire::TRANSFER_WAITING);
+  }
+  if (!ended()) {
+    const absl::Duration left =
+        absl::FromUnixMicros(token_.expires_at_boot_us()) - services_.loop->Now();
+    report.set_expires_in_us(std::max<int64_t>(0, absl::ToInt64Microseconds(left)));
+  }
+  Describe(report);
+  return report;
+}
+
+void GrantedTransfer::Bind(const StreamPort& port, transfer::StreamState state) {
+  Enter(port, state);
+  opened_before_ = true;
+  rate_ = {};
   port.session().Adopt(port.stream(), weak_from_this());
+  TellStream(true);
 }
 
 void GrantedTransfer::StreamBroke(const absl::Status& /*why*/) {
+  TellStream(false);
   if (moved_at_expiry_.has_value() && !committing()) {
     End(absl::DeadlineExceededError("the token has expired"));
   }
@@ -96,37 +119,42 @@ void GrantedTransfer::StreamBroke(const absl::Status& /*why*/) {
 
 void GrantedTransfer::Forget() {
   services_.loop->CancelTimer(timer_);
-  host_.OnGrantEnded(id_);
+  host_.OnGrantEnded(id_, Report());
 }
 
 GrantedStore::GrantedStore(TransferServices services, base::TokenId id, wire::TokenBody token,
                            std::shared_ptr<Sink> sink, TransferEvents events, absl::Duration stall,
-                           uint64_t initial_credit, Host& host)
+                           Host& host)
     : GrantedTransfer(services, id, std::move(token), std::move(events), stall, host),
-      initial_credit_(initial_credit),
       sink_(std::move(sink)) {
   transfer::ReceiverSpec spec;
   spec.wanted = {StoreRange(token_)};
   spec.store = true;
   spec.size_known = token_.has_length();
   spec.digest_only = token_.digest_only();
-  receiving_ = std::make_shared<ReceivingEnd>(std::move(services), sink_, std::move(spec),
-                                              static_cast<ReceivingEnd::Owner&>(*this));
+  if (!spec.digest_only) {
+    spec.held = sink_->held();
+  }
+  receiving_ = std::make_shared<ReceivingEnd>(
+      std::move(services), sink_, std::move(spec),
+      transfer::RateTerms{token_.collection_id(), token_.principal(), 0, token_.background()},
+      static_cast<ReceivingEnd::Owner&>(*this));
 }
 
 wire::ResponseInfo GrantedStore::Begin(StreamPort port, const transfer::OpenRequest& open) {
-  if (!open.ranges.empty()) {
+  if (!open.ranges.empty() || open.holds_all) {
     return Answer(wire::RANGE_ERROR, "a store names no ranges: what is missing is told");
   }
   const transfer::Receiver& machine = receiving_->machine();
   transfer::OpenAnswer answer;
   answer.missing = machine.Missing();
+  const bool asks = token_.digest_only() || token_.background();
   const uint64_t unasked =
-      token_.digest_only() ? 0 : std::min(initial_credit_, machine.wanted_bytes());
+      asks ? 0 : std::min(port.session().promised_credit(), machine.wanted_bytes());
   if (!receiving_->Attach(port, unasked)) {
     return Answer(wire::BUSY, "there is no memory for another stream now");
   }
-  Bind(port);
+  Bind(port, transfer::StreamState::kTaking);
   answer.credit = machine.credit_limit();
   port.Say(FrameType::kOpenOk, transfer::WriteOpenOk(answer));
   if (port_) {
@@ -137,8 +165,23 @@ wire::ResponseInfo GrantedStore::Begin(StreamPort port, const transfer::OpenRequ
 
 absl::Status GrantedStore::TakeFrame(const transfer::FrameHeader& header, base::Buffer payload,
                                      bool intact) {
-  return receiving_->OnFrame(header, std::move(payload), intact) ? absl::OkStatus()
-                                                                 : OutOfPlace(header);
+  NoteRate(receiving_->machine().written_bytes());
+  receiving_->OnFrame(header, std::move(payload), intact);
+  return absl::OkStatus();
+}
+
+void GrantedStore::Describe(wire::TransferReport& report) const {
+  const transfer::Receiver& machine = receiving_->machine();
+  report.set_bytes_done(machine.written_bytes());
+  report.set_bytes_total(token_.length());  // absent: not known yet
+  if (ended() || committing()) {
+    return;
+  }
+  for (const base::ByteRange& range : machine.Missing()) {
+    wire::Range* missing = report.add_missing();
+    missing->set_offset(range.offset());
+    missing->set_length(range.length());
+  }
 }
 
 void GrantedStore::StreamBroke(const absl::Status& why) {
@@ -172,7 +215,10 @@ GrantedFetch::GrantedFetch(TransferServices services, base::TokenId id, wire::To
                            std::shared_ptr<Source> source, TransferEvents events,
                            absl::Duration stall, Host& host)
     : GrantedTransfer(std::move(services), id, std::move(token), std::move(events), stall, host),
-      source_(std::move(source)) {}
+      source_(std::move(source)),
+      granted_(base::ByteRange::Within(
+          token_.file_size(), token_.offset(),
+          token_.has_length() ? std::optional<uint64_t>(token_.length()) : std::nullopt)) {}
 
 GrantedFetch::~GrantedFetch() {
   if (sending_ != nullptr) {
@@ -187,21 +233,18 @@ void GrantedFetch::OnBlocked(bool blocked) {
 }
 
 wire::ResponseInfo GrantedFetch::Begin(StreamPort port, const transfer::OpenRequest& open) {
-  absl::StatusOr<base::ByteRange> granted = base::ByteRange::Within(
-      token_.file_size(), token_.offset(),
-      token_.has_length() ? std::optional<uint64_t>(token_.length()) : std::nullopt);
-  if (!granted.ok()) {
-    return Answer(wire::RANGE_ERROR, granted.status().message());
+  if (!granted_.ok()) {
+    return Answer(wire::RANGE_ERROR, granted_.status().message());
   }
   std::vector<base::ByteRange> ranges = open.ranges;
-  if (ranges.empty() && !granted->empty()) {
-    ranges.push_back(*granted);
+  if (ranges.empty() && !granted_->empty() && !open.holds_all) {
+    ranges.push_back(*granted_);
   }
   base::RangeSet asked;
   for (const base::ByteRange& range : ranges) {
-    if (!granted->Contains(range)) {
+    if (!granted_->Contains(range)) {
       return Answer(wire::RANGE_ERROR, absl::StrCat("the range ", range.ToString(), " is not in ",
-                                                    granted->ToString()));
+                                                    granted_->ToString()));
     }
     if (asked.Intersects(range)) {
       return Answer(wire::RANGE_ERROR,
@@ -212,7 +255,7 @@ wire::ResponseInfo GrantedFetch::Begin(StreamPort port, const transfer::OpenRequ
   transfer::OpenAnswer answer;
   answer.size_bytes = asked.bytes();
   asked_bytes_ = answer.size_bytes;
-  Bind(port);
+  Bind(port, transfer::StreamState::kGiving);
   port.Say(FrameType::kOpenOk, transfer::WriteOpenOk(answer));
   if (!port_) {  // the answer was one frame too many for a peer that does not read
     return Answer(wire::OPERATION_COMPLETED, "");
@@ -230,18 +273,16 @@ absl::Status GrantedFetch::TakeFrame(const transfer::FrameHeader& header, base::
     if (!response.ok()) {
       return response.status();
     }
-    if (!sending_->all_sent()) {
-      return absl::InvalidArgumentError("DONE came before everything was sent");
+    if (response->code() == wire::OPERATION_COMPLETED) {
+      OnStored(std::max(stored_bytes_, asked_bytes_));
     }
-    const absl::Status how = transfer::StatusOf(*response);
-    if (how.ok()) {
-      Progress(asked_bytes_);
-    }
-    CloseStream();
-    End(how);
+    EndTold(*response);
     return absl::OkStatus();
   }
-  return sending_->OnFrame(header) ? absl::OkStatus() : OutOfPlace(header);
+  NoteRate(sending_->sent_bytes());
+  const std::shared_ptr<SendingEnd> sending = sending_;
+  sending->OnFrame(header);
+  return absl::OkStatus();
 }
 
 void GrantedFetch::StreamBroke(const absl::Status& why) {
@@ -262,9 +303,14 @@ void GrantedFetch::LetGo(const absl::Status& why) {
 }
 
 void GrantedFetch::OnStored(uint64_t bytes) {
-  // The receiver's word, which is bounded by what it asked for.
-  stored_bytes_ = std::max(stored_bytes_, std::min(bytes, asked_bytes_));
+  // The receiver's word, which is bounded by what it may ask for.
+  stored_bytes_ = std::max(stored_bytes_, std::min(bytes, granted_->length()));
   Progress(stored_bytes_);
+}
+
+void GrantedFetch::Describe(wire::TransferReport& report) const {
+  report.set_bytes_done(stored_bytes_);
+  report.set_bytes_total(granted_.ok() ? granted_->length() : 0);
 }
 
 void GrantedFetch::OnSendFailed(const absl::Status& why, bool violation) {

@@ -97,6 +97,7 @@ struct MemoryChannelNet::State : public std::enable_shared_from_this<State> {
 
   mutable base::Mutex mutex;
   absl::Duration delay ABSL_GUARDED_BY(mutex);
+  size_t frames_under_way_max = kFramesUnderWayMax;  // fixed before the first link
   uint64_t next_link ABSL_GUARDED_BY(mutex) = 1;
   ConnectionNumber next_connection ABSL_GUARDED_BY(mutex) = 1;
   absl::btree_map<uint64_t, std::shared_ptr<Inbox>> inboxes ABSL_GUARDED_BY(mutex);
@@ -156,7 +157,7 @@ bool MemoryChannelNet::State::Send(ConnectionNumber from, LinkFrame frame) {
   if (far == ends.end()) {
     return true;
   }
-  if (far->second.under_way >= kFramesUnderWayMax) {
+  if (far->second.under_way >= frames_under_way_max) {
     far->second.writer_waits = true;
     return false;
   }
@@ -179,7 +180,7 @@ void MemoryChannelNet::State::Arrived(ConnectionNumber to, LinkFrame frame,
     }
     --end->second.under_way;
     announce = !end->second.dialled && !std::exchange(end->second.announced, true);
-    if (end->second.writer_waits && end->second.under_way <= kFramesUnderWayMax / 2) {
+    if (end->second.writer_waits && end->second.under_way <= frames_under_way_max / 2) {
       end->second.writer_waits = false;
       if (auto writer = ends.find(end->second.other); writer != ends.end()) {
         Tell(writer->second.link,
@@ -210,7 +211,10 @@ void MemoryChannelNet::State::Close(ConnectionNumber connection) {
   TellLost(other, absl::UnavailableError("the peer has closed the connection"));
 }
 
-MemoryChannelNet::MemoryChannelNet() : state_(std::make_shared<State>()) {}
+MemoryChannelNet::MemoryChannelNet(size_t frames_under_way_max)
+    : state_(std::make_shared<State>()) {
+  state_->frames_under_way_max = frames_under_way_max;
+}
 
 MemoryChannelNet::~MemoryChannelNet() {
   const base::MutexLock lock(state_->mutex);

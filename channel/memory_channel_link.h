@@ -20,7 +20,7 @@ class MemoryChannelNet {
  public:
   static constexpr size_t kFramesUnderWayMax =
       64;  // in one direction of one connection; Send says false then
-  MemoryChannelNet();
+  explicit MemoryChannelNet(size_t frames_under_way_max = kFramesUnderWayMax);
   ~MemoryChannelNet();
   // From now on frames arrive so much later than they were sent.
   void SetDelay(absl::Duration delay);

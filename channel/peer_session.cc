@@ -17,7 +17,12 @@ using transfer::SessionOutbox;
 
 PeerSession::PeerSession(transfer::SessionSpec spec, ConnectionNumber connection, std::string peer,
                          runtime::EventLoop& loop, Link& link, Host& host)
-    : connection_(connection), peer_(std::move(peer)), loop_(loop), link_(link), host_(host) {
+    : connection_(connection),
+      peer_(std::move(peer)),
+      loop_(loop),
+      link_(link),
+      host_(host),
+      promised_credit_(spec.initial_credit) {
   SessionOutbox outbox;
   machine_ = std::make_unique<transfer::Session>(std::move(spec), loop_.Now(), outbox);
   BITREPO_CHECK(outbox.empty(), "a session begins in silence");
@@ -230,7 +235,7 @@ void PeerSession::End(const transfer::SessionEnded& end) {
       stream->OnBroken(told);
     }
   }
-  host_.OnSessionEnded(*this, end.why);
+  host_.OnSessionEnded(*this, end.why, end.violation);
 }
 
 void PeerSession::SetTimer() {

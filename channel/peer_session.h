@@ -46,8 +46,8 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
     virtual void OnOpen(PeerSession& session, uint32_t stream, transfer::OpenRequest open) = 0;
     virtual void OnStreamEnded(PeerSession& session) = 0;  // there is room for another
     virtual void OnSessionDraining(PeerSession& session) = 0;
-    // The last call. `why` is OK when it ended as it should.
-    virtual void OnSessionEnded(PeerSession& session, const absl::Status& why) = 0;
+    // The last call. `why` is OK when it ended as it should; `violation`: the peer is to blame.
+    virtual void OnSessionEnded(PeerSession& session, const absl::Status& why, bool violation) = 0;
   };
   PeerSession(transfer::SessionSpec spec, ConnectionNumber connection, std::string peer,
               runtime::EventLoop& loop, Link& link, Host& host);
@@ -84,7 +84,8 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
   const std::string& peer() const {
     return peer_;
   }  // for the log: where it was dialled, then who it says it is
-  uint64_t initial_credit() const { return initial_credit_; }
+  uint64_t initial_credit() const { return initial_credit_; }    // as the peer has said
+  uint64_t promised_credit() const { return promised_credit_; }  // as this side has
   uint32_t segment_bytes_max() const { return segment_bytes_max_; }
 
  private:
@@ -105,6 +106,7 @@ class PeerSession final : public std::enable_shared_from_this<PeerSession> {
   runtime::EventLoop& loop_;
   Link& link_;
   Host& host_;
+  const uint64_t promised_credit_;
   std::unique_ptr<transfer::Session> machine_;
   uint64_t initial_credit_ = 0;
   uint32_t segment_bytes_max_ = transfer::kSegmentBytesMax;

@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
@@ -12,15 +12,19 @@ using transfer::FrameType;
 using transfer::ReceiverOutbox;
 
 ReceivingEnd::ReceivingEnd(TransferServices services, std::shared_ptr<Sink> sink,
-                           transfer::ReceiverSpec spec, Owner& owner)
+                           transfer::ReceiverSpec spec, transfer::RateTerms terms, Owner& owner)
     : services_(std::move(services)),
       sink_(std::move(sink)),
+      terms_(std::move(terms)),
       owner_(&owner),
       machine_(std::move(spec), services_.memory->received()) {}
 
 bool ReceivingEnd::Attach(StreamPort port, uint64_t unasked) {
   ReceiverOutbox outbox;
-  if (!machine_.OnOpened(unasked, outbox)) {
+  terms_.session = port.session().connection();
+  flow_ = services_.rates->Join(terms_);
+  if (!machine_.OnOpened(unasked, outbox, flow_.get())) {
+    flow_.reset();
     return false;
   }
   port_ = std::move(port);
@@ -29,6 +33,7 @@ bool ReceivingEnd::Attach(StreamPort port, uint64_t unasked) {
 }
 
 void ReceivingEnd::OnGranted() {
+  services_.rates->CatchUp();
   ReceiverOutbox outbox;
   machine_.OnGranted(outbox);
   Run(std::move(outbox));
@@ -36,16 +41,20 @@ void ReceivingEnd::OnGranted() {
 
 void ReceivingEnd::Detach() {
   port_ = StreamPort();
+  services_.rates->CatchUp();
   machine_.OnClosed();
+  flow_.reset();
+  services_.rates->Arm();
   services_.memory->OnFreed();
 }
 
-bool ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact) {
+void ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer payload, bool intact) {
+  services_.rates->CatchUp();
   ReceiverOutbox outbox;
   absl::Status fault;
   switch (header.type) {
     case FrameType::kData:
-      machine_.OnData(header.number, header.offset, std::move(payload), intact, outbox);
+      machine_.OnData(header, std::move(payload), intact, outbox);
       break;
     case FrameType::kAck: {
       absl::StatusOr<transfer::AckPayload> ack = transfer::ParseAck(payload.text());
@@ -64,22 +73,35 @@ bool ReceivingEnd::OnFrame(const transfer::FrameHeader& header, base::Buffer pay
       break;
     }
     default:
-      return false;
+      BITREPO_CHECK(false, "a receiving end hears what is sent");
   }
   if (!fault.ok()) {
     outbox.emplace_back(transfer::ReceiverFailed{fault, true});
   }
   Run(std::move(outbox));
-  return true;
 }
 
 bool ReceivingEnd::OnMemoryFreed() {
   waiting_ = false;
+  services_.rates->CatchUp();
   ReceiverOutbox outbox;
   machine_.OnPoolFreed(outbox);
   waiting_ = machine_.hungry();
   Run(std::move(outbox));
   return waiting_;
+}
+
+RateGate::Turn ReceivingEnd::OnTurn() {
+  const uint64_t before = machine_.credit_limit();
+  ReceiverOutbox outbox;
+  machine_.OnRateTurn(outbox);
+  in_line_ = machine_.slowed();
+  const bool served = machine_.credit_limit() != before;
+  const bool waits = in_line_;
+  Run(std::move(outbox));
+  return !waits   ? RateGate::Turn::kLeaves
+         : served ? RateGate::Turn::kServed
+                  : RateGate::Turn::kWaits;
 }
 
 void ReceivingEnd::Run(ReceiverOutbox outbox) {
@@ -115,9 +137,22 @@ void ReceivingEnd::Run(ReceiverOutbox outbox) {
       owner_->OnReceiveFailed(failed->why, failed->violation);
     }
   }
+  StandInLine();
+}
+
+void ReceivingEnd::StandInLine() {
   if (!waiting_ && machine_.hungry()) {
     waiting_ = true;
     services_.memory->Wait(weak_from_this());
+  }
+  if (!in_line_ && machine_.slowed()) {
+    in_line_ = true;
+    services_.rates->Wait(weak_from_this());
+  }
+  services_.rates->Arm();
+  if (owner_ != nullptr && paused_ != machine_.grants_none()) {
+    paused_ = !paused_;
+    owner_->OnPaused(paused_);
   }
 }
 
@@ -130,6 +165,7 @@ void ReceivingEnd::Write(transfer::WriteSegment write) {
           if (self == nullptr) {
             return;
           }
+          self->services_.rates->CatchUp();
           ReceiverOutbox outbox;
           self->machine_.OnWritten(number, how, outbox);
           self->Run(std::move(outbox));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "channel/sending_end.h"
 
+#include <algorithm>
 #include <variant>
 
+#include "base/check.h"
 #include "channel/transfer/control_payload.h"
 
 namespace bitrepo::channel {
@@ -16,21 +18,23 @@ SendingEnd::SendingEnd(TransferServices services, StreamPort port, std::shared_p
       port_(std::move(port)),
       source_(std::move(source)),
       acknowledges_(acknowledges),
-      owner_(&owner) {}
+      owner_(&owner),
+      flow_(services_.pace->Join({})) {}
 
 void SendingEnd::Start(std::vector<base::ByteRange> ranges, uint64_t credit) {
   SenderOutbox outbox;
   machine_ = std::make_unique<transfer::Sender>(
-      transfer::SenderSpec{std::move(ranges), credit, port_.session().segment_bytes_max()}, outbox);
+      transfer::SenderSpec{std::move(ranges), Pace(credit), port_.session().segment_bytes_max()},
+      outbox);
   machine_->OnBlocked(port_.session().blocked(), outbox);
   Run(std::move(outbox));
 }
 
-bool SendingEnd::OnFrame(const transfer::FrameHeader& header) {
+void SendingEnd::OnFrame(const transfer::FrameHeader& header) {
   SenderOutbox outbox;
   switch (header.type) {
     case FrameType::kCredit:
-      machine_->OnCredit(header.offset, outbox);
+      machine_->OnCredit(Pace(header.offset), outbox);
       break;
     case FrameType::kNack:
       machine_->OnNack(header.number, outbox);
@@ -41,10 +45,9 @@ bool SendingEnd::OnFrame(const transfer::FrameHeader& header) {
       }
       break;
     default:
-      return false;
+      BITREPO_CHECK(false, "a sending end hears what a receiver says");
   }
   Run(std::move(outbox));
-  return true;
 }
 
 void SendingEnd::OnBlocked(bool blocked) {
@@ -56,7 +59,7 @@ void SendingEnd::OnBlocked(bool blocked) {
 void SendingEnd::OnGranted(const transfer::OpenAnswer& answer) {
   SenderOutbox outbox;
   machine_->OnMissing(answer.missing, outbox);
-  machine_->OnCredit(answer.credit, outbox);
+  machine_->OnCredit(Pace(answer.credit), outbox);
   Run(std::move(outbox));
 }
 
@@ -64,6 +67,47 @@ bool SendingEnd::OnMemoryFreed() {
   waiting_ = false;
   Read();
   return waiting_;
+}
+
+uint64_t SendingEnd::Pace(uint64_t credit) {
+  credit_ = std::max(credit_, credit);
+  flow_->StopWaiting();
+  if (!flow_->limited()) {
+    used_ = credit_;
+    return used_;
+  }
+  services_.pace->CatchUp();
+  while (used_ < credit_) {
+    const uint64_t step = flow_->Room(credit_ - used_, flow_->segment_bytes());
+    if (step == 0) {
+      break;
+    }
+    // What is sent is spent: it waits for nobody on this side.
+    flow_->OnGranted(step);
+    flow_->OnArrived(step);
+    used_ += step;
+  }
+  if (flow_->waiting() && !in_line_) {
+    in_line_ = true;
+    services_.pace->Wait(weak_from_this());
+  }
+  services_.pace->Arm();
+  return used_;
+}
+
+RateGate::Turn SendingEnd::OnTurn() {
+  if (owner_ == nullptr) {
+    return RateGate::Turn::kLeaves;
+  }
+  const uint64_t before = used_;
+  SenderOutbox outbox;
+  machine_->OnCredit(Pace(credit_), outbox);
+  in_line_ = flow_->waiting();
+  const RateGate::Turn turn = !in_line_         ? RateGate::Turn::kLeaves
+                              : used_ != before ? RateGate::Turn::kServed
+                                                : RateGate::Turn::kWaits;
+  Run(std::move(outbox));
+  return turn;
 }
 
 void SendingEnd::Run(SenderOutbox outbox) {
@@ -78,6 +122,7 @@ void SendingEnd::Run(SenderOutbox outbox) {
       if (acknowledges_) {
         SayAck(send->number, send->range, absl::OkStatus());
       }
+      sent_bytes_ += send->range.length();
       port_.SaySegment(FrameType::kData, send->number, send->range.offset(),
                        std::move(send->bytes));
     } else if (auto* refuse = std::get_if<transfer::RefuseSegment>(&effect)) {
@@ -96,6 +141,10 @@ void SendingEnd::Run(SenderOutbox outbox) {
     if (waiting_) {
       services_.memory->Wait(weak_from_this());
     }
+  }
+  if (owner_ != nullptr && paused_ != machine_->wants_credit()) {
+    paused_ = !paused_;
+    owner_->OnPaused(paused_);
   }
 }
 

@@ -20,8 +20,9 @@ namespace bitrepo::channel {
 class Sink {
  public:
   virtual ~Sink() = default;
-  // What it has already when the transfer begins, within what the token grants: these bytes need not
-  // come. Asked once, before the first Write.
+  // What it has already when the transfer begins, within what the token grants: these bytes need
+  // not come, and count as written; a few of them may come all the same. Asked once, before the
+  // first Write; not asked where a fetch is given its ranges.
   virtual base::RangeSet held() const { return {}; }
   // True where segments may be written in any order; else they come by rising offset, and a fetch
   // is from one source.

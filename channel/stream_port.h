@@ -9,6 +9,7 @@
 #include "base/runtime/event_loop.h"
 #include "channel/loop_door.h"
 #include "channel/peer_session.h"
+#include "channel/rate_gate.h"
 #include "channel/transfer_memory.h"
 
 namespace bitrepo::channel {
@@ -18,6 +19,8 @@ struct TransferServices {
   runtime::EventLoop* loop = nullptr;
   std::shared_ptr<LoopDoor> door;
   std::shared_ptr<TransferMemory> memory;
+  std::shared_ptr<RateGate> rates;  // of what comes
+  std::shared_ptr<RateGate> pace;   // of what is sent: this side's own wish, within its credit
 };
 
 // Loop-confined value; empty until bound.

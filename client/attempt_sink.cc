@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/attempt_sink.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,14 @@ namespace bitrepo::client {
 
 FetchTarget::FetchTarget(std::shared_ptr<channel::Sink> sink, base::ByteRange range,
                          std::optional<base::Digest> digest)
-    : sink_(std::move(sink)), range_(range), digest_(std::move(digest)) {}
+    : sink_(std::move(sink)), range_(range), digest_(std::move(digest)) {
+  base::MutexLock lock(mutex_);
+  for (const base::ByteRange& held : sink_->held().ranges()) {
+    if (const base::ByteRange within = held.Intersect(range_); !within.empty()) {
+      written_.Add(within);
+    }
+  }
+}
 
 base::RangeSet FetchTarget::Owed() const {
   base::MutexLock lock(mutex_);
@@ -48,8 +56,16 @@ void AttemptSink::Calls::End() {
   if (now) now();
 }
 
-AttemptSink::AttemptSink(std::shared_ptr<FetchTarget> target, OnMismatch on_mismatch)
-    : target_(std::move(target)), on_mismatch_(std::move(on_mismatch)) {}
+AttemptSink::AttemptSink(std::shared_ptr<FetchTarget> target, base::RangeSet share,
+                         OnMismatch on_mismatch)
+    : target_(std::move(target)), share_(std::move(share)), on_mismatch_(std::move(on_mismatch)) {}
+
+base::RangeSet AttemptSink::held() const {
+  base::MutexLock lock(target_->mutex_);
+  return target_->written_;
+}
+
+bool AttemptSink::takes_any_order() const { return target_->sink_->takes_any_order(); }
 
 void AttemptSink::Write(base::ByteRange range, base::Buffer bytes,
                         absl::AnyInvocable<void(absl::Status)> done) {
@@ -61,6 +77,8 @@ void AttemptSink::Write(base::ByteRange range, base::Buffer bytes,
                             base::MutexLock lock(target->mutex_);
                             if (written.ok()) {
                               target->written_.Add(range);
+                              calls->written_bytes.fetch_add(range.length(),
+                                                             std::memory_order_relaxed);
                             } else {
                               target->trouble_.Update(written);
                             }
@@ -72,11 +90,8 @@ void AttemptSink::Write(base::ByteRange range, base::Buffer bytes,
 
 void AttemptSink::Commit(uint64_t /*size_bytes*/, std::optional<base::Digest> /*sha256*/,
                          absl::AnyInvocable<void(wire::ResponseInfo)> done) {
-  if (const base::RangeSet owed = target_->Owed(); !owed.empty()) {
-    wire::ResponseInfo incomplete;
-    incomplete.set_code(wire::FILE_TRANSFER_FAILURE);
-    incomplete.set_text(absl::StrCat("not all bytes have come: ", owed.ToString(), " are owed"));
-    done(std::move(incomplete));
+  if (std::optional<wire::ResponseInfo> answer = AnswerForShare()) {
+    done(*std::move(answer));
     return;
   }
   calls_->Begin();
@@ -94,16 +109,29 @@ void AttemptSink::Commit(uint64_t /*size_bytes*/, std::optional<base::Digest> /*
           }
         }
         if (mismatch) {
-          wire::ResponseInfo why = response;
-          on_mismatch(std::move(why),
-                      [done = std::move(done), response = std::move(response)]() mutable {
-                        done(std::move(response));
-                      });
+          on_mismatch(std::move(response), std::move(done));
         } else {
           done(std::move(response));
         }
         calls->End();
       });
+}
+
+std::optional<wire::ResponseInfo> AttemptSink::AnswerForShare() {
+  wire::ResponseInfo answer;
+  base::MutexLock lock(target_->mutex_);
+  for (const base::ByteRange& range : share_.ranges()) {
+    if (target_->written_.Contains(range)) continue;
+    answer.set_code(wire::FILE_TRANSFER_FAILURE);
+    answer.set_text(absl::StrCat("not all of ", range.ToString(), " has come"));
+    return answer;
+  }
+  if (!target_->committing_ && target_->written_.Missing(target_->range_).empty()) {
+    target_->committing_ = true;
+    return std::nullopt;
+  }
+  answer.set_code(wire::OPERATION_COMPLETED);
+  return answer;
 }
 
 void AttemptSink::Aborted(const absl::Status& /*why*/) {}  // the next attempt may go on

@@ -52,6 +52,8 @@ absl::StatusOr<std::unique_ptr<BlockingClient>> BlockingClient::Start(ClientOpti
                                                      parts.random->Bytes(kBootEpochBytes));
   channel::ChannelOptions channel_options;
   channel_options.node = options.session;
+  channel_options.rates = options.rates;
+  channel_options.pace = options.pace;
   self.channel_ =
       std::make_unique<channel::Channel>(std::move(channel_options), *parts.channel_loop,
                                          *parts.channel_link, *self.mint_, *parts.random);
@@ -184,6 +186,12 @@ absl::StatusOr<ListResult> BlockingClient::GetFileInfos(GetFileInfosSpec spec) {
 absl::StatusOr<GetStatusResult> BlockingClient::GetStatus(GetStatusSpec spec) {
   return Wait<GetStatusResult>([spec = std::move(spec)](Client& client, auto end) mutable {
     return client.GetStatus(std::move(spec), std::move(end));
+  });
+}
+
+absl::StatusOr<SetRatesResult> BlockingClient::SetRates(SetRatesSpec spec) {
+  return Wait<SetRatesResult>([spec = std::move(spec)](Client& client, auto end) mutable {
+    return client.SetRates(std::move(spec), std::move(end));
   });
 }
 

@@ -60,6 +60,7 @@ class BlockingClient {
   absl::StatusOr<ListResult> GetFileIds(GetFileIdsSpec spec);
   absl::StatusOr<ListResult> GetFileInfos(GetFileInfosSpec spec);
   absl::StatusOr<GetStatusResult> GetStatus(GetStatusSpec spec);
+  absl::StatusOr<SetRatesResult> SetRates(SetRatesSpec spec);
   absl::StatusOr<OutcomeResult> GetAuditTrails(GetAuditTrailsSpec spec);
   absl::StatusOr<OutcomeResult> GetConversation(GetConversationSpec spec);
   absl::StatusOr<OutcomeResult> Withdraw(WithdrawSpec spec);

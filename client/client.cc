@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "client/ask_operation.h"
 #include "client/conversation_desk.h"
+#include "client/copy_operation.h"
 #include "client/get_operation.h"
 #include "client/list_bodies.h"
 #include "client/list_operation.h"
@@ -128,6 +129,31 @@ struct Client::State final : public bus::Bus::Handler {
     spec.resumed = std::move(taken_up->remains);
   }
 
+  protocol::ConversationSpec SpecOf(PutFileSpec& put) {
+    auto conversation = Spec(wire::PUT_FILE, put.collection, put.patience);
+    conversation.identify = PutOperation::Identify(put);
+    conversation.request = PutOperation::Request(put);
+    conversation.reach = protocol::Reach::kFirstThenRest;
+    conversation.named = put.pillars;
+    conversation.secrets = put.source_tokens;
+    conversation.quorum = put.quorum;
+    TakeUp(put.taken_up, conversation);
+    return conversation;
+  }
+
+  protocol::ConversationSpec SpecOf(GetFileSpec& get) {
+    auto conversation = Spec(wire::GET_FILE, get.collection, get.patience);
+    conversation.identify = GetOperation::Identify(get);
+    conversation.request = GetOperation::Request(get.file_id, get.offset, get.length);
+    conversation.reach = GetOperation::ReachOf(get);
+    conversation.prefer = get.prefer;
+    conversation.fail_over = get.fail_over;
+    // What others could do does not matter where none of them is to deliver.
+    if (get.prefer && !get.fail_over) conversation.named = {*get.prefer};
+    TakeUp(get.taken_up, conversation);
+    return conversation;
+  }
+
   absl::StatusOr<Operation> Open(protocol::ConversationSpec spec,
                                  std::shared_ptr<OngoingOperation> operation) {
     if (!started) return absl::FailedPreconditionError("the client is not started");
@@ -135,6 +161,19 @@ struct Client::State final : public bus::Bus::Handler {
     const base::ConversationId id = spec.id;
     BITREPO_RETURN_IF_ERROR(desk.Open(std::move(spec), operation));
     return Operation(id, operation);
+  }
+
+  // One that moves nothing here, and of which the outcome alone is told.
+  absl::StatusOr<Operation> Ask(protocol::ConversationSpec spec, OperationEvents told,
+                                EndHandler<OutcomeResult> end) {
+    const base::ConversationId id = spec.id;
+    return Open(std::move(spec),
+                std::make_shared<AskOperation>(
+                    surroundings, id, std::move(told),
+                    [end = std::move(end)](const base::ConversationId& conversation,
+                                           const protocol::Outcome& outcome) mutable {
+                      end(OutcomeResult{conversation, outcome});
+                    }));
   }
 
   // The conversation of a list, its `asked` taken over; pages, or transfers where the ids are too
@@ -205,17 +244,15 @@ void Client::CancelAll(absl::string_view reason) {
 }
 
 absl::StatusOr<Operation> Client::PutFile(PutFileSpec spec, EndHandler<PutFileResult> end) {
-  auto conversation = state_->Spec(wire::PUT_FILE, spec.collection, spec.patience);
-  conversation.identify = PutOperation::Identify(spec);
-  conversation.request = PutOperation::Request(spec);
-  conversation.reach = protocol::Reach::kFirstThenRest;
-  conversation.named = spec.pillars;
-  conversation.quorum = spec.quorum;
-  State::TakeUp(spec.taken_up, conversation);
+  auto conversation = state_->SpecOf(spec);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
       std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::PutFileTokens(PutFileSpec spec, EndHandler<OutcomeResult> end) {
+  return state_->Ask(state_->SpecOf(spec), std::move(spec.events), std::move(end));
 }
 
 absl::StatusOr<Operation> Client::ReplaceFile(ReplaceFileSpec spec, EndHandler<PutFileResult> end) {
@@ -224,12 +261,17 @@ absl::StatusOr<Operation> Client::ReplaceFile(ReplaceFileSpec spec, EndHandler<P
   conversation.request = PutOperation::Request(spec);
   conversation.reach = protocol::Reach::kFirstThenRest;
   conversation.named = spec.file.pillars;
+  conversation.secrets = spec.file.source_tokens;
   conversation.quorum = spec.file.quorum;
   State::TakeUp(spec.file.taken_up, conversation);
   const base::ConversationId id = conversation.id;
   return state_->Open(std::move(conversation),
                       std::make_shared<PutOperation>(state_->surroundings, id, std::move(spec.file),
                                                      std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::CopyFile(CopyFileSpec spec, EndHandler<PutFileResult> end) {
+  return std::make_shared<CopyOperation>(*this, std::move(spec), std::move(end))->Start();
 }
 
 absl::StatusOr<Operation> Client::DeleteFile(DeleteFileSpec spec,
@@ -284,19 +326,15 @@ absl::StatusOr<Operation> Client::UndeleteFile(UndeleteFileSpec spec,
 }
 
 absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileResult> end) {
-  auto conversation = state_->Spec(wire::GET_FILE, spec.collection, spec.patience);
-  conversation.identify = GetOperation::Identify(spec);
-  conversation.request = GetOperation::Request(spec.file_id, spec.offset, spec.length);
-  conversation.reach = protocol::Reach::kOne;
-  conversation.prefer = spec.prefer;
-  conversation.fail_over = spec.fail_over;
-  // What others could do does not matter where none of them is to deliver.
-  if (spec.prefer && !spec.fail_over) conversation.named = {*spec.prefer};
-  State::TakeUp(spec.taken_up, conversation);
+  auto conversation = state_->SpecOf(spec);
   const base::ConversationId id = conversation.id;
   return state_->Open(
       std::move(conversation),
       std::make_shared<GetOperation>(state_->surroundings, id, std::move(spec), std::move(end)));
+}
+
+absl::StatusOr<Operation> Client::GetFileToken(GetFileSpec spec, EndHandler<OutcomeResult> end) {
+  return state_->Ask(state_->SpecOf(spec), std::move(spec.events), std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end) {
@@ -334,6 +372,32 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
             for (const auto& [component, contributor] : outcome.contributors) {
               if (contributor.final != nullptr && contributor.final->body.has_get_status_final()) {
                 result.finals[component] = contributor.final->body.get_status_final();
+              }
+            }
+            end(std::move(result));
+          }));
+}
+
+absl::StatusOr<Operation> Client::SetRates(SetRatesSpec spec, EndHandler<SetRatesResult> end) {
+  auto conversation = state_->Spec(wire::SET_RATES, spec.collection, spec.patience);
+  conversation.identify.mutable_set_rates_identify();
+  wire::SetRatesRequest& request = *conversation.request.mutable_set_rates_request();
+  request.mutable_rules()->Assign(spec.rules.begin(), spec.rules.end());
+  conversation.request.set_reason(spec.reason);
+  conversation.reach = protocol::Reach::kAll;
+  conversation.named = spec.pillars;
+  const base::ConversationId id = conversation.id;
+  return state_->Open(
+      std::move(conversation),
+      std::make_shared<AskOperation>(
+          state_->surroundings, id, std::move(spec.events),
+          [end = std::move(end)](const base::ConversationId& conversation_id,
+                                 const protocol::Outcome& outcome) mutable {
+            SetRatesResult result{conversation_id, outcome, {}};
+            for (const auto& [component, contributor] : outcome.contributors) {
+              if (contributor.final != nullptr && contributor.final->body.has_set_rates_final() &&
+                  contributor.final->body.response().code() == wire::OPERATION_COMPLETED) {
+                result.finals[component] = contributor.final->body.set_rates_final();
               }
             }
             end(std::move(result));
@@ -391,14 +455,7 @@ absl::StatusOr<Operation> Client::Withdraw(WithdrawSpec spec, EndHandler<Outcome
   conversation.resumed = std::move(spec.taken_up.remains);
   conversation.resumed->unasked.clear();
   conversation.reach = protocol::Reach::kAll;
-  const base::ConversationId id = conversation.id;
-  auto begun = state_->Open(std::move(conversation),
-                            std::make_shared<AskOperation>(
-                                state_->surroundings, id, std::move(spec.events),
-                                [end = std::move(end)](const base::ConversationId& conversation_id,
-                                                       const protocol::Outcome& outcome) mutable {
-                                  end(OutcomeResult{conversation_id, outcome});
-                                }));
+  auto begun = state_->Ask(std::move(conversation), std::move(spec.events), std::move(end));
   if (begun.ok()) begun->Cancel(spec.reason);
   return begun;
 }

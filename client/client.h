@@ -30,6 +30,9 @@ struct ClientOptions {
   std::string program_version;
   protocol::Patience patience;  // of operations that bring none of their own
   size_t conversations_max = kConversationsMax;
+  // Of a data channel that is made for the client.
+  std::vector<transfer::RateRule> rates = {};  // of what comes
+  base::RateTable pace = {};                   // of what is sent; empty: as the receivers have it
 };
 
 // All outlive the client. The channel may live on another loop.
@@ -70,11 +73,19 @@ class Client {
   // kInvalidArgument: all pillars are meant, and not said by `everywhere`.
   absl::StatusOr<Operation> DeleteFile(DeleteFileSpec spec, EndHandler<DeleteFileResult> end);
   absl::StatusOr<Operation> UndeleteFile(UndeleteFileSpec spec, EndHandler<UndeleteFileResult> end);
+  // kInvalidArgument: to nobody, or to the one that it is from.
+  absl::StatusOr<Operation> CopyFile(CopyFileSpec spec, EndHandler<PutFileResult> end);
   absl::StatusOr<Operation> GetFile(GetFileSpec spec, EndHandler<GetFileResult> end);
+  // Tokens in place of bytes: who accepts gives one in its progress, as the `secret` of the message
+  // in `events.on_event`, for whoever is to move the bytes; `source` and `sink` of the spec are not
+  // used.
+  absl::StatusOr<Operation> PutFileTokens(PutFileSpec spec, EndHandler<OutcomeResult> end);
+  absl::StatusOr<Operation> GetFileToken(GetFileSpec spec, EndHandler<OutcomeResult> end);
   absl::StatusOr<Operation> GetChecksums(GetChecksumsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetFileIds(GetFileIdsSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetFileInfos(GetFileInfosSpec spec, EndHandler<ListResult> end);
   absl::StatusOr<Operation> GetStatus(GetStatusSpec spec, EndHandler<GetStatusResult> end);
+  absl::StatusOr<Operation> SetRates(SetRatesSpec spec, EndHandler<SetRatesResult> end);
   // kInvalidArgument: the query ends before it begins.
   absl::StatusOr<Operation> GetAuditTrails(GetAuditTrailsSpec spec, EndHandler<OutcomeResult> end);
   // kInvalidArgument: pillars are asked of no conversation.

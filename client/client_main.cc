@@ -28,6 +28,7 @@ namespace bitrepo {
 namespace {
 
 constexpr int kBusSockets = 32;
+constexpr runtime::ThreadWorkerPool::LaneThreads kLaneThreads{.read = 2, .write = 2, .hash = 2};
 
 std::string UserName() {
   const passwd* entry = getpwuid(geteuid());
@@ -64,11 +65,25 @@ class Machine {
         runtime::Signals::Watch(*machinery.loop, {SIGINT, SIGTERM, SIGUSR1}, std::move(on_signal)));
     machinery.attached = std::shared_ptr<runtime::Signals>(std::move(signals));
     machinery.channel_loop = std::make_unique<runtime::SystemEventLoop>();
-    machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(
-        runtime::ThreadWorkerPool::LaneThreads{.read = 2, .write = 2, .hash = 2});
+    machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(kLaneThreads);
     machinery.spoke_link =
         std::make_unique<bus::ZmqSpokeLink>(*machinery.loop, BusContext(), coordinator, *random_);
     machinery.channel_link = std::make_unique<channel::ZmqChannelLink>(*machinery.channel_loop, "");
+    return machinery;
+  }
+
+  absl::StatusOr<client::TokenMachinery> MakeForTokens(std::function<void(int)> on_signal) {
+    BITREPO_RETURN_IF_ERROR(runtime::RaiseDescriptorLimit().status());
+    client::TokenMachinery machinery;
+    machinery.random = random_;
+    machinery.loop = std::make_unique<runtime::SystemEventLoop>();
+    // Before any other thread starts, so that all have the signals blocked.
+    BITREPO_ASSIGN_OR_RETURN(
+        std::unique_ptr<runtime::Signals> signals,
+        runtime::Signals::Watch(*machinery.loop, {SIGINT, SIGTERM, SIGUSR1}, std::move(on_signal)));
+    machinery.attached = std::shared_ptr<runtime::Signals>(std::move(signals));
+    machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(kLaneThreads);
+    machinery.link = std::make_unique<channel::ZmqChannelLink>(*machinery.loop, "");
     return machinery;
   }
 
@@ -104,6 +119,9 @@ int Main(int argc, char** argv) {
   parts.make_machinery = [&machine](const std::string& coordinator,
                                     std::function<void(int)> on_signal) {
     return machine.Make(coordinator, std::move(on_signal));
+  };
+  parts.make_token_machinery = [&machine](std::function<void(int)> on_signal) {
+    return machine.MakeForTokens(std::move(on_signal));
   };
   parts.make_watch = [&machine](runtime::EventLoop& loop, const std::string& endpoint) {
     return machine.MakeWatch(loop, endpoint);

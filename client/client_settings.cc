@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/runtime/settings.h"
 #include "base/status.h"
+#include "channel/rate_settings.h"
 
 namespace bitrepo::client {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 struct Layer {
   std::optional<std::string> coordinator, repository, collection, name;
   std::optional<absl::Duration> identify_timeout, silence_timeout;
+  std::vector<transfer::RateRule> rates;
 };
 
 template <typename Id>
@@ -48,6 +50,7 @@ absl::StatusOr<Layer> ReadLayer(runtime::Settings settings) {
   CheckId<base::ComponentId>(settings, "name", layer.name);
   layer.identify_timeout = FindDuration(settings, "identify_timeout");
   layer.silence_timeout = FindDuration(settings, "silence_timeout");
+  layer.rates = channel::ReadRates(settings);
   BITREPO_RETURN_IF_ERROR(settings.Finish());
   return layer;
 }
@@ -96,6 +99,14 @@ void TakeOver(std::optional<T>& into, std::optional<T> from) {
   if (!into) into = std::move(from);
 }
 
+// Unless a file before has one of its level and name.
+void AddRate(transfer::RateRule rule, std::vector<transfer::RateRule>& rates) {
+  for (const transfer::RateRule& before : rates) {
+    if (before.level == rule.level && before.name == rule.name) return;
+  }
+  rates.push_back(std::move(rule));
+}
+
 }  // namespace
 
 protocol::Patience ClientSettings::PatienceOf() const {
@@ -141,6 +152,7 @@ absl::StatusOr<ClientSettings> ReadSettings(const SettingsFlags& flags,
     TakeOver(layer.name, std::move(read->name));
     TakeOver(layer.identify_timeout, read->identify_timeout);
     TakeOver(layer.silence_timeout, read->silence_timeout);
+    for (transfer::RateRule& rule : read->rates) AddRate(std::move(rule), result.rates);
   }
   if (!flags.identify_timeout.empty()) {
     const auto given = runtime::ParseDuration(flags.identify_timeout);

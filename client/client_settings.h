@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "bus/protocol/conversation.h"
+#include "channel/transfer/rate_limiter.h"
 
 namespace bitrepo::client {
 
@@ -27,7 +28,8 @@ struct ClientSettings {
   std::string name;  // the principal: who asks
   std::optional<absl::Duration> identify_timeout;
   std::optional<absl::Duration> silence_timeout;
-  std::vector<std::string> files;  // what was read, first wins
+  std::vector<transfer::RateRule> rates;  // of what comes
+  std::vector<std::string> files;         // what was read, first wins
 
   protocol::Patience PatienceOf() const;
 };

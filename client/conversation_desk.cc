@@ -56,31 +56,48 @@ void ConversationDesk::Activity(const base::ConversationId& id,
 
 void ConversationDesk::NextPage(const base::ConversationId& id,
                                 const base::ComponentId& component) {
-  if (auto live = Find(id)) {
-    Apply(live, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
-      machine.OnNextPage(component, loop_.Now(), out);
-    });
-    DrainSoon();
-  }
+  ApplySoon(id, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
+    machine.OnNextPage(component, loop_.Now(), out);
+  });
 }
 
 void ConversationDesk::TransferFailed(const base::ConversationId& id,
                                       const base::ComponentId& component, absl::Status why) {
-  if (auto live = Find(id)) {
-    Apply(live, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
-      machine.OnTransferFailed(component, std::move(why), loop_.Now(), out);
-    });
-    DrainSoon();
-  }
+  ApplySoon(id, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
+    machine.OnTransferFailed(component, std::move(why), loop_.Now(), out);
+  });
+}
+
+void ConversationDesk::Ask(const base::ConversationId& id, const base::ComponentId& component,
+                           wire::Body request) {
+  ApplySoon(id, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
+    machine.OnAsk(component, std::move(request), loop_.Now(), out);
+  });
+}
+
+void ConversationDesk::Relieved(const base::ConversationId& id, const base::ComponentId& component,
+                                absl::Status why) {
+  ApplySoon(id, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
+    machine.OnRelieved(component, std::move(why), loop_.Now(), out);
+  });
+}
+
+void ConversationDesk::Alarm(const base::ConversationId& id, wire::Alarm alarm) {
+  ApplySoon(id, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
+    machine.OnAlarm(std::move(alarm), loop_.Now(), out);
+  });
+}
+
+void ConversationDesk::Enough(const base::ConversationId& id) {
+  ApplySoon(id, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
+    machine.OnEnough(loop_.Now(), out);
+  });
 }
 
 void ConversationDesk::Cancel(const base::ConversationId& id, absl::string_view reason) {
-  if (auto live = Find(id)) {
-    Apply(live, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
-      machine.OnCancel(reason, loop_.Now(), out);
-    });
-    DrainSoon();
-  }
+  ApplySoon(id, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
+    machine.OnCancel(reason, loop_.Now(), out);
+  });
 }
 
 std::optional<protocol::ConversationRemains> ConversationDesk::Leave(
@@ -161,6 +178,13 @@ void ConversationDesk::Apply(const std::shared_ptr<Live>& live, Step step) {
     news_.emplace_back(live, std::nullopt);
   }
   Arm(live);
+}
+
+void ConversationDesk::ApplySoon(const base::ConversationId& id, Step step) {
+  const std::shared_ptr<Live> live = Find(id);
+  if (live == nullptr) return;
+  Apply(live, step);
+  DrainSoon();
 }
 
 void ConversationDesk::Arm(const std::shared_ptr<Live>& live) {

@@ -49,6 +49,12 @@ class ConversationDesk {
   void Activity(const base::ConversationId& id, const base::ComponentId& component);
   void TransferFailed(const base::ConversationId& id, const base::ComponentId& component,
                       absl::Status why);
+  void Ask(const base::ConversationId& id, const base::ComponentId& component, wire::Body request);
+  void Relieved(const base::ConversationId& id, const base::ComponentId& component,
+                absl::Status why);
+  void Enough(const base::ConversationId& id);
+  // To the operators; lost where there is no bus.
+  void Alarm(const base::ConversationId& id, wire::Alarm alarm);
   void Cancel(const base::ConversationId& id, absl::string_view reason);
   // Forgets it, telling neither owner nor contributors; its owner is let go.
   std::optional<protocol::ConversationRemains> Leave(const base::ConversationId& id);
@@ -68,6 +74,8 @@ class ConversationDesk {
   using Step = absl::FunctionRef<void(protocol::Conversation&, protocol::ConversationOutbox&)>;
   std::shared_ptr<Live> Find(const base::ConversationId& id) const;
   void Apply(const std::shared_ptr<Live>& live, Step step);
+  // Where the conversation is on the desk; what it tells then is told soon, never from inside.
+  void ApplySoon(const base::ConversationId& id, Step step);
   void Arm(const std::shared_ptr<Live>& live);
   void Drain();
   void DrainSoon();

@@ -2,7 +2,8 @@
 #include "client/get_operation.h"
 
 #include "absl/strings/str_cat.h"
-#include "client/wire_words.h"
+#include "absl/strings/str_join.h"
+#include "bus/protocol/primitive.h"
 
 namespace bitrepo::client {
 
@@ -10,15 +11,19 @@ GetOperation::GetOperation(Surroundings surroundings, base::ConversationId id, G
                            EndHandler<GetFileResult> end)
     : OngoingOperation(surroundings, id, spec.events),
       spec_(std::move(spec)),
+      reach_(ReachOf(spec_)),
       end_(std::move(end)) {}
 
 GetOperation::~GetOperation() {
   here_.loop.CancelTimer(final_timer_);
-  if (!attempt_) return;
-  here_.loop.CancelTimer(attempt_->timer);
-  if (attempt_->running) {
-    here_.channel.Cancel(attempt_->transfer, absl::CancelledError("the client stops"));
-  }
+  here_.loop.CancelTimer(plan_timer_);
+  for (auto& [pillar, attempt] : attempts_) StopFetch(attempt, "the client stops");
+}
+
+// One that was left to the pillars goes on as it was begun: with those that were asked then.
+protocol::Reach GetOperation::ReachOf(const GetFileSpec& spec) {
+  return spec.sources > 1 && spec.fail_over && !spec.taken_up ? protocol::Reach::kSome
+                                                              : protocol::Reach::kOne;
 }
 
 wire::Body GetOperation::Identify(const GetFileSpec& spec) {
@@ -45,7 +50,11 @@ void GetOperation::OnNews(const protocol::ConversationEvent& event) {
   if (!pillar.ok()) return;
   switch (event.kind) {
     case protocol::EventKind::kComponentIdentified:
-      if (event.code == wire::IDENTIFICATION_POSITIVE) candidates_.insert(*pillar);
+      if (event.code == wire::IDENTIFICATION_POSITIVE) OnIdentified(*pillar, event);
+      break;
+    case protocol::EventKind::kRequestSent:
+      asked_.insert(*pillar);
+      done_.erase(*pillar);
       break;
     case protocol::EventKind::kProgress:
       if (event.message != nullptr && !event.message->secret.empty()) {
@@ -53,175 +62,92 @@ void GetOperation::OnNews(const protocol::ConversationEvent& event) {
             {*pillar, event.message->secret, event.message->body.get_file_progress().file()});
       }
       break;
+    case protocol::EventKind::kComponentComplete:
+      asked_.erase(*pillar);
+      done_.insert(*pillar);
+      Settle(*pillar);
+      break;
     case protocol::EventKind::kComponentFailed:
-      candidates_.erase(*pillar);
-      if (attempt_ && attempt_->accepted.pillar == *pillar) {
-        here_.loop.CancelTimer(attempt_->timer);
-        if (attempt_->running)
-          here_.channel.Cancel(attempt_->transfer, absl::CancelledError(event.text));
-      }
+      OnFailed(*pillar, event.text);
       break;
     default:
       break;
   }
 }
 
+void GetOperation::OnIdentified(const base::ComponentId& pillar,
+                                const protocol::ConversationEvent& event) {
+  protocol::Candidate candidate{pillar, {}};
+  if (event.message != nullptr) {
+    candidate.time_to_deliver = protocol::TimeToDeliverOf(event.message->body);
+  }
+  candidates_.push_back(std::move(candidate));
+  if (!plan_ || !several_) return;
+  RangeOutbox orders;
+  plan_->OnOffered(pillar, Owed(), here_.loop.Now(), orders);
+  Carry(orders);
+}
+
 void GetOperation::OnAccepted(Acceptance accepted) {
-  if (!sink_.ok() || outcome_ || (target_ != nullptr && target_->committed())) return;
-  if (attempt_ && attempt_->accepted.token == accepted.token) {
+  if (!sink_.ok() || outcome_ || all_here_) return;
+  const auto found = attempts_.find(accepted.pillar);
+  if (found != attempts_.end() && found->second.accepted.token == accepted.token) {
     // A repeat of the last word. It says nothing new, unless the fetches with it have all ended.
-    if (attempt_->running || attempt_->fetches >= kFetchesPerTokenMax) return;
-    here_.loop.CancelTimer(attempt_->timer);
-    Fetch();
+    Attempt& attempt = found->second;
+    if (!plan_ || attempt.running || attempt.delivered || attempt.fetches >= kFetchesPerTokenMax) {
+      return;
+    }
+    here_.loop.CancelTimer(attempt.timer);
+    Fetch(attempt);
     return;
   }
-  if (attempt_ && attempt_->running) {
-    next_ = std::move(accepted);
-    here_.channel.Cancel(attempt_->transfer, absl::CancelledError("another fetch takes over"));
+  if (found != attempts_.end()) StopFetch(found->second, "another fetch takes over");
+  if (AnyStopping()) {
+    waiting_.push_back(std::move(accepted));
     return;
   }
   Begin(std::move(accepted));
 }
 
-void GetOperation::Begin(Acceptance accepted) {
-  if (absl::Status ready = Prepare(accepted); !ready.ok()) {
-    if (sink_.ok()) here_.desk.TransferFailed(id_, accepted.pillar, std::move(ready));
-    return;
+void GetOperation::OnFailed(const base::ComponentId& pillar, const std::string& why) {
+  asked_.erase(pillar);
+  done_.erase(pillar);
+  std::erase_if(waiting_, [&](const auto& accepted) { return accepted.pillar == pillar; });
+  if (relieved_.erase(pillar) > 0) return;  // and may be asked again
+  std::erase_if(candidates_, [&](const auto& candidate) { return candidate.id == pillar; });
+  if (const auto found = attempts_.find(pillar); found != attempts_.end()) {
+    StopFetch(found->second, why);
+    was_lost_ = true;
   }
-  if (!attempt_ || attempt_->accepted.pillar != accepted.pillar) ++pillars_tried_;
-  attempt_.emplace(Attempt{.accepted = std::move(accepted)});
-  Fetch();
+  if (all_here_) return;
+  if (plan_) {
+    RangeOutbox orders;
+    plan_->OnLost(pillar, Owed(), here_.loop.Now(), orders);
+    Carry(orders);
+  }
+  AskOneAlone();
 }
 
-// The place for the bytes; what came before stays when this pillar holds the same content.
-absl::Status GetOperation::Prepare(const Acceptance& accepted) {
-  const wire::FileInfo& file = accepted.file;
-  const auto digest = FromWire(file.digest());
-  if (!digest.ok()) {
-    return absl::DataLossError(
-        absl::StrCat(accepted.pillar.text(), " has no digest on record of ", file.file_id()));
-  }
-  if (target_ != nullptr) {
-    if (file.size_bytes() == file_->size_bytes() &&
-        file.digest().value() == file_->digest().value()) {
-      return absl::OkStatus();
+void GetOperation::OnAllHere(const base::ComponentId& pillar) {
+  if (std::exchange(all_here_, true)) return;
+  from_ = pillar;
+  waiting_.clear();
+  here_.loop.CancelTimer(plan_timer_);
+  if (outcome_) return;
+  here_.desk.Activity(id_, pillar);
+  RaiseAlarm();
+  for (auto& [other, attempt] : attempts_) StopFetch(attempt, "all bytes have come");
+  if (by_plan()) {
+    for (const base::ComponentId& other : asked_) {
+      const auto found = attempts_.find(other);
+      if (found != attempts_.end() && found->second.delivered) continue;
+      here_.desk.TransferFailed(id_, other, absl::CancelledError("all bytes have come"));
     }
-    return absl::DataLossError(
-        absl::StrCat(accepted.pillar.text(), " holds other bytes than the pillar before it"));
+    here_.desk.Enough(id_);
   }
-  const auto range = base::ByteRange::Within(file.size_bytes(), spec_.offset, spec_.length);
-  if (!range.ok()) return range.status();
-  auto sink = spec_.sink(file, *range);
-  if (!sink.ok()) {
-    OnSinkTrouble(sink.status());
-    return sink.status();
-  }
-  const bool whole = *range == base::ByteRange::Whole(file.size_bytes());
-  target_ = std::make_shared<FetchTarget>(
-      *std::move(sink), *range, whole ? std::optional<base::Digest>(*digest) : std::nullopt);
-  file_ = file;
-  return absl::OkStatus();
-}
-
-void GetOperation::Fetch() {
-  Attempt& attempt = *attempt_;
-  attempt.number = ++attempts_;
-  attempt.running = true;
-  ++attempt.fetches;
-  runtime::EventLoop& loop = here_.loop;
-  const std::weak_ptr<OngoingOperation> weak = weak_from_this();
-  attempt.sink = std::make_shared<AttemptSink>(
-      target_, [&loop, weak](wire::ResponseInfo why, absl::AnyInvocable<void()> go_on) {
-        PostTo<GetOperation>(
-            loop, weak,
-            [why = std::move(why), go_on = std::move(go_on)](GetOperation& self) mutable {
-              self.OnMismatch(std::move(why), std::move(go_on));
-            });
-      });
-  channel::TransferEvents events;
-  events.on_progress = [&loop, weak, number = attempt.number](uint64_t) {
-    PostTo<GetOperation>(loop, weak,
-                         [number](GetOperation& self) { self.OnFetchProgress(number); });
-  };
-  events.on_end = [&loop, weak, number = attempt.number,
-                   sink = attempt.sink](absl::Status how) mutable {
-    // What is owed is known only when every write under way has ended.
-    sink->WhenIdle([&loop, weak, number, how = std::move(how)]() mutable {
-      PostTo<GetOperation>(loop, weak, [number, how = std::move(how)](GetOperation& self) mutable {
-        self.OnFetchEnd(number, std::move(how));
-      });
-    });
-  };
-  attempt.transfer = here_.channel.Fetch(attempt.accepted.token, target_->Owed().ranges(),
-                                         attempt.sink, std::move(events));
-}
-
-void GetOperation::OnFetchProgress(uint64_t number) {
-  if (!attempt_ || attempt_->number != number) return;
-  here_.desk.Activity(id_, attempt_->accepted.pillar);
-  AskForOwed();
-  if (events_.on_transfer) {
-    events_.on_transfer(attempt_->accepted.pillar, target_->written_bytes(),
-                        target_->range().length());
-  }
-}
-
-void GetOperation::OnFetchEnd(uint64_t number, absl::Status how) {
-  if (!attempt_ || attempt_->number != number) return;
-  attempt_->running = false;
-  if (target_ != nullptr && target_->committed()) {
-    from_ = attempt_->accepted.pillar;
-    next_.reset();
-    if (outcome_) {
-      Finish();
-      return;
-    }
-    here_.desk.Activity(id_, *from_);
-    final_timer_ = here_.loop.RunAfter(kFinalAfterFetch, [this, weak = weak_from_this()] {
-      if (const auto self = weak.lock()) here_.desk.Cancel(id_, "all bytes have come");
-    });
-    return;
-  }
-  if (outcome_) {
-    Finish();
-    return;
-  }
-  if (target_ != nullptr && !target_->trouble().ok()) {
-    OnSinkTrouble(target_->trouble());
-    return;
-  }
-  if (next_) {
-    Acceptance next = *std::exchange(next_, std::nullopt);
-    Begin(std::move(next));
-    return;
-  }
-  OnFetchLost(how.ok() ? absl::DataLossError("the fetch ended before its time") : how);
-}
-
-void GetOperation::OnFetchLost(const absl::Status& how) {
-  AskForOwed();
-  // A lost session is tried again with the same token when nobody else could go on.
-  if (absl::IsUnavailable(how) && target_ != nullptr && !OthersMayServe() &&
-      attempt_->fetches < kFetchesPerTokenMax) {
-    const absl::Duration pause = kFetchAgainFirst * (1 << (attempt_->fetches - 1));
-    attempt_->timer = here_.loop.RunAfter(pause, [this, weak = weak_from_this()] {
-      if (const auto self = weak.lock()) Fetch();
-    });
-    return;
-  }
-  here_.desk.TransferFailed(id_, attempt_->accepted.pillar, how);
-}
-
-// The bytes do not have the digest on record: all must come anew, from another pillar.
-void GetOperation::OnMismatch(wire::ResponseInfo why, absl::AnyInvocable<void()> go_on) {
-  mismatch_ = true;
-  if (target_ != nullptr) target_->Abandon(absl::DataLossError(std::string(why.text())));
-  target_.reset();
-  file_.reset();
-  AskForOwed();
-  here_.desk.TransferFailed(id_, attempt_->accepted.pillar,
-                            absl::DataLossError(std::string(why.text())));
-  go_on();
+  final_timer_ = here_.loop.RunAfter(kFinalAfterFetch, [this, weak = weak_from_this()] {
+    if (const auto self = weak.lock()) here_.desk.Cancel(id_, "all bytes have come");
+  });
 }
 
 void GetOperation::OnSinkTrouble(absl::Status what) {
@@ -229,28 +155,27 @@ void GetOperation::OnSinkTrouble(absl::Status what) {
   here_.desk.Cancel(id_, absl::StrCat("the bytes cannot be written: ", sink_.message()));
 }
 
-void GetOperation::AskForOwed() {
-  if (target_ == nullptr) {
-    here_.desk.SetRequest(id_, Request(spec_.file_id, spec_.offset, spec_.length));
-    return;
-  }
-  const std::vector<base::ByteRange> owed = target_->Owed().ranges();
-  const uint64_t offset = owed.empty() ? target_->range().end() : owed.front().offset();
-  here_.desk.SetRequest(id_, Request(spec_.file_id, offset, target_->range().end() - offset));
-}
-
-bool GetOperation::OthersMayServe() const {
-  if (!spec_.fail_over) return false;
-  for (const base::ComponentId& candidate : candidates_) {
-    if (candidate != attempt_->accepted.pillar) return true;
-  }
-  return false;
+void GetOperation::RaiseAlarm() {
+  if (liars_.empty() && suspects_.empty()) return;
+  const auto& named = liars_.empty() ? suspects_ : liars_;
+  const std::string names =
+      absl::StrJoin(named, ", ", [](std::string* out, const base::ComponentId& pillar) {
+        absl::StrAppend(out, pillar.text());
+      });
+  wire::Alarm alarm;
+  alarm.set_code(std::string(kBadSource));
+  alarm.set_file_id(spec_.file_id.text());
+  alarm.set_text(absl::StrCat(names, liars_.empty() ? " together" : "",
+                              " delivered bytes that do not have the digest on record; ",
+                              from_->text(), " delivered the right ones"));
+  here_.desk.Alarm(id_, std::move(alarm));
 }
 
 std::optional<protocol::ConversationRemains> GetOperation::Leave() {
-  if (attempt_ && std::exchange(attempt_->running, false)) {
-    attempt_->number = 0;
-    here_.channel.Abandon(attempt_->transfer);
+  for (auto& [pillar, attempt] : attempts_) {
+    if (!std::exchange(attempt.running, false)) continue;
+    attempt.number = 0;
+    here_.channel.Abandon(attempt.transfer);
   }
   return OngoingOperation::Leave();
 }
@@ -258,10 +183,11 @@ std::optional<protocol::ConversationRemains> GetOperation::Leave() {
 void GetOperation::OnConversationDone(const protocol::Outcome& outcome) {
   outcome_ = outcome;
   here_.loop.CancelTimer(final_timer_);
-  if (attempt_ && attempt_->running) {
+  here_.loop.CancelTimer(plan_timer_);
+  if (AnyRunning()) {
     // A final may overtake the last word of the data channel; anything else ends the fetch.
     if (outcome.verdict != protocol::Verdict::kSuccess) {
-      here_.channel.Cancel(attempt_->transfer, absl::CancelledError("the operation has ended"));
+      for (auto& [pillar, attempt] : attempts_) StopFetch(attempt, "the operation has ended");
     }
     here_.lingering[id_] = shared_from_this();
     return;
@@ -272,7 +198,7 @@ void GetOperation::OnConversationDone(const protocol::Outcome& outcome) {
 void GetOperation::Finish() {
   const auto keep = shared_from_this();
   here_.lingering.erase(id_);
-  if (attempt_) here_.loop.CancelTimer(attempt_->timer);
+  for (auto& [pillar, attempt] : attempts_) here_.loop.CancelTimer(attempt.timer);
   GetFileResult result;
   result.conversation = id_;
   result.outcome = *std::move(outcome_);
@@ -289,10 +215,14 @@ void GetOperation::Finish() {
   }
   result.sink = sink_;
   result.from = from_;
+  for (const auto& [pillar, bytes] : delivered_) {
+    if (bytes > 0) result.delivered[pillar] = bytes;
+  }
   result.file = file_;
   result.bytes = complete ? target_->range().length() : 0;
-  result.failovers = pillars_tried_ > 0 ? pillars_tried_ - 1 : 0;
+  result.failovers = failovers_;
   result.mismatch = mismatch_;
+  result.suspects.assign(suspects_.begin(), suspects_.end());
   end_(std::move(result));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/checksum.h"
 #include "base/status.h"
 
 namespace bitrepo::client {
@@ -117,6 +118,15 @@ absl::StatusOr<size_t> LocalFile::ReadAt(uint64_t offset, std::span<std::byte> o
     done += static_cast<size_t>(got);
   }
   return done;
+}
+
+std::string LocalFile::stamp() const {
+  if (path_.empty()) return "";
+  return base::Hasher::Of(
+             base::Algorithm::kSha256,
+             absl::StrCat(identity_.device, " ", identity_.inode, " ", identity_.size_bytes, " ",
+                          identity_.modified_ns, " ", identity_.changed_ns))
+      .bytes();
 }
 
 absl::Status LocalFile::CheckUnchanged() {

@@ -53,6 +53,9 @@ class LocalFile final : public ReadableBytes {
   uint64_t size_bytes() const override { return identity_.size_bytes; }
   absl::StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> out) override;
   absl::Status CheckUnchanged() override;
+  // A mark for these very bytes: another one when the file has changed or is another one. Empty for
+  // what was spooled: it cannot come again.
+  std::string stamp() const;
 
  private:
   LocalFile(std::string path, runtime::ScopedFd descriptor, FileIdentity identity);

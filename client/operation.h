@@ -53,10 +53,17 @@ struct PutFileSpec {
   // What the file must have; any algorithm. Checked by each pillar, and given early it shows at
   // once that the file is held already, or that the id is taken.
   std::optional<base::Digest> digest = {};
+  // A mark for these very bytes (LocalFile::stamp): what came under it before, to a pillar and from
+  // this principal, does not go again. Empty: all of it does.
+  std::string source_stamp = {};
   // A view of the bytes for one push to one pillar; called again when a push is repeated.
   std::function<std::shared_ptr<channel::Source>(const base::ComponentId& pillar)> source;
+  // Instead of `source`: the tokens by which each of `pillars` gets the bytes elsewhere, each its
+  // own. Size and digest are then to be named.
+  absl::btree_map<base::ComponentId, std::string> source_tokens = {};
   std::vector<base::ComponentId> pillars = {};  // empty: all of the collection
   uint32_t quorum = 0;                          // copies that make success; 0: every pillar asked
+  bool background = false;                      // its bytes yield to all others at the pillars
   std::optional<wire::ChecksumSpec> checksums = {};  // that the finals are to carry
   std::string reason = {};                           // for the audit trails
   std::optional<TakenUp> taken_up = {};
@@ -69,6 +76,19 @@ struct PutFileResult {
   absl::Status source;  // not OK when the bytes could not be read, or changed while they were read
   absl::btree_map<base::ComponentId, wire::PutFileFinal> finals;  // of the pillars that hold it
   absl::btree_map<base::ComponentId, wire::FileInfo> replaced;    // ReplaceFile: what went
+  absl::btree_map<base::ComponentId, uint64_t> resumed;  // bytes that had come there before, if any
+};
+
+// ---- CopyFile: what one pillar holds to others; the bytes go from pillar to pillar.
+struct CopyFileSpec {
+  base::CollectionId collection;
+  base::FileId file_id;
+  base::ComponentId from;
+  std::vector<base::ComponentId> to;  // at least one, `from` not among them
+  uint32_t quorum = 0;  // copies that make success, `from` not counted; 0: all of `to`
+  std::string reason = {};
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};  // of the put; on_transfer as the pillars tell of it
 };
 
 // ---- ReplaceFile: other bytes under an id that is taken, at each pillar wholly or not at all.
@@ -113,11 +133,11 @@ struct UndeleteFileSpec {
 };
 using UndeleteFileResult = FinalsResult<wire::UndeleteFileFinal>;
 
-// ---- GetFile: one file, or a range of it, from the best pillar; the next one goes on where one
-// fails. Makes the place for the bytes of `range`; called again (the former was Aborted) when what
-// has come proves wrong and all must come anew. Commit is told the length of `range` and, where it
-// is the whole file, the recorded SHA-256; it answers OPERATION_COMPLETED only when what was
-// written has that digest.
+// ---- GetFile: one file, or a range of it, from the best pillar, or from several at once; the next
+// one goes on where one fails. Makes the place for the bytes of `range`; called again (the former
+// was Aborted) when what has come proves wrong and all must come anew. Commit is told the length of
+// `range` and, where it is the whole file, the recorded SHA-256; it answers OPERATION_COMPLETED
+// only when what was written has that digest.
 using SinkFactory = std::function<absl::StatusOr<std::shared_ptr<channel::Sink>>(
     const wire::FileInfo& file, base::ByteRange range)>;
 
@@ -128,6 +148,10 @@ struct GetFileSpec {
   std::optional<uint64_t> length = {};  // absent: to the end
   std::optional<base::ComponentId> prefer = {};
   bool fail_over = true;
+  bool background = false;  // its bytes yield to all others that come to this client
+  // Pillars that may deliver at once, where there is much to come and the sink takes it in any
+  // order.
+  uint32_t sources = 1;
   SinkFactory sink;
   std::optional<TakenUp> taken_up = {};
   std::optional<protocol::Patience> patience = {};
@@ -138,10 +162,13 @@ struct GetFileResult {
   protocol::Outcome outcome;
   absl::Status sink;                      // not OK when the bytes could not be written
   std::optional<base::ComponentId> from;  // who delivered the last of it
+  absl::btree_map<base::ComponentId, uint64_t> delivered;  // bytes, by who brought them
   std::optional<wire::FileInfo> file;
   uint64_t bytes = 0;
   uint32_t failovers = 0;
-  bool mismatch = false;  // some pillar delivered bytes that do not have the recorded digest
+  bool mismatch = false;  // what came did not have the recorded digest, at least once
+  // Delivered, together, bytes without that digest; whoever did so alone has failed with DATA_LOSS.
+  std::vector<base::ComponentId> suspects;
 };
 
 class IdList;
@@ -266,6 +293,17 @@ struct GetStatusResult {
   protocol::Outcome outcome;
   absl::btree_map<base::ComponentId, wire::GetStatusFinal> finals;
 };
+
+// ---- SetRates: how fast pillars let bytes come, until they restart.
+struct SetRatesSpec {
+  std::optional<base::CollectionId> collection = {};  // whose pillars are meant
+  std::vector<base::ComponentId> pillars = {};        // empty: all of the collection
+  std::vector<wire::RateRule> rules = {};             // 1 to protocol::kRateRulesMax
+  std::string reason = {};                            // for the audit trails
+  std::optional<protocol::Patience> patience = {};
+  OperationEvents events = {};
+};
+using SetRatesResult = FinalsResult<wire::SetRatesFinal>;
 
 // ---- GetRoster: who is on the bus, as the coordinator sees it.
 struct GetRosterSpec {

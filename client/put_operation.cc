@@ -70,7 +70,10 @@ wire::Body PutOperation::Request(const PutFileSpec& spec) {
   wire::Body body;
   body.set_reason(spec.reason);
   FillNewFile(spec, *body.mutable_put_file_request());
+  body.mutable_put_file_request()->set_background(spec.background);
+  body.mutable_put_file_request()->set_from_source(!spec.source_tokens.empty());
   if (spec.checksums) *body.mutable_put_file_request()->mutable_checksums() = *spec.checksums;
+  body.mutable_put_file_request()->set_source_stamp(spec.source_stamp);
   return body;
 }
 
@@ -86,8 +89,11 @@ wire::Body PutOperation::Request(const ReplaceFileSpec& spec) {
   body.set_reason(spec.file.reason);
   wire::ReplaceFileRequest& request = *body.mutable_replace_file_request();
   FillNewFile(spec.file, request);
+  request.set_background(spec.file.background);
+  request.set_from_source(!spec.file.source_tokens.empty());
   *request.mutable_old_digest() = ToWire(spec.old_digest);
   if (spec.file.checksums) *request.mutable_checksums() = *spec.file.checksums;
+  request.set_source_stamp(spec.file.source_stamp);
   return body;
 }
 
@@ -96,7 +102,18 @@ void PutOperation::OnNews(const protocol::ConversationEvent& event) {
   if (!pillar.ok()) return;
   if (event.kind == protocol::EventKind::kProgress && event.message != nullptr &&
       !event.message->secret.empty()) {
+    const wire::Body& body = event.message->body;
+    const uint64_t held = body.has_replace_file_progress()
+                              ? body.replace_file_progress().held_bytes()
+                              : body.put_file_progress().held_bytes();
+    if (held > 0) resumed_[*pillar] = held;
     OnToken(*pillar, event.message->secret);
+  }
+  // Of bytes that come to it from elsewhere the pillar alone can tell.
+  if (event.kind == protocol::EventKind::kProgress && event.message != nullptr &&
+      !spec_.source_tokens.empty() && events_.on_transfer) {
+    events_.on_transfer(*pillar, event.message->body.progress().bytes_done(),
+                        spec_.size_bytes.value_or(0));
   }
   if (event.kind == protocol::EventKind::kComponentComplete ||
       event.kind == protocol::EventKind::kComponentFailed) {
@@ -105,7 +122,7 @@ void PutOperation::OnNews(const protocol::ConversationEvent& event) {
 }
 
 void PutOperation::OnToken(const base::ComponentId& pillar, const std::string& token) {
-  if (!source_.ok()) return;
+  if (!source_.ok() || !spec_.source_tokens.empty()) return;
   Push& push = pushes_[pillar];
   if (push.token != token) {
     StopPush(push);
@@ -224,6 +241,7 @@ void PutOperation::OnConversationDone(const protocol::Outcome& outcome) {
   result.conversation = id_;
   result.outcome = outcome;
   result.source = source_;
+  result.resumed = resumed_;
   if (absl::IsAborted(source_) && outcome.verdict == protocol::Verdict::kCancelled) {
     result.outcome.code = wire::SOURCE_CHANGED;  // why it was withdrawn
     result.outcome.text = std::string(source_.message());

@@ -64,6 +64,7 @@ class PutOperation final : public OngoingOperation {
   EndHandler<PutFileResult> end_;
   absl::Status source_;
   absl::btree_map<base::ComponentId, Push> pushes_;
+  absl::btree_map<base::ComponentId, uint64_t> resumed_;
   uint64_t push_count_ = 0;
 };
 

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "channel/transfer/token.h"
-#include "client/local_sink.h"
+#include "client/stream_sink.h"
 #include "client/wire_words.h"
 
 namespace bitrepo::client {
@@ -87,11 +87,14 @@ void TransferredLists::StartTransfer(const base::ComponentId& pillar, Exchange& 
         here_.channel.Push(exchange.token, source_->View(), EventsOf(pillar, exchange, nullptr));
     return;
   }
+  const base::RangeSet owed = exchange.target->Owed();
   auto sink = std::make_shared<AttemptSink>(
-      exchange.target,
-      [](const wire::ResponseInfo& /*why*/, absl::AnyInvocable<void()> go_on) { go_on(); });
-  exchange.transfer = here_.channel.Fetch(exchange.token, exchange.target->Owed().ranges(), sink,
-                                          EventsOf(pillar, exchange, sink));
+      exchange.target, owed,
+      [](wire::ResponseInfo why, absl::AnyInvocable<void(wire::ResponseInfo)> answer) {
+        answer(std::move(why));
+      });
+  exchange.transfer =
+      here_.channel.Fetch(exchange.token, owed.ranges(), sink, EventsOf(pillar, exchange, sink));
 }
 
 channel::TransferEvents TransferredLists::EventsOf(const base::ComponentId& pillar,

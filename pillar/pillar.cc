@@ -11,6 +11,7 @@
 #include "bus/bus.h"
 #include "bus/protocol/contribution.h"
 #include "bus/protocol/primitive.h"
+#include "channel/channel.h"
 #include "pillar/alarm_bell.h"
 #include "pillar/request_table.h"
 #include "pillar/requests/file_line.h"
@@ -137,6 +138,8 @@ struct Pillar::State final : bus::Bus::Handler,
     return table.RequestsOf(conversation);
   }
   void OnReport(const store::StoreReport& fresh) override;
+
+  void OnDataViolation(const channel::Violation& violation);
 
   // ---- time
   void Tick();
@@ -313,6 +316,19 @@ void Pillar::State::CheckStore() {
   if (!taken.ok()) checking = false;
 }
 
+void Pillar::State::OnDataViolation(const channel::Violation& violation) {
+  store::AuditEvent event;
+  event.action = "DATA_VIOLATION";
+  event.principal = violation.peer;
+  event.result = wire::ResponseCode_Name(wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
+  event.detail = std::string(violation.why.message());
+  if (violation.untold > 0) {
+    absl::StrAppend(&event.detail, "; and ", violation.untold, " more before it");
+  }
+  RaiseAlarm("data-violation", absl::StrCat(violation.peer, " was cut: ", event.detail), "");
+  commits.Audit(std::move(event));
+}
+
 void Pillar::State::OnReport(const store::StoreReport& fresh) {
   report = fresh;
   if (!fresh.writable) RaiseAlarm("disk-failing", fresh.trouble, "");
@@ -328,7 +344,8 @@ void Pillar::State::OnReport(const store::StoreReport& fresh) {
   no_space_told = no_space_told && nearly_full;
 }
 
-// What lies in quarantine longer than its term goes for good.
+// What lies in quarantine longer than its term goes for good, and what was staged longer than its
+// own.
 void Pillar::State::PurgeQuarantine() {
   purge_at = parts.loop.Now() + kPurgeEvery;
   const absl::Time removed_before = parts.loop.clock().WallNow() - options.quarantine_term;
@@ -336,6 +353,7 @@ void Pillar::State::PurgeQuarantine() {
   parts.workers
       .Submit(runtime::Lane::kWrite, runtime::StrandId::kNone,
               [store = &parts.store, loop = &parts.loop, removed_before, weak = weak_from_this()] {
+                store->GiveUpStaged();
                 loop->Post([weak, purged = store->PurgeQuarantine(removed_before, kPurgeMax)] {
                   const std::shared_ptr<State> self = weak.lock();
                   if (self == nullptr || self->stopping) return;
@@ -410,6 +428,14 @@ Pillar::~Pillar() = default;
 absl::Status Pillar::Start(PillarEvents events) {
   state_->events = std::move(events);
   if (absl::Status started = state_->bus.Start(*state_); !started.ok()) return started;
+  state_->parts.channel.TellViolations(
+      [loop = &state_->parts.loop,
+       weak = std::weak_ptr<State>(state_)](channel::Violation violation) {
+        loop->Post([weak, violation = std::move(violation)] {
+          const std::shared_ptr<State> self = weak.lock();
+          if (self != nullptr && !self->stopped) self->OnDataViolation(violation);
+        });
+      });
   state_->Tick();
   return absl::OkStatus();
 }

@@ -92,6 +92,7 @@ absl::StatusOr<store::DiskStoreOptions> OpenDisks(const pillar::PillarSettings& 
   BITREPO_ASSIGN_OR_RETURN(open.disk, runtime::SystemDisk::Open(settings.store_directory));
   store::DiskStoreOptions options;
   options.keep_free_bytes = settings.host.keep_free_bytes;
+  options.staging.kept = settings.host.staging_term;
   for (const base::CollectionId& collection : settings.host.collections) {
     options.collections[collection] = nullptr;
     const auto own = settings.collection_directories.find(collection.text());
@@ -116,6 +117,7 @@ store::RecordStoreOptions RecordOptions(const pillar::PillarSettings& settings) 
   store::RecordStoreOptions options;
   options.collections = settings.host.collections;
   options.keep_free_bytes = settings.host.keep_free_bytes;
+  options.staging.kept = settings.host.staging_term;
   return options;
 }
 
@@ -221,6 +223,7 @@ class DataThread {
       channel::ChannelOptions options;
       options.node = settings.host.id.text();
       options.memory_bytes_max = settings.transfer_memory_bytes;
+      options.rates = settings.rates;
       channel::Channel channel(options, loop_, link, mint, random);
       channel_ = &channel;
       const absl::Status how = channel.Start();

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "channel/rate_settings.h"
 #include "pillar/requests/replies.h"
 
 namespace bitrepo::pillar {
@@ -167,10 +168,15 @@ absl::StatusOr<PillarSettings> ReadPillarSettings(runtime::Settings& settings,
   result.host.quarantine_term =
       absl::Hours(24) * settings.GetInt("store.quarantine_days", DaysOf(store::kQuarantineTerm),
                                         DaysOf(store::kQuarantineTermLeast), kQuarantineDaysMax);
+  result.host.staging_term =
+      absl::Hours(24) * settings.GetInt("store.staging_days", DaysOf(store::kStagingTerm),
+                                        DaysOf(store::kStagingTermLeast),
+                                        DaysOf(store::kStagingTermMost));
   ReadKind(settings, result.host.kind, result.host.intake, result.nearline);
   ReadCollections(settings, result);
   ReadLimits(settings, result);
   ReadTimes(settings, result.host);
+  result.rates = channel::ReadRates(settings);
   BITREPO_RETURN_IF_ERROR(settings.Finish());
   return result;
 }

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "base/runtime/settings.h"
+#include "channel/transfer/rate_limiter.h"
 #include "pillar/pillar_kind.h"
 #include "pillar/requests/checksum_intake.h"
 #include "pillar/requests/request_handler.h"
@@ -61,6 +62,7 @@ struct PillarOptions {
   std::map<base::CollectionId, requests::CollectionTerms> terms = {};  // of the others: the usual
   // What was deleted or replaced is then removed for good.
   absl::Duration quarantine_term = store::kQuarantineTerm;
+  absl::Duration staging_term = store::kStagingTerm;  // of the store
 };
 
 // All that the program is told by its settings file. Value.
@@ -75,6 +77,7 @@ struct PillarSettings {
   NearlineSettings nearline;    // of a nearline pillar
   std::map<std::string, std::string> collection_directories;  // of those that have their own
   uint64_t transfer_memory_bytes = 64 * 1024 * 1024;          // received and not yet written
+  std::vector<transfer::RateRule> rates;                      // of what comes, from the start
   int read_workers = 4;
   int write_workers = 4;
 };

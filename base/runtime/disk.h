@@ -36,8 +36,15 @@ class DiskFile {
   virtual ~DiskFile() = default;
   // Reads up to out.size() bytes; fewer only at the end of the file. kDataLoss for EIO.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> out) = 0;
+  // As ReadAt, but what the medium has and not what is remembered of it, as far as that can be had.
+  virtual absl::StatusOr<size_t> ReadFreshAt(uint64_t offset, std::span<std::byte> out) {
+    return ReadAt(offset, out);
+  }
   // Writes all of it or fails (then any part may have been written). Not durable before Sync.
   virtual absl::Status WriteAt(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // What is written from now on is much and not read soon: it may go past the page cache. A hint;
+  // before the first write.
+  virtual void PreferDirect() {}
   virtual absl::Status Truncate(uint64_t size) = 0;
   virtual absl::StatusOr<uint64_t> Size() = 0;
   // Starts write-back of a range and returns: makes the later Sync short. Promises nothing.

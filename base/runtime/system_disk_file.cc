@@ -48,11 +48,44 @@ absl::StatusOr<size_t> SystemDiskFile::ReadAt(uint64_t offset, std::span<std::by
   return done;
 }
 
+absl::StatusOr<size_t> SystemDiskFile::ReadFreshAt(uint64_t offset, std::span<std::byte> out) {
+  if (!Addressable(offset, out.size())) {
+    return base::ErrnoStatus(EINVAL, path_);
+  }
+  std::shared_ptr<DirectFile> fresh;
+  {
+    base::MutexLock lock(mutex_);
+    if (fresh_ == nullptr) {
+      fresh_ = std::make_shared<DirectFile>(fd_.get());
+    }
+    fresh = fresh_;
+  }
+  const absl::StatusOr<size_t> front = fresh->ReadFront(offset, out);
+  if (!front.ok()) {
+    return base::Annotate(front.status(), path_);
+  }
+  if (*front == out.size()) {
+    return out.size();
+  }
+  // What cannot be read directly: the cache is asked to forget it first.
+  posix_fadvise(fd_.get(), static_cast<off_t>(offset + *front),
+                static_cast<off_t>(out.size() - *front), POSIX_FADV_DONTNEED);
+  const absl::StatusOr<size_t> rest = ReadAt(offset + *front, out.subspan(*front));
+  return rest.ok() ? absl::StatusOr<size_t>(*front + *rest) : rest;
+}
+
 absl::Status SystemDiskFile::WriteAt(uint64_t offset, std::span<const std::byte> bytes) {
   if (!Addressable(offset, bytes.size())) {
     return base::ErrnoStatus(EINVAL, path_);
   }
   size_t done = 0;
+  if (direct_.has_value()) {
+    const absl::StatusOr<size_t> front = direct_->WriteFront(offset, bytes);
+    if (!front.ok()) {
+      return base::Annotate(front.status(), path_);
+    }
+    done = *front;
+  }
   while (done < bytes.size()) {
     const ssize_t put = pwrite(fd_.get(), bytes.data() + done, bytes.size() - done,
                                static_cast<off_t>(offset + done));

@@ -3,9 +3,13 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/mutex.h"
+#include "base/runtime/direct_file.h"
 #include "base/runtime/disk.h"
 #include "base/runtime/scoped_fd.h"
 
@@ -20,7 +24,9 @@ class SystemDiskFile final : public DiskFile {
       : path_(std::move(shown_path)), fd_(std::move(fd)) {}
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> out) override;
+  absl::StatusOr<size_t> ReadFreshAt(uint64_t offset, std::span<std::byte> out) override;
   absl::Status WriteAt(uint64_t offset, std::span<const std::byte> bytes) override;
+  void PreferDirect() override { direct_.emplace(fd_.get()); }
   absl::Status Truncate(uint64_t size) override;
   absl::StatusOr<uint64_t> Size() override;
   void StartWriteBack(uint64_t offset, uint64_t length) override;
@@ -31,6 +37,9 @@ class SystemDiskFile final : public DiskFile {
  private:
   const std::string path_;
   const ScopedFd fd_;
+  std::optional<DirectFile> direct_;  // to write
+  base::Mutex mutex_;
+  std::shared_ptr<DirectFile> fresh_ ABSL_GUARDED_BY(mutex_);  // to read, once it was wanted
   std::atomic<int> sync_error_{0};
 };
 

@@ -82,7 +82,8 @@ void SystemEventLoop::Post(Callback callback) {
     first = posted_.empty();
     posted_.push_back(std::move(callback));
   }
-  if (first) {
+  // The loop itself looks before it waits.
+  if (first && runner_.load() != std::this_thread::get_id()) {
     Wake();
   }
 }
@@ -143,15 +144,15 @@ void SystemEventLoop::Stop() {
 void SystemEventLoop::Wait() {
   ArmTimer();
   std::array<epoll_event, kEventsPerWait> events;
+  const int timeout = HasPosted() ? 0 : -1;
   const int count =
-      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), /*timeout=*/-1);
+      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
   BITREPO_CHECK(count >= 0 || errno == EINTR, "epoll waits");
-  bool woken = false;
   bool timer_due = false;
   for (int i = 0; i < count; ++i) {
     const uint64_t tag = events[static_cast<size_t>(i)].data.u64;
     if (tag == kWakeTag) {
-      woken = true;
+      Drain(wake_.get());
     } else if (tag == kTimerTag) {
       timer_due = true;
     } else if (const auto found = watches_.find(WatchId{tag}); found != watches_.end()) {
@@ -165,10 +166,12 @@ void SystemEventLoop::Wait() {
     armed_for_ = absl::InfiniteFuture();
     RunDueTimers();
   }
-  if (woken) {
-    Drain(wake_.get());
-    RunPosted();
-  }
+  RunPosted();
+}
+
+bool SystemEventLoop::HasPosted() {
+  base::MutexLock lock(mutex_);
+  return !posted_.empty();
 }
 
 void SystemEventLoop::ArmTimer() {
@@ -222,7 +225,6 @@ void SystemEventLoop::RunPosted() {
   base::MutexLock lock(mutex_);
   posted_.insert(posted_.begin(), std::make_move_iterator(batch.begin()),
                  std::make_move_iterator(batch.end()));
-  Wake();
 }
 
 }  // namespace bitrepo::runtime

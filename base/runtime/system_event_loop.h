@@ -47,6 +47,7 @@ class SystemEventLoop final : public EventLoop {
   void Wait();
   void ArmTimer();
   void RunDueTimers();
+  bool HasPosted();
   void RunPosted();
   void DropAll();
 

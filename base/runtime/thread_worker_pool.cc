@@ -38,8 +38,8 @@ ThreadWorkerPool::~ThreadWorkerPool() {
   {
     base::MutexLock lock(mutex_);
     ending_ = true;
-    for (LaneState& lane : lanes_) {
-      lane.changed.NotifyAll();
+    for (LaneState& each : lanes_) {
+      each.changed.NotifyAll();
     }
   }
   for (std::thread& thread : threads_) {
@@ -53,36 +53,36 @@ StrandId ThreadWorkerPool::NewStrand() {
 }
 
 absl::Status ThreadWorkerPool::Submit(Lane lane, StrandId strand, absl::AnyInvocable<void()> work) {
-  base::MutexLock lock(mutex_);
-  LaneState& state = StateOf(lane);
-  if (state.queued == kQueuedPerLaneMax) {
-    return absl::ResourceExhaustedError(absl::StrCat("the ", LaneName(lane), " lane has ",
-                                                     state.queued, " pieces of work waiting"));
-  }
-  ++state.queued;
-  ++unfinished_;
-  Task task{lane, strand, std::move(work)};
-  if (strand != StrandId::kNone) {
-    const auto [busy, fresh] = busy_strands_.try_emplace(strand);
-    if (!fresh) {
-      busy->second.push_back(std::move(task));
-      return absl::OkStatus();
+  base::Condition* changed = nullptr;
+  {
+    base::MutexLock lock(mutex_);
+    LaneState& state = StateOf(lane);
+    if (state.queued == kQueuedPerLaneMax) {
+      return absl::ResourceExhaustedError(absl::StrCat("the ", LaneName(lane), " lane has ",
+                                                       state.queued, " pieces of work waiting"));
     }
+    ++state.queued;
+    ++unfinished_;
+    Task task{lane, strand, std::move(work)};
+    if (strand != StrandId::kNone) {
+      const auto [busy, fresh] = busy_strands_.try_emplace(strand);
+      if (!fresh) {
+        busy->second.push_back(std::move(task));
+        return absl::OkStatus();
+      }
+    }
+    state.ready.push_back(std::move(task));
+    changed = &state.changed;
   }
-  MakeReady(std::move(task));
+  // Not under the lock, which who wakes would have to wait for.
+  changed->NotifyOne();
   return absl::OkStatus();
 }
 
-void ThreadWorkerPool::MakeReady(Task task) {
-  LaneState& state = StateOf(task.lane);
-  state.ready.push_back(std::move(task));
-  state.changed.NotifyOne();
-}
-
-void ThreadWorkerPool::Finished(StrandId strand) {
+void ThreadWorkerPool::Finished(Lane lane, StrandId strand) {
   if (--unfinished_ == 0 && ending_) {
-    for (LaneState& lane : lanes_) {
-      lane.changed.NotifyAll();
+    for (LaneState& each : lanes_) {
+      each.changed.NotifyAll();
     }
   }
   const auto busy = busy_strands_.find(strand);
@@ -95,7 +95,12 @@ void ThreadWorkerPool::Finished(StrandId strand) {
   }
   Task next = std::move(busy->second.front());
   busy->second.pop_front();
-  MakeReady(std::move(next));
+  LaneState& state = StateOf(next.lane);
+  // In its own lane this thread looks next anyway.
+  if (next.lane != lane) {
+    state.changed.NotifyOne();
+  }
+  state.ready.push_back(std::move(next));
 }
 
 void ThreadWorkerPool::Serve(Lane lane) {
@@ -115,7 +120,7 @@ void ThreadWorkerPool::Serve(Lane lane) {
     task.work();
     task.work = nullptr;  // what it holds dies before the strand goes on, and outside the lock
     mutex_.Lock();
-    Finished(task.strand);
+    Finished(lane, task.strand);
   }
 }
 

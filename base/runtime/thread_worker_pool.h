@@ -47,8 +47,7 @@ class ThreadWorkerPool final : public WorkerPool {
     return lanes_[static_cast<size_t>(lane)];
   }
   void Serve(Lane lane);
-  void MakeReady(Task task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Finished(StrandId strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Finished(Lane lane, StrandId strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   base::Mutex mutex_;
   std::array<LaneState, kLanes> lanes_ ABSL_GUARDED_BY(mutex_);

@@ -61,14 +61,13 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
       }
     }
     message.clear();
-    LookAgain();
+    ServeSoon();
     return SendResult::kSent;
   }
 
   bool HasMessages() {
-    const bool waiting = (GetInt(socket_, ZMQ_EVENTS) & ZMQ_POLLIN) != 0;
-    LookAgain();
-    return waiting;
+    ServeSoon();
+    return (GetInt(socket_, ZMQ_EVENTS) & ZMQ_POLLIN) != 0;
   }
 
   void set_on_writable(OnWritable on_writable) { on_writable_ = std::move(on_writable); }
@@ -91,22 +90,14 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
         });
       }
     }
-    LookAgain();
+    ServeSoon();
     return blocked ? SendResult::kBlocked : SendResult::kUnroutable;
   }
 
-  bool Wanted(int events) const {
-    return (events & ZMQ_POLLIN) != 0 || (blocked_ && !is_router_ && (events & ZMQ_POLLOUT) != 0);
-  }
-
-  void LookAgain() {
-    if (!serve_posted_ && Wanted(GetInt(socket_, ZMQ_EVENTS))) {
-      ServeSoon();
-    }
-  }
-
   void ServeSoon() {
-    serve_posted_ = true;
+    if (std::exchange(serve_posted_, true)) {
+      return;
+    }
     loop_.Post([weak = weak_from_this()] {
       if (const auto core = weak.lock()) {
         core->serve_posted_ = false;
@@ -115,20 +106,18 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
     });
   }
 
+  // Ends with a receive that finds nothing: from then on the descriptor tells what comes.
   void Serve() {
-    for (size_t handled = 0; !closed_ && handled < options_.batch; ++handled) {
-      if (!ReceiveOne()) {
-        break;
-      }
-    }
-    if (closed_) {
-      return;
-    }
     if (blocked_ && !is_router_ && (GetInt(socket_, ZMQ_EVENTS) & ZMQ_POLLOUT) != 0) {
       TellWritable();
     }
+    for (size_t handled = 0; !closed_ && handled < options_.batch; ++handled) {
+      if (!ReceiveOne()) {
+        return;
+      }
+    }
     if (!closed_) {
-      LookAgain();
+      ServeSoon();
     }
   }
 

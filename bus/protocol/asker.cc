@@ -7,7 +7,7 @@
 namespace bitrepo::protocol {
 
 absl::StatusOr<Envelope> Asker::Make(wire::Kind kind, Destination destination, wire::Body body,
-                                     absl::Time now) {
+                                     absl::Time now, std::string secret) {
   const absl::Time wall_now = spec.wall_start + (now - started);
   wire::Header header;
   header.set_repository_id(spec.repository_id);
@@ -24,7 +24,8 @@ absl::StatusOr<Envelope> Asker::Make(wire::Kind kind, Destination destination, w
   }
   header.set_reply_to(spec.session);
   header.set_issued_at_us(std::max<int64_t>(absl::ToUnixMicros(wall_now), 0));
-  return SealEnvelope(std::move(destination), std::move(header), std::move(body), "");
+  return SealEnvelope(std::move(destination), std::move(header), std::move(body),
+                      std::move(secret));
 }
 
 absl::Time Asker::Deadline(absl::Time last_word, absl::Duration patience) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -24,7 +25,7 @@ struct Asker {
   ConversationCounters counters;
 
   absl::StatusOr<Envelope> Make(wire::Kind kind, Destination destination, wire::Body body,
-                                absl::Time now);
+                                absl::Time now, std::string secret = "");
   // When `patience` of silence since `last_word` is over: the absence of the coordinator is not
   // held against the contributor, but many short absences do not add up to more than one long one.
   absl::Time Deadline(absl::Time last_word, absl::Duration patience) const;

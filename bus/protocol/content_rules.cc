@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/rate_table.h"
 #include "bus/protocol/body_rules.h"
 #include "bus/protocol/item_rules.h"
 #include "bus/protocol/limits.h"
@@ -74,6 +75,8 @@ void ExamineRateRule(const wire::RateRule& rule, FieldRules& rules) {
   for (const wire::RateStep& step : rule.steps()) {
     rules.Require(step.from_minute() < kMinutesOfDay && step.from_minute() > before, "rate",
                   "the steps of a rate are minutes of one day, rising");
+    rules.Require(step.bytes_per_second() <= base::kRateMax, "rate",
+                  absl::StrCat("a rate of more than ", base::kRateMax, " bytes in a second"));
     before = step.from_minute();
   }
 }

@@ -93,6 +93,11 @@ void Conversation::State::Fire(PhaseEvent event, absl::Time now, ConversationOut
         trouble = message->body.response();
       }
       return End(out);
+    case PhaseAction::kAskNamed:
+      return AskNamed(now, out);
+    case PhaseAction::kAskNoMore:
+      enough = enough || asker.spec.reach == Reach::kSome;
+      return Proceed(now, out);
   }
 }
 
@@ -139,7 +144,7 @@ void Conversation::State::NoteReply(const Envelope& message, ConversationOutbox&
 void Conversation::State::NoteLate(const Envelope& message, absl::Time now,
                                    ConversationOutbox& out) {
   const auto component = base::ComponentId::Parse(message.header.from());
-  if (asker.spec.reach != Reach::kOne || !asker.spec.fail_over || !component.ok() ||
+  if (!IsOneByOne(asker.spec.reach) || !asker.spec.fail_over || enough || !component.ok() ||
       FindLeg(*component) != nullptr) {
     ++asker.counters.ignored;
     return;
@@ -167,8 +172,8 @@ void Conversation::State::Select(bool late, absl::Time now, ConversationOutbox& 
       !outcome.contributors.contains(*asker.spec.prefer)) {
     Fail(*asker.spec.prefer, MakeInfo(wire::UNREACHABLE, kNoIdentifyReply), out);
   }
-  listening = !late && asker.spec.reach == Reach::kOne && asker.spec.fail_over &&
-              !identification.AllHeard();
+  listening =
+      !late && IsOneByOne(asker.spec.reach) && asker.spec.fail_over && !identification.AllHeard();
   if (late) {
     out.events.push_back({EventKind::kIdentifyTimeout, "", wire::UNREACHABLE,
                           "not all have answered the identify", nullptr});
@@ -209,7 +214,7 @@ void Conversation::State::Record(const Leg& leg) {
 }
 
 void Conversation::State::End(ConversationOutbox& out) {
-  Judge(asker.spec, {cancelled, attendance_known}, trouble, outcome);
+  Judge(asker.spec, {cancelled, attendance_known, enough}, trouble, outcome);
   out.events.push_back(
       {outcome.verdict == Verdict::kSuccess ? EventKind::kComplete : EventKind::kFailed, "",
        outcome.code, outcome.text, nullptr});
@@ -299,8 +304,15 @@ void Conversation::OnActivity(const base::ComponentId& component, absl::Time now
 
 void Conversation::OnTransferFailed(const base::ComponentId& component, absl::Status why,
                                     absl::Time now, ConversationOutbox& out) {
-  state_->OnLeg(done() ? nullptr : state_->FindLeg(component), now, out,
-                [&](Leg& leg) { leg.OnTransferFailed(why, now, out); });
+  Leg* const leg = done() ? nullptr : state_->FindLeg(component);
+  if (leg != nullptr && leg->state() == LegState::kDone && state_->AwaitsWord()) {
+    // It said that it was done, and what it did is of no use to the asker.
+    state_->legs.erase(component);
+    state_->Fail(component, ToResponse(why), out);
+    state_->Fire(PhaseEvent::kLegMoved, now, out);
+    return;
+  }
+  state_->OnLeg(leg, now, out, [&](Leg& it) { it.OnTransferFailed(why, now, out); });
 }
 
 void Conversation::SetRequest(wire::Body request) {
@@ -314,7 +326,9 @@ void Conversation::OnNextPage(const base::ComponentId& component, absl::Time now
     ++state_->asker.counters.ignored;
     return;
   }
-  absl::StatusOr<Envelope> request = state_->MakeRequest(component, leg->next_cursor(), now);
+  wire::Body body = state_->asker.spec.request;
+  body.mutable_page()->set_cursor(leg->next_cursor());
+  absl::StatusOr<Envelope> request = state_->MakeRequest(component, std::move(body), now);
   state_->OnLeg(leg, now, out, [&](Leg& it) {
     if (request.ok()) {
       it.OnNextPage(*std::move(request), now, out);
@@ -322,6 +336,42 @@ void Conversation::OnNextPage(const base::ComponentId& component, absl::Time now
       it.OnTransferFailed(request.status(), now, out);
     }
   });
+}
+
+void Conversation::OnAsk(const base::ComponentId& component, wire::Body request, absl::Time now,
+                         ConversationOutbox& out) {
+  state_->named = State::Named{component, std::move(request)};
+  state_->Fire(PhaseEvent::kAsk, now, out);
+  state_->named.reset();
+}
+
+void Conversation::OnRelieved(const base::ComponentId& component, absl::Status why, absl::Time now,
+                              ConversationOutbox& out) {
+  Leg* const leg = done() ? nullptr : state_->FindLeg(component);
+  const bool again = state_->asker.spec.reach == Reach::kSome && leg != nullptr &&
+                     state_->phase == Phase::kAsking && !IsOver(leg->state());
+  if (again) {
+    state_->queue.push_back(component);
+  }
+  state_->OnLeg(leg, now, out, [&](Leg& it) { it.OnTransferFailed(why, now, out); });
+}
+
+void Conversation::OnAlarm(wire::Alarm alarm, absl::Time now, ConversationOutbox& out) {
+  wire::Body body;
+  *body.mutable_alarm() = std::move(alarm);
+  absl::StatusOr<Envelope> message =
+      done() ? absl::FailedPreconditionError("it has ended")
+             : state_->asker.Make(wire::ALARM, {Destination::Kind::kOperators, ""}, std::move(body),
+                                  now);
+  if (message.ok()) {
+    out.messages.push_back(*std::move(message));
+  } else {
+    ++state_->asker.counters.ignored;
+  }
+}
+
+void Conversation::OnEnough(absl::Time now, ConversationOutbox& out) {
+  state_->Fire(PhaseEvent::kEnough, now, out);
 }
 
 void Conversation::OnCancel(absl::string_view reason, absl::Time now, ConversationOutbox& out) {
@@ -378,7 +428,7 @@ absl::Time Conversation::WakeAt() const {
 
 ConversationRemains Conversation::remains() const {
   const State& state = *state_;
-  const bool one = state.asker.spec.reach == Reach::kOne;
+  const bool one = IsOneByOne(state.asker.spec.reach);
   ConversationRemains remains;
   remains.attendance_known = state.attendance_known;
   for (const auto& [component, leg] : state.legs) {

@@ -25,7 +25,10 @@ enum class Reach {
   kFirstThenRest,  // the first present one in id order; when it has ACCEPTED (or finally refused),
                    // the rest
   kOne,            // the best one; when it fails, the next best, until one has done it
+  kSome,           // as kOne; and beside it, or again, whom the asker names, until it has enough
 };
+// One contributor after another is tried, and not all are needed.
+constexpr bool IsOneByOne(Reach reach) { return reach == Reach::kOne || reach == Reach::kSome; }
 
 struct Patience {
   absl::Duration identify = absl::Seconds(3);  // ends early when all have answered
@@ -54,10 +57,11 @@ struct ConversationSpec {
   wire::Body identify;                   // content of the identify request
   wire::Body request;                    // content of the request; may be changed by SetRequest
   std::vector<base::ComponentId> named;  // ask only these; empty: all of the collection
-  bool to_coordinator = false;           // the coordinator alone is asked; no identify
-  bool identify_first = true;            // false needs `named` or `to_coordinator`
+  absl::btree_map<base::ComponentId, std::string> secrets;  // that go with the requests, to each
+  bool to_coordinator = false;  // the coordinator alone is asked; no identify
+  bool identify_first = true;   // false needs `named` or `to_coordinator`
   Reach reach = Reach::kAll;
-  std::optional<base::ComponentId> prefer;  // kOne: this one first, the others only if `fail_over`
+  std::optional<base::ComponentId> prefer;  // one by one: this one first, others if `fail_over`
   bool fail_over = true;
   uint32_t quorum = 0;  // kAll, kFirstThenRest: successes that make success; 0 means all
   // Takes up the conversation `id` of an earlier process of this principal: nobody is identified;
@@ -162,6 +166,7 @@ class Conversation {
   // The data plane gave up with this contributor while its final is still owed: the request is
   // withdrawn (CANCEL). Where bytes go to the asker the primitive has failed with `why`; else what
   // the final says counts, and without one it is unknown, with `why`. kOne goes on with the next.
+  // kSome: one that is done has failed after all.
   void OnTransferFailed(const base::ComponentId& component, absl::Status why, absl::Time now,
                         ConversationOutbox& out);
   // Content for requests made from now on: a get that fails over asks only for what is still owed.
@@ -169,6 +174,19 @@ class Conversation {
   // After kPage of a component (its final had a next cursor): asks for the next page, a new
   // primitive of this conversation.
   void OnNextPage(const base::ComponentId& component, absl::Time now, ConversationOutbox& out);
+  // kSome: asks `component` for this, in one more primitive. It has identified, or was asked
+  // before, and is not asked now; else nothing happens. While one that is done waits for such a
+  // word, the conversation neither ends nor asks another by itself.
+  void OnAsk(const base::ComponentId& component, wire::Body request, absl::Time now,
+             ConversationOutbox& out);
+  // kSome: as OnTransferFailed, of one that could go on: it is asked again when nobody else is
+  // left.
+  void OnRelieved(const base::ComponentId& component, absl::Status why, absl::Time now,
+                  ConversationOutbox& out);
+  // kSome: the asker has enough. Nobody else is asked; ends as kSuccess with the finals still owed.
+  void OnEnough(absl::Time now, ConversationOutbox& out);
+  // What the asker has to tell the operators of it.
+  void OnAlarm(wire::Alarm alarm, absl::Time now, ConversationOutbox& out);
   // Withdraws every request that is owed a final; ends as kCancelled, or as what the finals say.
   void OnCancel(absl::string_view reason, absl::Time now, ConversationOutbox& out);
   void OnTime(absl::Time now, ConversationOutbox& out);

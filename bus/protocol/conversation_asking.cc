@@ -42,7 +42,7 @@ void Conversation::State::Queue() {
     }
     candidates.push_back(std::move(candidate));
   }
-  const bool one = spec.reach == Reach::kOne;
+  const bool one = IsOneByOne(spec.reach);
   const std::vector<base::ComponentId> order =
       RankCandidates(std::move(candidates), one ? spec.prefer : std::nullopt);
   if (one) {
@@ -72,9 +72,13 @@ void Conversation::State::Proceed(absl::Time now, ConversationOutbox& out) {
       case Reach::kOne:
         ProceedOneByOne(now, out);
         break;
+      case Reach::kSome:
+        ProceedAsNamed(now, out);
+        break;
     }
   }
-  if (phase != Phase::kEnded && queue.empty() && OpenLegs(true) == 0 && !OnlyListens()) {
+  if (phase != Phase::kEnded && queue.empty() && OpenLegs(true) == 0 && !OnlyListens() &&
+      !AwaitsWord()) {
     FailTheUnheard(out);
     phase = Phase::kEnded;
     End(out);
@@ -85,9 +89,15 @@ bool Conversation::State::OnlyListens() const {
   return phase == Phase::kAsking && listening && queue.empty() && OpenLegs(true) == 0;
 }
 
+bool Conversation::State::AwaitsWord() const {
+  return asker.spec.reach == Reach::kSome && phase == Phase::kAsking && !enough &&
+         std::any_of(legs.begin(), legs.end(),
+                     [](const auto& entry) { return entry.second->state() == LegState::kDone; });
+}
+
 // Whoever was passed over as long as another could serve, and has not been heard when none could.
 void Conversation::State::FailTheUnheard(ConversationOutbox& out) {
-  if (!asker.spec.fail_over || cancelled) {
+  if (!asker.spec.fail_over || cancelled || enough) {
     return;
   }
   for (const auto& [component, result] : outcome.contributors) {
@@ -137,6 +147,38 @@ void Conversation::State::ProceedOneByOne(absl::Time now, ConversationOutbox& ou
   }
 }
 
+void Conversation::State::ProceedAsNamed(absl::Time now, ConversationOutbox& out) {
+  if (enough || (!legs.empty() && !asker.spec.fail_over)) {
+    listening = false;
+    queue.clear();
+  }
+  while (!queue.empty() && OpenLegs(false) == 0 && !AwaitsWord()) {
+    AskNext(now, out);
+  }
+}
+
+void Conversation::State::AskNamed(absl::Time now, ConversationOutbox& out) {
+  const auto& [component, body] = *named;
+  const Leg* leg = FindLeg(component);
+  const auto result = outcome.contributors.find(component);
+  const bool can_be_asked =
+      leg != nullptr ? IsOver(leg->state())
+                     : result != outcome.contributors.end() && MayBeAsked(result->second);
+  if (asker.spec.reach != Reach::kSome || enough || !can_be_asked) {
+    ++asker.counters.ignored;
+    return;
+  }
+  std::erase(queue, component);
+  absl::StatusOr<Envelope> request = MakeRequest(component, body, now);
+  if (!request.ok()) {
+    Fail(component, MakeInfo(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, request.status().message()),
+         out);
+    Proceed(now, out);
+    return;
+  }
+  Ask(component, *std::move(request), now, out, false);
+}
+
 void Conversation::State::AskAll(absl::Time now, ConversationOutbox& out) {
   while (!queue.empty()) {
     AskNext(now, out);
@@ -146,7 +188,7 @@ void Conversation::State::AskAll(absl::Time now, ConversationOutbox& out) {
 void Conversation::State::AskNext(absl::Time now, ConversationOutbox& out) {
   const base::ComponentId component = queue.front();
   queue.pop_front();
-  absl::StatusOr<Envelope> request = MakeRequest(component, "", now);
+  absl::StatusOr<Envelope> request = MakeRequest(component, asker.spec.request, now);
   if (!request.ok()) {
     Fail(component, MakeInfo(wire::REQUEST_NOT_UNDERSTOOD_FAILURE, request.status().message()),
          out);
@@ -157,11 +199,20 @@ void Conversation::State::AskNext(absl::Time now, ConversationOutbox& out) {
 
 void Conversation::State::Ask(const base::ComponentId& component, Envelope request, absl::Time now,
                               ConversationOutbox& out, bool resumed) {
-  const bool holds_on = asker.spec.reach != Reach::kOne || (queue.empty() && !listening);
+  const bool holds_on = !IsOneByOne(asker.spec.reach) ||
+                        (queue.empty() && !listening && !OthersCouldServe(component));
   auto leg =
       std::make_unique<Leg>(component, std::move(request), holds_on, asker, now, out, resumed);
   Record(*leg);
   legs.insert_or_assign(component, std::move(leg));
+}
+
+bool Conversation::State::OthersCouldServe(const base::ComponentId& component) const {
+  return asker.spec.reach == Reach::kSome &&
+         std::any_of(legs.begin(), legs.end(), [&](const auto& entry) {
+           const LegState state = entry.second->state();
+           return entry.first != component && (state == LegState::kDone || !IsOver(state));
+         });
 }
 
 // The requests of the process before this one first, then whoever it had not asked.
@@ -190,16 +241,13 @@ void Conversation::State::TakeUp(absl::Time now, ConversationOutbox& out) {
 }
 
 absl::StatusOr<Envelope> Conversation::State::MakeRequest(const base::ComponentId& component,
-                                                          const std::string& cursor,
-                                                          absl::Time now) {
-  wire::Body body = asker.spec.request;
-  if (!cursor.empty()) {
-    body.mutable_page()->set_cursor(cursor);
-  }
+                                                          wire::Body body, absl::Time now) {
   const Destination destination = asker.spec.to_coordinator
                                       ? Destination{Destination::Kind::kCoordinator, ""}
                                       : Destination{Destination::Kind::kPillar, component.text()};
-  return asker.Make(wire::REQUEST, destination, std::move(body), now);
+  const auto secret = asker.spec.secrets.find(component);
+  return asker.Make(wire::REQUEST, destination, std::move(body), now,
+                    secret == asker.spec.secrets.end() ? "" : secret->second);
 }
 
 void Conversation::State::RefuseRest(const base::ComponentId& who, wire::ResponseCode code,

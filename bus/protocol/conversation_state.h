@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/container/btree_map.h"
@@ -31,6 +32,12 @@ inline const base::ComponentId& TheCoordinator() {
 }
 
 struct Conversation::State {
+  // kSome: whom the asker has named, and for what; while OnAsk is carried out.
+  struct Named {
+    base::ComponentId component;
+    wire::Body request;
+  };
+
   State(ConversationSpec spec, absl::Time now, base::Random& random)
       : asker{std::move(spec), now, random, true, now, absl::InfinitePast(), {}},
         identification(asker) {}
@@ -48,16 +55,22 @@ struct Conversation::State {
   void Proceed(absl::Time now, ConversationOutbox& out);
   void ProceedInOrder(absl::Time now, ConversationOutbox& out);
   void ProceedOneByOne(absl::Time now, ConversationOutbox& out);
+  void ProceedAsNamed(absl::Time now, ConversationOutbox& out);
+  void AskNamed(absl::Time now, ConversationOutbox& out);
   void AskAll(absl::Time now, ConversationOutbox& out);
   void AskNext(absl::Time now, ConversationOutbox& out);
-  absl::StatusOr<Envelope> MakeRequest(const base::ComponentId& component,
-                                       const std::string& cursor, absl::Time now);
+  absl::StatusOr<Envelope> MakeRequest(const base::ComponentId& component, wire::Body body,
+                                       absl::Time now);
   void RefuseRest(const base::ComponentId& who, wire::ResponseCode code, ConversationOutbox& out);
   void Fail(const base::ComponentId& component, wire::ResponseInfo why, ConversationOutbox& out);
   void Ask(const base::ComponentId& component, Envelope request, absl::Time now,
            ConversationOutbox& out, bool resumed);
   // Nothing is under way, and the turn of whoever identifies late would be at once.
   bool OnlyListens() const;
+  // kSome: one is done, and the asker has not said whether it is to do more.
+  bool AwaitsWord() const;
+  // Another could go on where `component` is lost.
+  bool OthersCouldServe(const base::ComponentId& component) const;
   void FailTheUnheard(ConversationOutbox& out);
   void Record(const Leg& leg);
   void End(ConversationOutbox& out);
@@ -83,8 +96,10 @@ struct Conversation::State {
   Phase phase = Phase::kIdentifying;
   absl::btree_map<base::ComponentId, std::unique_ptr<Leg>> legs;
   std::deque<base::ComponentId> queue;  // to be asked, in this order
-  bool gate_open = false;               // kFirstThenRest: the first has taken it up
+  std::optional<Named> named;
+  bool gate_open = false;  // kFirstThenRest: the first has taken it up
   bool cancelled = false;
+  bool enough = false;     // kSome: the asker has what it wanted
   bool listening = false;  // chosen before all had answered: another may yet identify, and serve
   bool attendance_known = true;  // else there may be contributors that nobody has told of
   wire::ResponseInfo trouble;    // what to tell where no contributor has anything to tell

@@ -172,8 +172,10 @@ enum class PhaseEvent {
   kBusUp,
   kBusAbsent,  // no coordinator for too long, or too often, to identify anyone
   kCancel,
+  kAsk,     // the host names one more to be asked
+  kEnough,  // the host has what it wanted
 };
-inline constexpr size_t kPhaseEvents = 12;
+inline constexpr size_t kPhaseEvents = 14;
 
 enum class PhaseAction {
   kIgnore,        // counted, nothing else
@@ -188,8 +190,10 @@ enum class PhaseAction {
   kWithdrawAll,   // each open request is withdrawn; ends when nothing is owed
   kWarn,          // told, nothing else
   kEnd,           // ends
+  kAskNamed,      // asks the one named, where it can be asked
+  kAskNoMore,     // ends when nothing is owed
 };
-inline constexpr size_t kPhaseActions = 12;
+inline constexpr size_t kPhaseActions = 14;
 
 struct PhaseCell {
   Phase next;
@@ -214,6 +218,8 @@ inline constexpr Row kIdentifying = {{
     {P::kIdentifying, A::kResend},  // bus up
     {P::kEnded, A::kEnd},           // bus absent
     {P::kEnded, A::kEnd},           // cancel
+    {P::kIdentifying, A::kIgnore},  // ask
+    {P::kIdentifying, A::kIgnore},  // enough
 }};
 constexpr Row Later(P self, PhaseCell identify_reply, PhaseCell leg_moved, PhaseCell bus_up,
                     PhaseCell cancel) {
@@ -233,6 +239,8 @@ constexpr Row Asking() {
                   {P::kAsking, A::kResendAll}, {P::kClosing, A::kWithdrawAll});
   row[static_cast<size_t>(PhaseEvent::kIdentifyTimeout)] = {P::kAsking, A::kListenNoMore};
   row[static_cast<size_t>(PhaseEvent::kResendDue)] = {P::kAsking, A::kResend};
+  row[static_cast<size_t>(PhaseEvent::kAsk)] = {P::kAsking, A::kAskNamed};
+  row[static_cast<size_t>(PhaseEvent::kEnough)] = {P::kAsking, A::kAskNoMore};
   return row;
 }
 
@@ -275,15 +283,26 @@ constexpr absl::string_view NameOf(Phase phase) {
   return kNames[static_cast<size_t>(phase)];
 }
 constexpr absl::string_view NameOf(PhaseEvent event) {
-  constexpr std::array<absl::string_view, kPhaseEvents> kNames = {
-      "identify reply",    "routed",     "undelivered", "turned away", "postponed",  "all answered",
-      "identify time-out", "resend due", "leg moved",   "bus up",      "bus absent", "cancel"};
+  constexpr std::array<absl::string_view, kPhaseEvents> kNames = {"identify reply",
+                                                                  "routed",
+                                                                  "undelivered",
+                                                                  "turned away",
+                                                                  "postponed",
+                                                                  "all answered",
+                                                                  "identify time-out",
+                                                                  "resend due",
+                                                                  "leg moved",
+                                                                  "bus up",
+                                                                  "bus absent",
+                                                                  "cancel",
+                                                                  "ask",
+                                                                  "enough"};
   return kNames[static_cast<size_t>(event)];
 }
 constexpr absl::string_view NameOf(PhaseAction action) {
   constexpr std::array<absl::string_view, kPhaseActions> kNames = {
-      "ignore",         "note",    "note late",  "resend",       "select", "select late",
-      "listen no more", "proceed", "resend all", "withdraw all", "warn",   "end"};
+      "ignore",  "note",       "note late",    "resend", "select", "select late", "listen no more",
+      "proceed", "resend all", "withdraw all", "warn",   "end",    "ask named",   "ask no more"};
   return kNames[static_cast<size_t>(action)];
 }
 

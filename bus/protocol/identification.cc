@@ -105,7 +105,7 @@ void Identification::OnUndelivered(const Envelope& message, absl::Time now) {
 
 bool Identification::MaySelectNow() const {
   const ConversationSpec& spec = asker_->spec;
-  return spec.reach == Reach::kOne &&
+  return IsOneByOne(spec.reach) &&
          std::any_of(known_.begin(), known_.end(), [&spec](const auto& entry) {
            return entry.second.reply != nullptr && IsPositive(*entry.second.reply) &&
                   (spec.fail_over || !spec.prefer.has_value() || spec.prefer == entry.first);
@@ -114,7 +114,7 @@ bool Identification::MaySelectNow() const {
 
 bool Identification::PreferredIsEnough() const {
   const ConversationSpec& spec = asker_->spec;
-  if (spec.reach != Reach::kOne || !spec.prefer.has_value()) {
+  if (!IsOneByOne(spec.reach) || !spec.prefer.has_value()) {
     return false;
   }
   const auto preferred = known_.find(*spec.prefer);
@@ -148,7 +148,7 @@ bool Identification::AllAnswered() const {
 
 bool Identification::IsPassedOver(const Envelope& reply) const {
   const ConversationSpec& spec = asker_->spec;
-  return spec.reach == Reach::kOne && spec.named.empty() &&
+  return IsOneByOne(spec.reach) && spec.named.empty() &&
          reply.body.response().code() == wire::REQUEST_NOT_SUPPORTED &&
          !(spec.prefer.has_value() && spec.prefer->text() == reply.header.from());
 }

@@ -34,6 +34,12 @@ Count CountOf(const Outcome& outcome) {
 }
 
 Verdict VerdictOf(const ConversationSpec& spec, Circumstances circumstances, const Count& count) {
+  if (spec.reach == Reach::kSome) {
+    return circumstances.enough      ? Verdict::kSuccess
+           : circumstances.cancelled ? Verdict::kCancelled
+           : count.unknown > 0       ? Verdict::kUnknown
+                                     : Verdict::kFailed;
+  }
   const bool wants_all = spec.reach != Reach::kOne && spec.quorum == 0;
   const size_t needed = wants_all ? count.all : spec.reach == Reach::kOne ? 1 : spec.quorum;
   if (count.done > 0 && count.done >= needed && (circumstances.attendance_known || !wants_all)) {

@@ -10,6 +10,7 @@ struct Circumstances {
   bool cancelled = false;
   // False: there may be contributors that are not in the outcome, so "all" is not known to be all.
   bool attendance_known = true;
+  bool enough = false;  // kSome: the asker said that it has what it wanted
 };
 
 // Fills verdict, code and text from `outcome.contributors`. `nobody` tells why where there are

@@ -74,6 +74,30 @@ void WriteRange(const base::ByteRange& range, wire::Range* into) {
   into->set_length(range.length());
 }
 
+// A report as a peer tells it, which may be anything.
+absl::StatusOr<wire::TransferReport> CheckReport(wire::TransferReport report) {
+  if (report.state() < wire::TRANSFER_WAITING || report.state() > wire::TRANSFER_ENDED) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a report has the state ", static_cast<int>(report.state())));
+  }
+  const bool ended = report.state() == wire::TRANSFER_ENDED;
+  if (ended != (report.response().code() != wire::RESPONSE_CODE_UNSPECIFIED)) {
+    return absl::InvalidArgumentError(
+        "a report has a response exactly when the transfer has ended");
+  }
+  if (report.bytes_total() != 0 && report.bytes_done() > report.bytes_total()) {
+    return absl::InvalidArgumentError(absl::StrCat("a report has ", report.bytes_done(),
+                                                   " bytes done of ", report.bytes_total()));
+  }
+  if (report.expires_in_us() < 0) {
+    return absl::InvalidArgumentError("a report has a negative time until the token expires");
+  }
+  std::vector<base::ByteRange> missing;
+  BITREPO_RETURN_IF_ERROR(base::Annotate(ReadRanges(report.missing(), missing), "a report"));
+  report.mutable_response()->set_text(base::Printable(report.response().text(), kReasonBytesMax));
+  return report;
+}
+
 template <typename Greeting>
 absl::StatusOr<Greeting> CheckGreeting(absl::StatusOr<Greeting> greeting, absl::string_view name) {
   if (!greeting.ok()) {
@@ -112,16 +136,23 @@ absl::StatusOr<OpenRequest> ReadOpen(absl::string_view payload) {
   OpenRequest open;
   open.token = std::move(*message.mutable_token());
   open.verb = message.verb();
+  open.holds_all = message.holds_all();
   BITREPO_RETURN_IF_ERROR(base::Annotate(ReadRanges(message.ranges(), open.ranges), "OPEN"));
+  if (open.holds_all && !open.ranges.empty()) {
+    return absl::InvalidArgumentError("OPEN asks for ranges and says that all is there");
+  }
   return open;
 }
 
 absl::StatusOr<OpenAnswer> ReadOpenOk(absl::string_view payload) {
-  BITREPO_ASSIGN_OR_RETURN(const wire::OpenOk message, Parse<wire::OpenOk>(payload, "OPEN_OK"));
+  BITREPO_ASSIGN_OR_RETURN(wire::OpenOk message, Parse<wire::OpenOk>(payload, "OPEN_OK"));
   OpenAnswer answer;
   answer.credit = message.credit();
   answer.size_bytes = message.size_bytes();
   BITREPO_RETURN_IF_ERROR(base::Annotate(ReadRanges(message.missing(), answer.missing), "OPEN_OK"));
+  if (message.has_report()) {
+    BITREPO_ASSIGN_OR_RETURN(answer.report, CheckReport(std::move(*message.mutable_report())));
+  }
   return answer;
 }
 
@@ -149,6 +180,7 @@ std::string WriteOpen(const OpenRequest& open) {
   wire::Open message;
   message.set_token(open.token);
   message.set_verb(static_cast<wire::TokenVerb>(open.verb));
+  message.set_holds_all(open.holds_all);
   for (const base::ByteRange& range : open.ranges) {
     WriteRange(range, message.add_ranges());
   }
@@ -161,6 +193,9 @@ std::string WriteOpenOk(const OpenAnswer& answer) {
   message.set_size_bytes(answer.size_bytes);
   for (const base::ByteRange& range : answer.missing) {
     WriteRange(range, message.add_missing());
+  }
+  if (answer.report.has_value()) {
+    *message.mutable_report() = *answer.report;
   }
   return message.SerializeAsString();
 }

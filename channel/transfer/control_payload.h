@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,11 +29,13 @@ struct OpenRequest {
   std::string token;                    // not empty, at most kTokenTextBytesMax
   int verb = 0;                         // of wire::TokenVerb, or one that is not known here
   std::vector<base::ByteRange> ranges;  // none of them empty; as they came
+  bool holds_all = false;               // nothing is wanted, and there are no ranges
 };
 struct OpenAnswer {
   std::vector<base::ByteRange> missing;
   uint64_t credit = 0;
   uint64_t size_bytes = 0;
+  std::optional<wire::TransferReport> report;  // to an inquiry: consistent, its texts printable
 };
 struct CommitRequest {
   uint64_t size_bytes = 0;

@@ -44,12 +44,16 @@ void CreditWindow::SetHungry(bool hungry) {
   }
 }
 
-bool CreditWindow::Begin(uint64_t bytes) {
+bool CreditWindow::Begin(uint64_t bytes, RateFlow* flow) {
   End();
   if (committed() + bytes > kStreamWindowBytes || !pool_.Take(bytes)) {
     return false;
   }
   limit_ = bytes;
+  flow_ = flow;
+  if (flow_ != nullptr) {
+    flow_->OnGranted(bytes);
+  }
   return true;
 }
 
@@ -57,6 +61,7 @@ void CreditWindow::End() {
   pool_.Return(limit_ - arrived_);
   limit_ = 0;
   arrived_ = 0;
+  flow_ = nullptr;
   SetHungry(false);
 }
 
@@ -67,7 +72,16 @@ absl::Status CreditWindow::Arrive(uint64_t bytes) {
   }
   arrived_ += bytes;
   held_ += bytes;
+  if (flow_ != nullptr) {
+    flow_->OnArrived(bytes);
+  }
   return absl::OkStatus();
+}
+
+void CreditWindow::Complete() {
+  if (flow_ != nullptr) {
+    flow_->OnComplete();
+  }
 }
 
 void CreditWindow::Release(uint64_t bytes) {
@@ -76,13 +90,19 @@ void CreditWindow::Release(uint64_t bytes) {
   pool_.Return(bytes);
 }
 
-std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come, bool turn) {
-  const uint64_t ahead = limit_ - arrived_;
-  const uint64_t needed = to_come > ahead ? to_come - ahead : 0;
+std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come, bool turn, uint64_t again) {
+  const uint64_t needed = to_come > ahead() ? to_come - ahead() : 0;
   const uint64_t room = kStreamWindowBytes - std::min(committed(), kStreamWindowBytes);
+  uint64_t segment = kSegmentBytesMax;
+  if (flow_ != nullptr) {
+    flow_->StopWaiting();
+  }
+  if (limited()) {
+    segment = std::max(flow_->segment_bytes(), again > ahead() ? again - ahead() : 0);
+  }
   // Whole segments, or all that is needed: credit in crumbs would cut the file into crumbs.
-  auto useful = [needed](uint64_t bytes) {
-    return bytes >= needed ? needed : bytes - bytes % kSegmentBytesMax;
+  auto useful = [needed, segment](uint64_t bytes) {
+    return bytes >= needed ? needed : bytes - bytes % segment;
   };
   const uint64_t wanted = useful(room);
   if (wanted == 0) {
@@ -91,12 +111,18 @@ std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come, bool turn) {
   }
   const bool others_wait = pool_.hungry_ > (hungry_ ? 1U : 0U);
   const uint64_t kept = committed() == 0 ? 0 : std::min(pool_.free(), pool_.reserve());
-  const uint64_t step = others_wait && !turn ? 0 : useful(std::min(wanted, pool_.free() - kept));
+  uint64_t step = others_wait && !turn ? 0 : useful(std::min(wanted, pool_.free() - kept));
   SetHungry(step == 0);
+  if (limited() && step > 0) {
+    step = flow_->Room(step, segment);
+  }
   if (step == 0 || !pool_.Take(step)) {
     return std::nullopt;
   }
   limit_ += step;
+  if (flow_ != nullptr) {
+    flow_->OnGranted(step);
+  }
   return limit_;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "channel/transfer/rate_limiter.h"
 
 namespace bitrepo::transfer {
 
@@ -31,8 +32,8 @@ class CreditLimit {
   uint64_t spent_ = 0;
 };
 
-// What a receiving process can still take on, over all streams; a hierarchy of rates stands in the
-// same place. Loop-confined; outlives the windows that draw on it.
+// What a receiving process can still take on, over all streams. Loop-confined; outlives the windows
+// that draw on it.
 class CreditPool {
  public:
   explicit CreditPool(uint64_t bytes_max) : free_(bytes_max), bytes_max_(bytes_max) {}
@@ -62,19 +63,27 @@ class CreditWindow {
   CreditWindow& operator=(const CreditWindow&) = delete;
 
   // A stream begins on which `bytes` may come unasked. False when the pool cannot cover them.
-  bool Begin(uint64_t bytes);
+  // `flow`: the rates it is under; nullptr: none. It outlives the stream.
+  bool Begin(uint64_t bytes, RateFlow* flow = nullptr);
   // The stream has ended: nothing more arrives on it.
   void End();
   // kResourceExhausted: beyond the limit; nothing counted.
   absl::Status Arrive(uint64_t bytes);
+  // Nothing more arrives, whatever was granted.
+  void Complete();
   // What arrived is no longer held.
   void Release(uint64_t bytes);
   // The new limit, when it can rise by a useful step; `to_come` is what the sender may still have
   // to send. While other windows are hungry it waits its `turn` like them: the host gives turns,
-  // first come first served.
-  std::optional<uint64_t> Grow(uint64_t to_come, bool turn);
+  // first come first served. `again`: of the largest segment that is to come again whole, which
+  // needs so much credit at once.
+  std::optional<uint64_t> Grow(uint64_t to_come, bool turn, uint64_t again = 0);
   // True when the last Grow stopped only because the pool had nothing for it.
   bool hungry() const { return hungry_; }
+  bool limited() const { return flow_ != nullptr && flow_->limited(); }
+  // True when the last Grow stopped because of a rate.
+  bool slowed() const { return flow_ != nullptr && flow_->waiting(); }
+  uint64_t ahead() const { return limit_ - arrived_; }  // granted, not arrived
   uint64_t limit() const { return limit_; }
   uint64_t committed() const { return limit_ - arrived_ + held_; }
 
@@ -82,6 +91,7 @@ class CreditWindow {
   void SetHungry(bool hungry);
 
   CreditPool& pool_;
+  RateFlow* flow_ = nullptr;  // of the present stream
   bool hungry_ = false;
   uint64_t limit_ = 0;    // of the present stream
   uint64_t arrived_ = 0;  // on the present stream

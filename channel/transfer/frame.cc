@@ -142,6 +142,11 @@ bool CheckHolds(std::span<const std::byte> header, std::span<const std::byte> pa
   return base::FrameCheck(unchecked, payload) == Take<uint64_t>(&header[kCheckAt]);
 }
 
+bool IsPayloadOf(const FrameHeader& header, std::span<const std::byte> payload) {
+  return header.length == payload.size() &&
+         Take<uint64_t>(&SerializeHeader(header, payload)[kCheckAt]) == header.check;
+}
+
 std::string SerializeAck(const AckPayload& ack) {
   std::string bytes(kAckPayloadBytes, '\0');
   Put(&bytes[0], ack.length);

@@ -85,6 +85,10 @@ absl::StatusOr<FrameHeader> ParseHeader(std::span<const std::byte> bytes);
 // them.
 bool CheckHolds(std::span<const std::byte> header, std::span<const std::byte> payload);
 
+// True when `payload` is that with which the frame of `header` came, as ParseHeader took it. Costs
+// a check of the payload; nothing was kept of the first one but its header.
+bool IsPayloadOf(const FrameHeader& header, std::span<const std::byte> payload);
+
 // What an ACK says of the segment that follows it (or does not: `status` is no
 // OPERATION_COMPLETED).
 inline constexpr size_t kAckPayloadBytes = 16;

@@ -24,14 +24,29 @@ Receiver::Receiver(ReceiverSpec spec, CreditPool& pool) : spec_(std::move(spec))
   for (const base::ByteRange& range : spec_.wanted) {
     wanted_.Add(range);
   }
+  Hold(spec_.held);
 }
 
-bool Receiver::OnOpened(uint64_t unasked, ReceiverOutbox& outbox) {
-  if (!window_.Begin(unasked)) {
+void Receiver::Hold(const base::RangeSet& held) {
+  for (const base::ByteRange& wanted : wanted_.ranges()) {
+    for (const base::ByteRange& range : held.ranges()) {
+      const base::ByteRange part = wanted.Intersect(range);
+      if (!part.empty() && have_.range_count() < kFragmentsMax) {
+        have_.Add(part);
+      }
+    }
+  }
+  written_bytes_ = have_.bytes();
+}
+
+bool Receiver::OnOpened(uint64_t unasked, ReceiverOutbox& outbox, RateFlow* flow) {
+  if (!window_.Begin(unasked, flow)) {
     return false;
   }
   open_ = true;
   held_before_ = have_;
+  came_.clear();
+  came_in_order_.clear();
   next_number_ = 0;
   refused_.clear();
   announced_.reset();
@@ -42,6 +57,10 @@ bool Receiver::OnOpened(uint64_t unasked, ReceiverOutbox& outbox) {
 }
 
 void Receiver::OnGranted(ReceiverOutbox& outbox) {
+  if (written_bytes_ > 0) {
+    told_stored_ = written_bytes_;
+    outbox.emplace_back(TellStored{written_bytes_});
+  }
   if (spec_.store) {
     GrantMore(false, outbox);
   } else {
@@ -74,8 +93,9 @@ void Receiver::OnAck(uint64_t number, uint64_t offset, const AckPayload& ack,
   }
 }
 
-void Receiver::OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool intact,
+void Receiver::OnData(const FrameHeader& header, base::Buffer bytes, bool intact,
                       ReceiverOutbox& outbox) {
+  const uint64_t number = header.number;
   if (failed_) {
     return;
   }
@@ -83,10 +103,14 @@ void Receiver::OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool
     Fail(absl::PermissionDeniedError("the token takes a digest, no bytes"), false, outbox);
     return;
   }
-  absl::StatusOr<base::ByteRange> range = base::ByteRange::Make(offset, bytes.size());
+  absl::StatusOr<base::ByteRange> range = base::ByteRange::Make(header.offset, bytes.size());
   absl::Status fault = range.status();
   if (fault.ok()) {
     fault = JudgeSegment(number, *range);
+  }
+  const bool again = fault.ok() && Overlaps(*range);
+  if (again && !intact) {
+    fault = absl::DataLossError("a damaged segment is one of which bytes have come");
   }
   if (fault.ok()) {
     fault = window_.Arrive(bytes.size());
@@ -103,8 +127,11 @@ void Receiver::OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool
   if (number == next_number_) {
     ++next_number_;
   }
-  if (intact) {
+  if (again) {
+    TakeAgain(*range, bytes, outbox);
+  } else if (intact) {
     refused_.erase(number);
+    KeepToCompare(header);
     TakeIntact(*range, std::move(bytes), outbox);
   } else {
     Refuse(number, *range, outbox);
@@ -128,11 +155,32 @@ absl::Status Receiver::JudgeSegment(uint64_t number, const base::ByteRange& rang
   if (!wanted_.Contains(range)) {
     return absl::OutOfRangeError(absl::StrCat(name, " is not of what may come"));
   }
-  // What was there when the stream began may come again: its sender need not have known.
-  if (have_.Missing(range).bytes() != held_before_.Missing(range).bytes()) {
-    return absl::AlreadyExistsError(absl::StrCat(name, " overlaps what has come"));
-  }
   return absl::OkStatus();
+}
+
+// What was there when the stream began may come again: its sender need not have known.
+bool Receiver::Overlaps(const base::ByteRange& range) const {
+  return have_.Missing(range).bytes() != held_before_.Missing(range).bytes();
+}
+
+void Receiver::TakeAgain(const base::ByteRange& range, const base::Buffer& bytes,
+                         ReceiverOutbox& outbox) {
+  window_.Release(range.length());
+  auto came = came_.find(range.offset());
+  if (came == came_.end() || !IsPayloadOf(came->second, bytes.bytes())) {
+    Fail(absl::FailedPreconditionError(absl::StrCat("other bytes came for ", range.ToString(),
+                                                    ", of which some have come already")),
+         false, outbox);
+  }
+}
+
+void Receiver::KeepToCompare(const FrameHeader& header) {
+  came_[header.offset] = header;
+  came_in_order_.push_back(header.offset);
+  if (came_in_order_.size() > kSegmentsComparedMax) {
+    came_.erase(came_in_order_.front());
+    came_in_order_.pop_front();
+  }
 }
 
 void Receiver::TakeIntact(base::ByteRange range, base::Buffer bytes, ReceiverOutbox& outbox) {
@@ -220,6 +268,8 @@ void Receiver::OnCommit(CommitRequest commit, ReceiverOutbox& outbox) {
 
 void Receiver::OnPoolFreed(ReceiverOutbox& outbox) { GrantMore(true, outbox); }
 
+void Receiver::OnRateTurn(ReceiverOutbox& outbox) { GrantMore(false, outbox); }
+
 std::vector<base::ByteRange> Receiver::Missing() const {
   std::vector<base::ByteRange> missing;
   if (spec_.digest_only) {
@@ -245,9 +295,19 @@ void Receiver::GrantMore(bool turn, ReceiverOutbox& outbox) {
   if (!open_ || done()) {
     return;
   }
-  if (std::optional<uint64_t> limit = window_.Grow(to_come(), turn); limit.has_value()) {
-    outbox.emplace_back(RaiseCredit{*limit});
+  uint64_t again = 0;
+  for (const auto& [number, refused] : refused_) {
+    again = std::max(again, refused.range.length());
   }
+  std::optional<uint64_t> limit = window_.Grow(to_come(), turn, again);
+  if (!limit.has_value()) {
+    return;
+  }
+  if (window_.limited()) {
+    // It waits for the next one from now on, not only when this one has come.
+    limit = window_.Grow(to_come(), turn, again).value_or(*limit);
+  }
+  outbox.emplace_back(RaiseCredit{*limit});
 }
 
 void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
@@ -285,6 +345,7 @@ void Receiver::EndWhenComplete(ReceiverOutbox& outbox) {
 
 void Receiver::Complete(uint64_t size, ReceiverOutbox& outbox) {
   complete_ = true;
+  window_.Complete();
   CommitSegments all;
   all.size_bytes = size;
   if (commit_.has_value()) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -25,6 +26,8 @@ inline constexpr size_t kFragmentsMax = 500;  // pieces that what has come may l
 inline constexpr size_t kWantedRangesMax =
     500;                                   // of one fetch; with the fragments they fit kRangesMax
 inline constexpr size_t kRefusedMax = 64;  // damaged segments that wait to come again
+inline constexpr size_t kSegmentsComparedMax =
+    1024;  // the last of a stream, told apart if repeated
 inline constexpr uint64_t kStoredStepBytes = 4 * 1024 * 1024;  // STORED is told at least this often
 
 struct ReceiverSpec {
@@ -33,6 +36,9 @@ struct ReceiverSpec {
       false;  // ended by COMMIT; else an ACK precedes each segment and the last byte ends it
   bool size_known = true;    // false: a store whose COMMIT says how much of `wanted` there is
   bool digest_only = false;  // a store: COMMIT alone is to come, of as many bytes as `wanted` has
+  // What is written already, of `wanted`; of more than kFragmentsMax pieces the later ones come
+  // again.
+  base::RangeSet held;
 };
 
 // What the host is to do, in this order.
@@ -75,17 +81,18 @@ class Receiver {
   // A stream begins on which `unasked` bytes may come before any CREDIT. False: the pool has no
   // room for them. A fetch grants its first credit here, behind its OPEN; a store in OnGranted,
   // behind its OPEN_OK.
-  bool OnOpened(uint64_t unasked, ReceiverOutbox& outbox);
+  // `flow`: the rates that this stream is under; it outlives the stream.
+  bool OnOpened(uint64_t unasked, ReceiverOutbox& outbox, RateFlow* flow = nullptr);
   // OPEN_OK has passed: a fetch of nothing has come whole.
   void OnGranted(ReceiverOutbox& outbox);
   void OnClosed();  // the stream has ended; writes under way go on
   void OnAck(uint64_t number, uint64_t offset, const AckPayload& ack, ReceiverOutbox& outbox);
   // `intact` is false when the check of the frame does not hold.
-  void OnData(uint64_t number, uint64_t offset, base::Buffer bytes, bool intact,
-              ReceiverOutbox& outbox);
+  void OnData(const FrameHeader& header, base::Buffer bytes, bool intact, ReceiverOutbox& outbox);
   void OnWritten(uint64_t write, const absl::Status& how, ReceiverOutbox& outbox);
   void OnCommit(CommitRequest commit, ReceiverOutbox& outbox);
   void OnPoolFreed(ReceiverOutbox& outbox);  // its turn, now that memory has come free
+  void OnRateTurn(ReceiverOutbox& outbox);   // its turn, now that time has passed
 
   std::vector<base::ByteRange> Missing() const;  // in the order wanted
   uint64_t wanted_bytes() const { return wanted_.bytes(); }
@@ -94,12 +101,19 @@ class Receiver {
   uint64_t credit_limit() const { return window_.limit(); }
   uint64_t committed_credit() const { return window_.committed(); }
   bool hungry() const { return window_.hungry(); }
+  // It waits for its turn under a rate.
+  bool slowed() const { return open_ && !done() && window_.slowed(); }
+  // All that was granted has come, and more is granted only later: the sender can only wait.
+  bool grants_none() const {
+    return open_ && !done() && (hungry() || window_.slowed()) && window_.ahead() == 0;
+  }
   bool commit_pending() const {
     return commit_.has_value() && !done();
   }  // COMMIT has come, writes go on
   bool done() const { return complete_ || failed_; }
 
  private:
+  void Hold(const base::RangeSet& held);
   // One segment as it is being written, in as many parts as were missing of it.
   struct Segment {
     uint64_t length = 0;
@@ -112,6 +126,12 @@ class Receiver {
   void TakeIntact(base::ByteRange range, base::Buffer bytes, ReceiverOutbox& outbox);
   void Refuse(uint64_t number, base::ByteRange range, ReceiverOutbox& outbox);
   absl::Status JudgeSegment(uint64_t number, const base::ByteRange& range) const;
+  // True when bytes of it have come on this stream already.
+  bool Overlaps(const base::ByteRange& range) const;
+  // Passes over a segment that came before with these very bytes; else the sender contradicts
+  // itself.
+  void TakeAgain(const base::ByteRange& range, const base::Buffer& bytes, ReceiverOutbox& outbox);
+  void KeepToCompare(const FrameHeader& header);
   uint64_t to_come() const;
   void GrantMore(bool turn, ReceiverOutbox& outbox);
   void EndWhenComplete(ReceiverOutbox& outbox);
@@ -137,6 +157,8 @@ class Receiver {
     int times = 0;
   };
   base::RangeSet held_before_;
+  absl::btree_map<uint64_t, FrameHeader> came_;  // by offset
+  std::deque<uint64_t> came_in_order_;
   uint64_t next_number_ = 0;
   absl::btree_map<uint64_t, Refused> refused_;
   std::optional<std::pair<uint64_t, base::ByteRange>> announced_;  // by ACK

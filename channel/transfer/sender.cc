@@ -112,6 +112,14 @@ void Sender::Pump(SenderOutbox& outbox) {
   }
 }
 
+bool Sender::wants_credit() const {
+  if (failed_ || reads_ > 0 || next_sent_ != next_planned_) {
+    return false;
+  }
+  return again_.empty() ? !remaining_.empty() && credit_.left() == 0
+                        : credit_.left() < segments_.at(again_.front()).range.length();
+}
+
 bool Sender::PlanAgain(SenderOutbox& outbox) {
   const uint64_t number = again_.front();
   Segment& segment = segments_.at(number);

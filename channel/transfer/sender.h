@@ -68,6 +68,8 @@ class Sender {
   void OnBlocked(bool blocked, SenderOutbox& outbox);
   bool done() const { return failed_; }
   bool all_sent() const { return told_all_sent_; }
+  // It has something to send, and no credit for it.
+  bool wants_credit() const;
   uint64_t reads_under_way() const { return reads_; }
 
  private:

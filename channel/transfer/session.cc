@@ -253,7 +253,8 @@ void Session::Act(SessionAction action, const FrameHeader* header, SessionOutbox
       if (!spec_.dialled) {
         outbox.emplace_back(SayFrame{FrameType::kGoaway, 0, WriteStreamEnd(ResponseOf(why_))});
       }
-      End(base::Annotate(why_, "the peer breaks the protocol"), true, outbox);
+      End(base::Annotate(why_, "the peer breaks the protocol"), true, outbox,
+          !absl::IsDataLoss(why_) && !absl::IsUnimplemented(why_));
       return;
     case SessionAction::kTurnedAway:
     case SessionAction::kDrop:
@@ -268,9 +269,9 @@ void Session::Act(SessionAction action, const FrameHeader* header, SessionOutbox
   }
 }
 
-void Session::End(absl::Status why, bool close, SessionOutbox& outbox) {
+void Session::End(absl::Status why, bool close, SessionOutbox& outbox, bool violation) {
   outcome_ = std::move(why);
-  outbox.emplace_back(SessionEnded{outcome_, close});
+  outbox.emplace_back(SessionEnded{outcome_, close, violation});
 }
 
 }  // namespace bitrepo::transfer

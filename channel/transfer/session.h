@@ -108,6 +108,8 @@ struct SessionDraining {
 struct SessionEnded {
   absl::Status why;    // kOk: as it should
   bool close = false;  // the connection is still there
+  // The peer broke the protocol: no version of it that is not known here, and no damage on the way.
+  bool violation = false;
 };
 using SessionEffect =
     std::variant<SayFrame, SessionUp, OpenStream, DeliverFrame, SessionDraining, SessionEnded>;
@@ -140,7 +142,7 @@ class Session {
   SessionEvent EventOf(const FrameHeader& header, absl::string_view payload, bool intact);
   void Step(SessionEvent event, const FrameHeader* header, absl::Time now, SessionOutbox& outbox);
   void Act(SessionAction action, const FrameHeader* header, SessionOutbox& outbox);
-  void End(absl::Status why, bool close, SessionOutbox& outbox);
+  void End(absl::Status why, bool close, SessionOutbox& outbox, bool violation = false);
   absl::Time SilentAt() const;
 
   const SessionSpec spec_;

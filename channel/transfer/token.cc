@@ -75,7 +75,7 @@ std::string TokenMint::Seal(wire::TokenBody& body, absl::Time expires_at) const 
   return text;
 }
 
-absl::StatusOr<wire::TokenBody> TokenMint::Verify(absl::string_view text, absl::Time now) const {
+absl::StatusOr<wire::TokenBody> TokenMint::Authenticate(absl::string_view text) const {
   absl::StatusOr<std::string> sealed = Unwrap(text);
   if (!sealed.ok()) {
     return sealed.status();
@@ -83,7 +83,7 @@ absl::StatusOr<wire::TokenBody> TokenMint::Verify(absl::string_view text, absl::
   const absl::string_view all = *sealed;
   const absl::string_view bytes = all.substr(0, all.size() - kMacBytes);
   if (!base::ConstantTimeEquals(base::HmacSha256(key_, bytes), all.substr(bytes.size()))) {
-    return NoToken("it is altered, or of another issuer");
+    return NoToken("it is altered, of another issuer, or of an earlier run of this one");
   }
   absl::StatusOr<wire::TokenBody> body = ParseBody(bytes);
   if (!body.ok()) {
@@ -92,7 +92,12 @@ absl::StatusOr<wire::TokenBody> TokenMint::Verify(absl::string_view text, absl::
   if (body->boot_epoch() != boot_epoch_) {
     return absl::DeadlineExceededError("the token is of an earlier run of its issuer");
   }
-  if (now >= absl::FromUnixMicros(body->expires_at_boot_us())) {
+  return body;
+}
+
+absl::StatusOr<wire::TokenBody> TokenMint::Verify(absl::string_view text, absl::Time now) const {
+  absl::StatusOr<wire::TokenBody> body = Authenticate(text);
+  if (body.ok() && now >= absl::FromUnixMicros(body->expires_at_boot_us())) {
     return absl::DeadlineExceededError("the token has expired");
   }
   return body;

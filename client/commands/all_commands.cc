@@ -11,6 +11,9 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakePutCommand());
   commands.push_back(MakeGetCommand());
   commands.push_back(MakeCatCommand());
+  commands.push_back(MakeFetchCommand());
+  commands.push_back(MakePushCommand());
+  commands.push_back(MakeTokenCommand());
   commands.push_back(MakeReplaceCommand());
   commands.push_back(MakeDeleteCommand());
   commands.push_back(MakeUndeleteCommand());
@@ -27,6 +30,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeConvCommand());
   commands.push_back(MakeAlarmsCommand());
   commands.push_back(MakeAuditCommand());
+  commands.push_back(MakeRateCommand());
   commands.push_back(MakeDoctorCommand());
   commands.push_back(MakeVersionCommand());
   commands.push_back(MakeCompletionCommand());

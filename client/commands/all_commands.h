@@ -10,6 +10,9 @@ namespace bitrepo::commands {
 
 std::unique_ptr<Command> MakeLocalCommand();
 std::unique_ptr<Command> MakePutCommand();
+std::unique_ptr<Command> MakeFetchCommand();
+std::unique_ptr<Command> MakePushCommand();
+std::unique_ptr<Command> MakeTokenCommand();
 std::unique_ptr<Command> MakeReplaceCommand();
 std::unique_ptr<Command> MakeDeleteCommand();
 std::unique_ptr<Command> MakeUndeleteCommand();
@@ -25,6 +28,7 @@ std::unique_ptr<Command> MakePillarsCommand();
 std::unique_ptr<Command> MakeAuditCommand();
 std::unique_ptr<Command> MakeAlarmsCommand();
 std::unique_ptr<Command> MakeConvCommand();
+std::unique_ptr<Command> MakeRateCommand();
 std::unique_ptr<Command> MakeDoctorCommand();
 std::unique_ptr<Command> MakeWatchCommand();
 std::unique_ptr<Command> MakeReplayCommand();

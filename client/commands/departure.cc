@@ -27,6 +27,19 @@ bool HasTheBytes(wire::Phase phase) {
   }
 }
 
+// True when one that says so leaves nothing to be done here.
+bool IsReady(GoesWhen when, const protocol::Envelope& progress) {
+  switch (when) {
+    case GoesWhen::kTakenUp:
+      return true;
+    case GoesWhen::kTokenGiven:
+      return !progress.secret.empty();
+    case GoesWhen::kHandedOver:
+      return HasTheBytes(progress.body.progress().phase());
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<FlagRow> DepartureFlags::Flags() {
@@ -68,14 +81,13 @@ void Departure::OnEvent(const protocol::ConversationEvent& event) {
       asked_.insert(event.component);
       return;
     case protocol::EventKind::kProgress:
-      if (event.message != nullptr &&
-          (when_ == GoesWhen::kTakenUp || HasTheBytes(event.message->body.progress().phase()))) {
+      if (event.message != nullptr && IsReady(when_, *event.message)) {
         works_.insert(event.component);
       }
       break;
     case protocol::EventKind::kComponentFailed:
       // Those that could not deliver a file do not matter while another works on it.
-      if (when_ == GoesWhen::kHandedOver) failed_[event.component] = event.code;
+      if (when_ != GoesWhen::kTakenUp) failed_[event.component] = event.code;
       [[fallthrough]];
     case protocol::EventKind::kComponentComplete:
       asked_.erase(event.component);

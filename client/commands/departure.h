@@ -23,6 +23,7 @@ namespace bitrepo::commands {
 // The flags. Loop-confined; the rows point into it.
 class DepartureFlags {
  public:
+  explicit DepartureFlags(bool detach = false) : detach_(detach) {}
   std::vector<FlagRow> Flags();
   // False, and reported, when --wait is no duration.
   bool Parse(Session& session);
@@ -33,7 +34,7 @@ class DepartureFlags {
   std::string Words() const;
 
  private:
-  bool detach_ = false;
+  bool detach_;
   std::string wait_text_;
   absl::Duration wait_ = absl::InfiniteDuration();
 };
@@ -41,6 +42,7 @@ class DepartureFlags {
 // What has to be before a command with --detach goes.
 enum class GoesWhen {
   kTakenUp,     // the one that was asked works on it
+  kTokenGiven,  // every pillar that is to be asked has given a token, or needs none
   kHandedOver,  // every pillar that is to be asked has the bytes, and works on them
 };
 

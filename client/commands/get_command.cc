@@ -1,39 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // get and cat: read files back, proved.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "base/runtime/settings.h"
-#include "base/status.h"
 #include "bus/protocol/response_code.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/byte_span.h"
 #include "client/commands/departure.h"
+#include "client/commands/destination.h"
 #include "client/commands/session.h"
+#include "client/commands/token_offer.h"
 #include "client/commands/words.h"
-#include "client/local_sink.h"
+#include "client/range_plan.h"
 #include "client/wire_words.h"
 
 namespace bitrepo::commands {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where one file goes.
-struct Destination {
-  bool stream = false;  // to `descriptor`, as it comes
-  int descriptor = 1;
-  runtime::ScopedFd opened;  // a device or FIFO that `descriptor` is
-  std::string path;          // else a file, replaced at the end
-};
 
 class GetCommand final : public Command {
  public:
@@ -45,15 +35,17 @@ class GetCommand final : public Command {
               .summary = "write files to standard output: get -o -",
               .examples = {"cat notes/today.txt | less"}};
     }
-    return {.name = "get",
-            .aliases = {"getFile"},
-            .summary = "read files back, proved by their digest",
-            .description =
-                "Without -o, and in a directory, a file is written under its id. It appears whole "
-                "and proved or not at all; when a pillar fails in the middle the next one goes on. "
-                "Exit code 6 tells of a damaged copy even when another one could be delivered.",
-            .examples = {"get report.pdf -o /tmp/report.pdf",
-                         "get video.mkv --range 1MiB:64KiB -o -", "get a.txt b.txt -o restored/"}};
+    return {
+        .name = "get",
+        .aliases = {"getFile"},
+        .summary = "read files back, proved by their digest",
+        .description =
+            "Without -o, and in a directory, a file is written under its id. It appears whole "
+            "and proved or not at all; when a pillar fails in the middle the next one goes on. "
+            "A large one comes from several pillars at once, unless it goes to standard output. "
+            "Exit code 6 tells of a damaged copy even when another one could be delivered.",
+        .examples = {"get report.pdf -o /tmp/report.pdf", "get video.mkv --range 1MiB:64KiB -o -",
+                     "get a.txt b.txt -o restored/"}};
   }
 
   Shape shape() override {
@@ -64,9 +56,22 @@ class GetCommand final : public Command {
     }
     shape.flags.push_back({"--range", "OFF:LEN", "only these bytes; OFF: is to the end", &range_});
     shape.flags.push_back({"--from", "PILLAR", "only from this pillar, or fastest", &from_});
+    shape.flags.push_back({"--sources", "N",
+                           absl::StrCat("pillars that may deliver a large file at once (",
+                                        client::kSourcesUsual, ")"),
+                           &sources_});
     shape.flags.push_back({"--checksum", "ALGO:HEX",
                            "what the bytes must have; else nothing is written", &checksum_});
+    shape.flags.push_back({"--bwlimit", "RATE",
+                           "receive no faster: 10M is 10 MiB/s; or a table of the day", &bwlimit_});
+    shape.flags.push_back(
+        {"--background", "", "yield to all else that this command receives", &background_});
     if (!cat_) {
+      shape.flags.push_back(
+          {"--resume", "", "go on with what an earlier get has left: always done", &resume_});
+      shape.flags.push_back(
+          {"--token-only", "",
+           "print PILLAR TOKEN; whoever has the token may fetch the bytes with it", &token_only_});
       for (FlagRow& flag : departure_.Flags()) shape.flags.push_back(std::move(flag));
     }
     shape.arguments = ArgumentsRow{"ID", "file id", &ids_, 1};
@@ -76,7 +81,10 @@ class GetCommand final : public Command {
   ExitCode Run(Session& session) override {
     if (cat_) output_ = "-";
     if (!Prepare(session)) return ExitCode::kDone;  // told already
-    if (client::BlockingClient* client = session.Connect()) {
+    client::BlockingClient* client = session.Connect();
+    if (client != nullptr && token_only_) {
+      OfferGet(session, *client, SpecOf(session, files_.front()), Again(session));
+    } else if (client != nullptr) {
       session.progress().Plan("get", files_.size(), 0);
       for (const base::FileId& file_id : files_) {
         if (session.interrupted() != 0) break;
@@ -87,7 +95,10 @@ class GetCommand final : public Command {
     if (session.interrupted() != 0) {
       const std::string again = Again(session);
       session.report().SetResume(again);
-      session.console().Note(absl::StrCat("nothing half done is left; to get it: ", again));
+      session.console().Note(absl::StrCat(part_left_.empty()
+                                              ? "nothing half done is left; to get it: "
+                                              : "what has come is kept; to go on: ",
+                                          again));
     }
     const bool some_failed = session.report().result() != ExitCode::kDone;
     return some_failed && files_.size() > 1 && session.report().CountOf("delivered") > 0
@@ -120,6 +131,15 @@ class GetCommand final : public Command {
         span_ = *span;
       }
     }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (table.ok()) {
+        session.LimitReceiving(*table);
+      } else {
+        well = Refuse(session, ExitCode::kUsage,
+                      absl::StrCat("--bwlimit: ", table.status().message()));
+      }
+    }
     if (!checksum_.empty()) {
       const auto digest = base::Digest::Parse(checksum_);
       if (!digest.ok()) {
@@ -140,6 +160,11 @@ class GetCommand final : public Command {
             Refuse(session, ExitCode::kUsage, absl::StrCat("--from: ", pillar.status().message()));
       }
     }
+    if (!sources_.empty() && (!absl::SimpleAtoi(sources_, &sources_max_) || sources_max_ < 1 ||
+                              sources_max_ > client::kSourcesMax)) {
+      well = Refuse(session, ExitCode::kUsage,
+                    absl::StrCat("--sources is a number from 1 to ", client::kSourcesMax));
+    }
     if (output_ == "-" && session.flags().json) {
       well = Refuse(session, ExitCode::kUsage,
                     "--json and the file cannot both go to standard output: give -o PATH");
@@ -147,6 +172,12 @@ class GetCommand final : public Command {
     const bool directory =
         output_.empty() || output_ == "-" || output_.back() == '/' || fs::is_directory(output_);
     well = departure_.Parse(session) && well;
+    if (token_only_ &&
+        (ids_.size() > 1 || !output_.empty() || !checksum_.empty() || departure_.given())) {
+      well = Refuse(session, ExitCode::kUsage,
+                    "--token-only is for one file, and moves no bytes: name one id with it, and "
+                    "neither -o, --checksum, --detach nor --wait");
+    }
     if (departure_.given() && ids_.size() > 1) {
       well = Refuse(session, ExitCode::kUsage,
                     "--detach and --wait are for one file: name one id with them");
@@ -164,60 +195,31 @@ class GetCommand final : public Command {
 
   // kFailedPrecondition: it would replace a file that was not named.
   absl::StatusOr<Destination> DestinationOf(const Session& session, const base::FileId& file_id) {
-    Destination destination;
-    if (output_ == "-") {
-      destination.stream = true;
-      destination.descriptor = session.parts().out;
-      return destination;
-    }
+    if (output_ == "-") return StreamTo(session.parts().out);
     std::error_code error;
     const bool in_directory =
         output_.empty() || output_.back() == '/' || fs::is_directory(output_, error);
-    destination.path = output_;
-    if (in_directory) {
-      destination.path = (fs::path(output_) / file_id.text()).string();
-      const fs::path parent = fs::path(destination.path).parent_path();
-      if (!parent.empty()) fs::create_directories(parent, error);
-      if (error) {
-        return absl::PermissionDeniedError(absl::StrCat(parent.string(), ": ", error.message()));
-      }
+    if (!in_directory) return FindDestination(output_, true);
+    const fs::path path = fs::path(output_) / file_id.text();
+    const fs::path parent = path.parent_path();
+    if (!parent.empty()) fs::create_directories(parent, error);
+    if (error) {
+      return absl::PermissionDeniedError(absl::StrCat(parent.string(), ": ", error.message()));
     }
-    struct stat facts {};
-    if (stat(destination.path.c_str(), &facts) != 0) {
-      return errno == ENOENT || errno == ENOTDIR
-                 ? Checked(std::move(destination))
-                 : absl::StatusOr<Destination>(base::ErrnoStatus(errno, destination.path));
-    }
-    if (S_ISDIR(facts.st_mode)) {
-      return absl::InvalidArgumentError(absl::StrCat(destination.path, " is a directory"));
-    }
-    if (!S_ISREG(facts.st_mode)) {  // a device or FIFO is written into, not replaced
-      destination.opened = runtime::ScopedFd(open(destination.path.c_str(), O_WRONLY | O_CLOEXEC));
-      if (!destination.opened.valid()) return base::ErrnoStatus(errno, destination.path);
-      destination.stream = true;
-      destination.descriptor = destination.opened.get();
-      return destination;
-    }
-    if (output_.empty()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          destination.path, " is there already: -o ", ShellWord(destination.path), " replaces it"));
-    }
-    // A link stays; what it leads to is replaced.
-    const fs::path real = fs::canonical(destination.path, error);
-    if (!error) destination.path = real.string();
-    return Checked(std::move(destination));
+    return FindDestination(path.string(), !output_.empty());
   }
 
-  static absl::StatusOr<Destination> Checked(Destination destination) {
-    const std::string parent = fs::path(destination.path).parent_path().string();
-    std::error_code error;
-    if (!parent.empty() && fs::exists(parent, error) && !fs::is_directory(parent, error)) {
-      return absl::InvalidArgumentError(absl::StrCat(parent, " is no directory"));
-    }
-    if (access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0) {
-      return base::ErrnoStatus(errno, parent.empty() ? "." : parent);
-    }
-    return destination;
+  client::GetFileSpec SpecOf(const Session& session, const base::FileId& file_id) const {
+    return {.collection = session.collection(),
+            .file_id = file_id,
+            .offset = span_.offset,
+            .length = span_.length,
+            .prefer = prefer_,
+            .fail_over = !prefer_.has_value(),
+            .background = background_,
+            // What is left to the pillars, or to others, is gone on with from one of them.
+            .sources = departure_.given() || token_only_ ? 1 : sources_max_,
+            .sink = {}};
   }
 
   void GetOne(Session& session, client::BlockingClient& client, const base::FileId& file_id) {
@@ -230,13 +232,8 @@ class GetCommand final : public Command {
                               .file_id = file_id.text()});
       return;
     }
-    client::GetFileSpec get{.collection = session.collection(),
-                            .file_id = file_id,
-                            .offset = span_.offset,
-                            .length = span_.length,
-                            .prefer = prefer_,
-                            .fail_over = !prefer_.has_value(),
-                            .sink = SinkFor(client, *destination)};
+    client::GetFileSpec get = SpecOf(session, file_id);
+    get.sink = SinksTo(*destination, session.collection().text(), digest_, client.workers());
     ProgressBoard& progress = session.progress();
     get.events.on_event = [&progress,
                            id = file_id.text()](const protocol::ConversationEvent& event) {
@@ -259,6 +256,7 @@ class GetCommand final : public Command {
                                           .words = WordsOf(session, destination->path)}));
       return;
     }
+    part_left_ = PartLeft(*destination);
     if (!result.ok()) {
       if (session.interrupted() == 0) {
         session.report().Error({.code = ExitCodeFor(result.status()),
@@ -268,27 +266,6 @@ class GetCommand final : public Command {
     }
     progress.FileDone(file_id.text(), result->bytes, {});
     Tell(session, file_id, *destination, *result, absl::Now() - begun);
-  }
-
-  client::SinkFactory SinkFor(client::BlockingClient& client, const Destination& destination) {
-    const std::string tag =
-        absl::StrCat(absl::Hex(static_cast<uint32_t>(client.random().NextU64()), absl::kZeroPad8));
-    auto begun = std::make_shared<bool>(false);
-    return [this, &client, &destination, tag, begun](
-               const wire::FileInfo&,
-               base::ByteRange range) -> absl::StatusOr<std::shared_ptr<channel::Sink>> {
-      if (!destination.stream) {
-        BITREPO_ASSIGN_OR_RETURN(
-            std::shared_ptr<client::FileSink> sink,
-            client::FileSink::Create(destination.path, tag, client.workers(), range, digest_));
-        return std::shared_ptr<channel::Sink>(std::move(sink));
-      }
-      if (std::exchange(*begun, true)) {
-        return absl::DataLossError("what was written already is wrong, and cannot be taken back");
-      }
-      return std::shared_ptr<channel::Sink>(std::make_shared<client::StreamSink>(
-          destination.descriptor, client.workers(), range, digest_));
-    };
   }
 
   // Copies that were found damaged on the way, whoever delivered in the end.
@@ -309,6 +286,27 @@ class GetCommand final : public Command {
            .conversation = result.conversation.ToString(),
            .hint = session.Again(absl::StrCat("stat", ArgumentWords({file_id.text()})))});
     }
+    if (result.suspects.empty() || session.report().result() == ExitCode::kIntegrity) return;
+    session.report().Error(
+        {.code = ExitCode::kIntegrity,
+         .message = absl::StrCat(
+             "what ", absl::StrJoin(result.suspects, ", ", NameOut), " delivered together of ",
+             Shown(file_id.text()), " did not have its digest",
+             result.from ? absl::StrCat("; ", result.from->text(), " delivered it right") : ""),
+         .file_id = file_id.text(),
+         .conversation = result.conversation.ToString(),
+         .hint = session.Again(absl::StrCat("stat", ArgumentWords({file_id.text()})))});
+  }
+  static void NameOut(std::string* out, const base::ComponentId& pillar) {
+    absl::StrAppend(out, pillar.text());
+  }
+
+  // Who delivered, and how much where there are several.
+  static std::string SourcesOf(const client::GetFileResult& result) {
+    if (result.delivered.size() < 2) return result.from ? result.from->text() : "";
+    return absl::StrJoin(result.delivered, ", ", [](std::string* out, const auto& source) {
+      absl::StrAppend(out, source.first.text(), " (", runtime::FormatBytes(source.second), ")");
+    });
   }
 
   void Tell(Session& session, const base::FileId& file_id, const Destination& destination,
@@ -325,6 +323,7 @@ class GetCommand final : public Command {
                     .message = absl::StrCat(Shown(id), " was not written: ", result.sink.message()),
                     .file_id = id,
                     .conversation = result.conversation.ToString()});
+      TellPart(session);
       return;
     }
     TellDamage(session, file_id, result);
@@ -338,6 +337,7 @@ class GetCommand final : public Command {
                        .again = Again(session),
                        .look = session.Again(absl::StrCat("stat", ArgumentWords({id})))},
                       result.outcome);
+        TellPart(session);
       }
       return;
     }
@@ -345,12 +345,14 @@ class GetCommand final : public Command {
     const std::string from = result.from ? result.from->text() : "";
     const auto digest = client::FromWire(result.file->digest());
     const bool whole = result.bytes == result.file->size_bytes();
+    const uint64_t resumed = *destination.resumed_bytes;
     if (!session.flags().json) {
       session.console().Note(absl::StrCat(
-          Shown(id), ": ", runtime::FormatBytes(result.bytes), " from ", from, " in ",
+          Shown(id), ": ", runtime::FormatBytes(result.bytes), " from ", SourcesOf(result), " in ",
           ShortDuration(took), whole ? ", sha256 proved" : ", a range, checked block by block",
           result.failovers > 0 ? absl::StrCat(", after ", CountedOf(result.failovers, "failover"))
                                : "",
+          ResumedWords(destination),
           destination.stream ? "" : absl::StrCat(", to ", Shown(destination.path))));
       return;
     }
@@ -361,8 +363,23 @@ class GetCommand final : public Command {
     record.Set("offset", span_.offset);
     if (digest.ok()) record.Set("algorithm", "sha256").Set("digest", digest->Hex());
     record.Set("failovers", static_cast<uint64_t>(result.failovers));
+    std::vector<JsonRecord> sources;
+    for (const auto& [pillar, bytes] : result.delivered) {
+      sources.push_back(
+          std::move(JsonRecord::Inner().Set("pillar", pillar.text()).Set("bytes", bytes)));
+    }
+    record.Set("sources", sources);
+    if (resumed > 0) record.Set("resumed_bytes", resumed);
     if (!destination.stream) record.Set("path", destination.path);
     report.Emit(record);
+  }
+
+  void TellPart(Session& session) const {
+    if (part_left_.empty()) return;
+    const std::string again = Again(session);
+    session.report().SetResume(again);
+    session.console().Note(
+        absl::StrCat("what has come is kept in ", Shown(part_left_), "; to go on: ", again));
   }
 
   // Of the command that goes on with what is left to the pillars.
@@ -371,6 +388,8 @@ class GetCommand final : public Command {
     if (!range_.empty()) words.push_back(absl::StrCat("--range=", range_));
     if (!from_.empty()) words.push_back(absl::StrCat("--from=", from_));
     if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
+    if (!bwlimit_.empty()) words.push_back(absl::StrCat("--bwlimit=", bwlimit_));
+    if (background_) words.emplace_back("--background");
     words.insert(words.end(), {"--", ids_.front()});
     return words;
   }
@@ -380,7 +399,11 @@ class GetCommand final : public Command {
     if (!cat_ && !output_.empty()) absl::StrAppend(&rest, FlagWords("-o", output_));
     if (!range_.empty()) absl::StrAppend(&rest, FlagWords("--range", range_));
     if (!from_.empty()) absl::StrAppend(&rest, FlagWords("--from", from_));
+    if (!sources_.empty()) absl::StrAppend(&rest, FlagWords("--sources", sources_));
     if (!checksum_.empty()) absl::StrAppend(&rest, FlagWords("--checksum", checksum_));
+    if (token_only_) absl::StrAppend(&rest, " --token-only");
+    if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
+    if (background_) absl::StrAppend(&rest, " --background");
     absl::StrAppend(&rest, departure_.Words());
     return session.Again(absl::StrCat(rest, ArgumentWords(ids_)));
   }
@@ -391,7 +414,14 @@ class GetCommand final : public Command {
   std::string range_;
   std::string from_;
   std::string checksum_;
+  std::string bwlimit_;
+  bool background_ = false;
+  std::string sources_;
+  uint32_t sources_max_ = client::kSourcesUsual;
   DepartureFlags departure_;
+  bool resume_ = false;
+  bool token_only_ = false;
+  std::string part_left_;  // of the last file
   std::vector<base::FileId> files_;
   ByteSpan span_;
   std::optional<base::Digest> digest_;

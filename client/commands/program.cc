@@ -3,9 +3,11 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/runtime/settings.h"
+#include "channel/transfer/token.h"
 #include "client/commands/command_line.h"
 #include "client/commands/help_text.h"
 #include "client/commands/session.h"
@@ -28,13 +30,21 @@ ConsoleOptions OptionsOf(const GlobalFlags& flags, const ProgramParts& parts) {
   return options;
 }
 
+// As they may be written down: tokens are secrets.
+std::vector<std::string> WithoutTokens(std::vector<std::string> words) {
+  for (std::string& word : words) {
+    if (absl::StartsWith(word, transfer::kTokenPrefix)) word = "TOKEN";
+  }
+  return words;
+}
+
 // The words were not understood: told as any error is, also as JSON Lines when those were asked
 // for.
 int RefuseWords(const std::vector<std::string>& words, const absl::Status& why,
                 const ProgramParts& parts) {
   Console console(OptionsOf(GlobalFlags{}, parts));
   Report report(console, "", std::find(words.begin(), words.end(), "--json") != words.end());
-  report.Start(words, parts.version);
+  report.Start(WithoutTokens(words), parts.version);
   report.Error({.code = ExitCode::kUsage, .message = std::string(why.message())});
   return static_cast<int>(report.Finish());
 }
@@ -79,7 +89,7 @@ int RunProgram(const std::vector<std::string>& words, const ProgramParts& parts)
   }
   Console console(OptionsOf(flags, parts));
   Report report(console, command->facts().name, flags.json);
-  report.Start(words, parts.version);
+  report.Start(WithoutTokens(words), parts.version);
   {
     Session session(flags, parts, console, report);
     report.Add(command->Run(session));

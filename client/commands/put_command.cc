@@ -11,10 +11,12 @@
 #include "absl/time/clock.h"
 #include "base/runtime/settings.h"
 #include "client/commands/all_commands.h"
+#include "client/commands/pillar_choice.h"
 #include "client/commands/put_plan.h"
 #include "client/commands/put_run.h"
 #include "client/commands/read_input.h"
 #include "client/commands/session.h"
+#include "client/commands/token_offer.h"
 #include "client/commands/words.h"
 
 namespace bitrepo::commands {
@@ -30,7 +32,8 @@ class PutCommand final : public Command {
         .description =
             "A file is done when every expected pillar has it on stable storage. A file that is "
             "held already with the same bytes is done too, so the same put again finishes what "
-            "was cut short. Standard input is written to a file without a name in $TMPDIR (or "
+            "was cut short, and of a large file sends only what had not come yet. Standard input "
+            "is written to a file without a name in $TMPDIR (or "
             "/tmp) first, since it is read once for each pillar that falls behind.",
         .examples = {"put report.pdf", "put -r photos", "put --id notes/today.txt -",
                      "put --checksum sha256:9f86d081884c7d65... data.bin"}};
@@ -46,10 +49,25 @@ class PutCommand final : public Command {
                   {"--checksum", "ALGO:HEX", "what the file must have; else nothing is stored",
                    &checksum_},
                   {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+                  {"--via", "NAME",
+                   "this pillar first, and the others get the bytes from it; without SRC, what it "
+                   "keeps under --id goes to the others",
+                   &via_},
                   {"--quorum", "N", "so many copies are enough", &quorum_},
                   {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
                   ReceiptFlag(&receipt_),
+                  {"--resume", "",
+                   "go on where the same put was cut short: always done, from the same file",
+                   &resume_},
                   {"--jobs", "N", "files under way at once (32)", &jobs_},
+                  {"--token-only", "",
+                   "print PILLAR TOKEN for each pillar that lacks the file; whoever has the token "
+                   "may push the bytes with it; SRC may be left out, with --id",
+                   &token_only_},
+                  {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
+                   &bwlimit_},
+                  {"--background", "", "yield to all else that the pillars receive",
+                   &run_.background},
                   {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
@@ -84,6 +102,9 @@ class PutCommand final : public Command {
  private:
   bool Prepare(Session& session, PutRunSpec& run, PutPlan& plan) {
     if (!files_from_.empty() && !ReadSources(session)) return false;
+    // Whoever has the token brings the bytes, so none are needed here.
+    if (token_only_ && sources_.empty() && !id_.empty()) sources_.emplace_back("-");
+    if (sources_.empty() && !(via_.empty() || id_.empty())) return PrepareCopy(session, run, plan);
     if (sources_.empty()) {
       return Refuse(session,
                     "put needs SRC: a file, a directory with -r, or -; try: bitrepo put --help");
@@ -109,6 +130,7 @@ class PutCommand final : public Command {
         well = Refuse(session, absl::StrCat("--pillar: ", pillar.status().message()));
       }
     }
+    well = ParseVia(session, run) && well;
     if (!quorum_.empty() && (!absl::SimpleAtoi(quorum_, &run.quorum) || run.quorum == 0)) {
       well = Refuse(session, "--quorum is a number of copies, at least 1");
     }
@@ -117,15 +139,76 @@ class PutCommand final : public Command {
       well =
           Refuse(session, "--detach and --wait are for one file: give one SRC, not -, with them");
     }
+    if (token_only_ &&
+        (plan.items.size() > 1 || recursive_ || !receipt_.empty() || departure_.given())) {
+      well = Refuse(session,
+                    "--token-only is for one file, and moves no bytes: give one SRC or --id with "
+                    "it, and neither -r, --receipt, --detach nor --wait");
+    }
     if (departure_.given() && well && !plan.items.empty()) {
       run.departure = &departure_;
       run.words = WordsOf(session, plan.items.front());
+    }
+    if (!bwlimit_.empty()) {
+      const auto table = base::RateTable::Parse(bwlimit_);
+      if (table.ok()) {
+        session.LimitSending(*table);
+      } else {
+        well = Refuse(session, absl::StrCat("--bwlimit: ", table.status().message()));
+      }
     }
     if (!jobs_.empty() && (!absl::SimpleAtoi(jobs_, &run.at_once) || run.at_once < 1 ||
                            run.at_once > kPutsAtOnceMax)) {
       well = Refuse(session, absl::StrCat("--jobs is a number from 1 to ", kPutsAtOnceMax));
     }
     return well;
+  }
+
+  // What one pillar has, to others: nothing of it is here.
+  bool PrepareCopy(Session& session, PutRunSpec& run, PutPlan& plan) {
+    const auto file_id = base::FileId::Parse(id_);
+    if (!file_id.ok()) return Refuse(session, std::string(file_id.status().message()));
+    if (!checksum_.empty()) {
+      return Refuse(session, "--checksum is of bytes that are sent from here: give SRC with it");
+    }
+    if (departure_.given()) {
+      return Refuse(session, "--detach and --wait are for bytes that are sent from here: give SRC");
+    }
+    for (const std::string& name : pillars_) {
+      const auto pillar = base::ComponentId::Parse(name);
+      if (!pillar.ok()) {
+        return Refuse(session, absl::StrCat("--pillar: ", pillar.status().message()));
+      }
+      run.pillars.push_back(*pillar);
+    }
+    plan.items.push_back({"", *file_id, 0});
+    return ParseVia(session, run);
+  }
+
+  bool ParseVia(Session& session, PutRunSpec& run) {
+    if (via_.empty()) return true;
+    const auto via = base::ComponentId::Parse(via_);
+    if (!via.ok()) return Refuse(session, absl::StrCat("--via: ", via.status().message()));
+    if (std::find(run.pillars.begin(), run.pillars.end(), *via) != run.pillars.end()) {
+      return Refuse(session, absl::StrCat("--via and --pillar both name ", via_,
+                                          ": --pillar names those that get the bytes from it"));
+    }
+    if (!quorum_.empty() || token_only_) {
+      return Refuse(session, "--via goes with neither --quorum nor --token-only");
+    }
+    run.via = *via;
+    return true;
+  }
+
+  // The pillars that the one hands on to, where none is named; false, and told, when there is none.
+  bool FindOthers(Session& session, client::BlockingClient& client, bool needed) {
+    if (!run_.via || !run_.pillars.empty()) return true;
+    auto pillars = AskForPillars(session, client);
+    if (!pillars) return false;
+    std::erase(*pillars, *run_.via);
+    run_.pillars = *std::move(pillars);
+    return !run_.pillars.empty() || !needed ||
+           Refuse(session, absl::StrCat("the collection has no pillar but ", via_));
   }
 
   static bool Refuse(Session& session, const std::string& why) {
@@ -144,15 +227,16 @@ class PutCommand final : public Command {
     return true;
   }
 
-  static void TellPlan(Session& session, const PutPlan& plan) {
+  void TellPlan(Session& session, const PutPlan& plan) const {
     for (const PutItem& item : plan.items) {
       JsonRecord record = session.report().Record("item");
       record.Set("file_id", item.file_id.text()).Set("result", "would-store");
       record.Set("path", item.path).Set("size_bytes", item.size_bytes);
       session.report().Count("would-store", item.size_bytes);
-      session.report().Item(record, absl::StrCat("would store  ", Shown(item.file_id.text()), "  ",
-                                                 runtime::FormatBytes(item.size_bytes), ", from ",
-                                                 Shown(item.path), "\n"));
+      session.report().Item(record,
+                            absl::StrCat("would store  ", Shown(item.file_id.text()), "  ",
+                                         runtime::FormatBytes(item.size_bytes), ", from ",
+                                         Shown(item.path.empty() ? via_ : item.path), "\n"));
     }
   }
 
@@ -172,6 +256,20 @@ class PutCommand final : public Command {
     }
     const absl::Time begun = absl::Now();
     client::BlockingClient* client = session.Connect();
+    if (client != nullptr && token_only_) {
+      const PutItem& item = plan.items.front();
+      OfferPut(session, *client,
+               {.collection = session.collection(),
+                .file_id = item.file_id,
+                .digest = run_.digest,
+                .source = {},
+                .pillars = run_.pillars,
+                .quorum = run_.quorum,
+                .reason = run_.reason},
+               item.path == "-" ? "" : item.path, again);
+      return;
+    }
+    if (client != nullptr && !FindOthers(session, *client, plan.items.front().path.empty())) return;
     if (client != nullptr) {
       session.progress().Plan("put", plan.items.size(), bytes);
       PutRun(session, *client, run_).Run(plan.items);
@@ -201,6 +299,8 @@ class PutCommand final : public Command {
     if (!checksum_.empty()) words.push_back(absl::StrCat("--checksum=", checksum_));
     for (const std::string& pillar : pillars_) words.push_back(absl::StrCat("--pillar=", pillar));
     if (!quorum_.empty()) words.push_back(absl::StrCat("--quorum=", quorum_));
+    if (!bwlimit_.empty()) words.push_back(absl::StrCat("--bwlimit=", bwlimit_));
+    if (run_.background) words.emplace_back("--background");
     if (!receipt_.empty()) {
       words.push_back(absl::StrCat("--receipt=", WholePath(session, receipt_)));
     }
@@ -214,9 +314,13 @@ class PutCommand final : public Command {
     if (!id_.empty()) absl::StrAppend(&rest, FlagWords("--id", id_));
     if (!checksum_.empty()) absl::StrAppend(&rest, " --checksum ", checksum_);
     for (const std::string& pillar : pillars_) absl::StrAppend(&rest, " --pillar ", pillar);
+    if (!via_.empty()) absl::StrAppend(&rest, FlagWords("--via", via_));
     if (!quorum_.empty()) absl::StrAppend(&rest, " --quorum ", quorum_);
+    if (!bwlimit_.empty()) absl::StrAppend(&rest, FlagWords("--bwlimit", bwlimit_));
+    if (run_.background) absl::StrAppend(&rest, " --background");
     if (!run_.reason.empty()) absl::StrAppend(&rest, FlagWords("--reason", run_.reason));
     if (!receipt_.empty()) absl::StrAppend(&rest, FlagWords("--receipt", receipt_));
+    if (token_only_) absl::StrAppend(&rest, " --token-only");
     if (!files_from_.empty()) {
       absl::StrAppend(&rest, FlagWords("--files-from", files_from_));
     } else {
@@ -228,15 +332,19 @@ class PutCommand final : public Command {
   std::vector<std::string> sources_;
   std::vector<std::string> pillars_;
   std::string id_;
+  std::string via_;
   std::string files_from_;
   std::string checksum_;
   std::string quorum_;
   std::string jobs_;
+  std::string bwlimit_;
   std::string receipt_;
   DepartureFlags departure_;
   PutRunSpec run_;
   bool recursive_ = false;
   bool dry_run_ = false;
+  bool resume_ = false;  // asks for what is done anyway
+  bool token_only_ = false;
 };
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace bitrepo::commands {
 
 struct PutItem {
-  std::string path;  // "-": standard input
+  std::string path;  // "-": standard input; empty: none, a pillar has it
   base::FileId file_id;
   uint64_t size_bytes = 0;  // as it is now; 0 for standard input
 };

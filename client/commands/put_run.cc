@@ -45,41 +45,49 @@ absl::StatusOr<std::unique_ptr<client::LocalFile>> PutRun::Open(const PutItem& i
 }
 
 void PutRun::Begin(const PutItem& item) {
+  if (item.path.empty()) {
+    ++under_way_;
+    client_.Post([this, &item](client::Client& client) { CopyOn(client, item, 0, {}); });
+    return;
+  }
   auto file = Open(item);
   if (!file.ok()) {
     if (!absl::IsCancelled(file.status())) TellSource(item, file.status());
     return;
   }
+  std::string stamp = (*file)->stamp();
   auto source = client::SharedSource::Make(*std::move(file), client_.workers(), spec_.digest);
   const uint64_t weight = WeightOf(source->size_bytes());
   ++under_way_;
   weight_ += weight;
   if (!source->fits_ring()) {
-    Ask(item, weight, std::move(source), spec_.digest);
+    Ask(item, weight, std::move(source), std::move(stamp), spec_.digest);
     return;
   }
   // All of it stays in memory, so its digest costs no second reading: with it the pillars see at
   // once what they hold already.
   client::SharedSource& reading = *source;
-  reading.Facts([this, &item, weight,
+  reading.Facts([this, &item, weight, stamp = std::move(stamp),
                  source = std::move(source)](absl::StatusOr<channel::CommitFacts> facts) mutable {
     if (!facts.ok()) {
       End({&item, weight, source->size_bytes(), facts.status()});
       return;
     }
-    Ask(item, weight, std::move(source), facts->sha256);
+    Ask(item, weight, std::move(source), std::move(stamp), facts->sha256);
   });
 }
 
 void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::SharedSource> source,
-                 std::optional<base::Digest> digest) {
+                 std::string stamp, std::optional<base::Digest> digest) {
   client::PutFileSpec put{.collection = session_.collection(),
                           .file_id = item.file_id,
                           .size_bytes = source->size_bytes(),
                           .digest = std::move(digest),
+                          .source_stamp = std::move(stamp),
                           .source = [source](const base::ComponentId&) { return source->View(); },
-                          .pillars = spec_.pillars,
+                          .pillars = spec_.via ? std::vector{*spec_.via} : spec_.pillars,
                           .quorum = spec_.quorum,
+                          .background = spec_.background,
                           .reason = spec_.reason,
                           .taken_up = session_.taken_up()};
   ProgressBoard& progress = session_.progress();
@@ -109,8 +117,12 @@ void PutRun::Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::S
       End({&item, weight, size_bytes, absl::CancelledError("interrupted")});
       return;
     }
-    const auto end = [this, &item, weight, size_bytes](client::PutFileResult result) {
-      End({&item, weight, size_bytes, std::move(result)});
+    const auto end = [this, &client, &item, weight, size_bytes](client::PutFileResult result) {
+      if (GoesOn(result)) {
+        CopyOn(client, item, weight, std::move(result));
+      } else {
+        End({&item, weight, size_bytes, std::move(result)});
+      }
     };
     const auto begun = spec_.old_digest
                            ? client.ReplaceFile({std::move(put), *spec_.old_digest}, end)
@@ -209,9 +221,15 @@ void PutRun::Tell(const Ended& ended) {
   record.Set("size_bytes", ended.size_bytes);
   if (!digest.empty()) record.Set("algorithm", "sha256").Set("digest", digest);
   record.Set("pillars", holders);
-  report.Item(record, absl::StrCat(Fit(word == "already-held" ? "already held" : word, 13),
-                                   Shown(file_id), "  ", runtime::FormatBytes(ended.size_bytes),
-                                   ", ", CountedOf(holders.size(), "pillar"), "\n"));
+  uint64_t resumed = 0;
+  for (const auto& [pillar, bytes] : result.resumed) resumed = std::max(resumed, bytes);
+  if (resumed > 0) record.Set("resumed_bytes", resumed);
+  report.Item(
+      record,
+      absl::StrCat(
+          Fit(word == "already-held" ? "already held" : word, 13), Shown(file_id), "  ",
+          runtime::FormatBytes(ended.size_bytes), ", ", CountedOf(holders.size(), "pillar"),
+          resumed > 0 ? absl::StrCat(", resumed at ", runtime::FormatBytes(resumed)) : "", "\n"));
 }
 
 // A replace that did not come to all leaves two contents under one id: who has which.

@@ -20,7 +20,7 @@
 
 namespace bitrepo::commands {
 
-inline constexpr int kPutsAtOnce = 32;
+inline constexpr int kPutsAtOnce = 256;  // many small ones share wakes, messages and syncs
 inline constexpr int kPutsAtOnceMax = 256;
 // Held in memory for sources under way: a file counts with what its ring may hold.
 inline constexpr uint64_t kPutBytesAtOnceMax = 48 * 1024 * 1024;
@@ -30,12 +30,16 @@ struct PutRunSpec {
   std::vector<base::ComponentId> pillars;
   uint32_t quorum = 0;
   int at_once = kPutsAtOnce;
+  bool background = false;                      // yields to all else that the pillars receive
   std::string again;                            // the command that goes on after an interruption
   std::optional<base::Digest> old_digest = {};  // a replace: what the file must have now
   std::string reason = {};                      // for the audit trails
   ReceiptFile* receipts = nullptr;              // outlives the run; none are kept without it
   DepartureFlags* departure = nullptr;          // of the one item; outlives the run
   std::vector<std::string> words = {};          // of the command that finishes what is left
+  // The one pillar that gets the bytes from here, or has them where an item has no path; `pillars`,
+  // it not among them, get them from there.
+  std::optional<base::ComponentId> via = {};
 };
 
 // Threads:  Run on the command's thread. Lifetime: used once; the session and its client outlive
@@ -58,7 +62,13 @@ class PutRun {
 
   void Begin(const PutItem& item);
   void Ask(const PutItem& item, uint64_t weight, std::shared_ptr<client::SharedSource> source,
-           std::optional<base::Digest> digest);
+           std::string stamp, std::optional<base::Digest> digest);
+  // In put_via.cc.
+  bool GoesOn(const client::PutFileResult& first) const;
+  void CopyOn(client::Client& client, const PutItem& item, uint64_t weight,
+              client::PutFileResult first);
+  client::OperationEvents EventsOf(const PutItem& item);
+  static client::PutFileResult Joined(client::PutFileResult first, client::PutFileResult rest);
   void End(Ended ended);
   std::optional<Ended> NextEnded(bool wait);
   void Tell(const Ended& ended);

@@ -13,7 +13,8 @@
 
 namespace bitrepo::commands {
 
-absl::StatusOr<std::string> ReadInput(const std::string& path, int standard_input) {
+absl::StatusOr<std::string> ReadInput(const std::string& path, int standard_input,
+                                      size_t bytes_max) {
   runtime::ScopedFd opened;
   int descriptor = standard_input;
   if (path != "-") {
@@ -31,9 +32,9 @@ absl::StatusOr<std::string> ReadInput(const std::string& path, int standard_inpu
     }
     if (got == 0) return text;
     text.append(chunk.data(), static_cast<size_t>(got));
-    if (text.size() > kInputBytesMax) {
+    if (text.size() > bytes_max) {
       return absl::ResourceExhaustedError(
-          absl::StrCat(path, " has more than ", kInputBytesMax, " bytes"));
+          absl::StrCat(path, " has more than ", bytes_max, " bytes"));
     }
   }
 }

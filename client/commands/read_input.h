@@ -13,6 +13,7 @@ inline constexpr size_t kInputBytesMax = 256 * 1024 * 1024;
 
 // All of the file at `path`, or of the descriptor `standard_input` for "-". kResourceExhausted past
 // the limit.
-absl::StatusOr<std::string> ReadInput(const std::string& path, int standard_input);
+absl::StatusOr<std::string> ReadInput(const std::string& path, int standard_input,
+                                      size_t bytes_max = kInputBytesMax);
 
 }  // namespace bitrepo::commands

@@ -18,6 +18,8 @@ namespace {
 constexpr size_t kSessionSuffixBytes = 4;
 constexpr int kSignalExitBase = 128;
 constexpr char kInterrupted[] = "interrupted";
+constexpr char kTimeIsOver[] = "the time of --timeout is over";
+constexpr char kNobody[] = "nobody";  // a user without a name
 
 std::string Hex(const std::string& bytes) {
   std::string text;
@@ -55,30 +57,66 @@ const client::ClientSettings* Session::Settings() {
 
 absl::Status Session::Prepare() {
   const client::ClientSettings& settings = *settings_;
-  absl::Duration timeout = absl::InfiniteDuration();
-  if (!flags_.timeout.empty()) {
-    BITREPO_ASSIGN_OR_RETURN(timeout, runtime::ParseDuration(flags_.timeout));
-  }
+  BITREPO_ASSIGN_OR_RETURN(const absl::Duration timeout, TimeLimit());
   BITREPO_ASSIGN_OR_RETURN(
       client::ClientMachinery machinery,
       parts_.make_machinery(settings.coordinator, [this](int signal) { OnSignal(signal); }));
   client::ClientOptions options;
   options.repository_id = settings.repository;
   options.principal = settings.name;
-  options.session =
-      absl::StrCat(settings.name, ".", Hex(parts_.random->Bytes(kSessionSuffixBytes)));
+  options.session = NameOfThisRun(settings.name);
   options.program_version = parts_.version;
   options.patience = settings.PatienceOf();
+  options.rates = settings.rates;
+  if (!receiving_.empty()) {
+    options.rates.push_back({wire::RATE_NODE, "", receiving_, false});  // in place of one before it
+  }
+  options.pace = sending_;
   BITREPO_ASSIGN_OR_RETURN(client_,
                            client::BlockingClient::Start(std::move(options), std::move(machinery)));
   started_ = client_.get();
   if (interrupted_ != 0) client_->Cancel(kInterrupted);  // the signal came while it started
   if (timeout != absl::InfiniteDuration()) {
     client_->Post([this, timeout](client::Client&) {
-      client_->loop().RunAfter(timeout, [this] { End(SIGALRM, "the time of --timeout is over"); });
+      client_->loop().RunAfter(timeout, [this] { End(SIGALRM, kTimeIsOver); });
     });
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Duration> Session::TimeLimit() const {
+  if (flags_.timeout.empty()) return absl::InfiniteDuration();
+  return runtime::ParseDuration(flags_.timeout);
+}
+
+std::string Session::NameOfThisRun(const std::string& name) const {
+  return absl::StrCat(name, ".", Hex(parts_.random->Bytes(kSessionSuffixBytes)));
+}
+
+absl::Status Session::PrepareByToken() {
+  BITREPO_ASSIGN_OR_RETURN(const absl::Duration timeout, TimeLimit());
+  BITREPO_ASSIGN_OR_RETURN(client::TokenMachinery machinery,
+                           parts_.make_token_machinery([this](int signal) { OnSignal(signal); }));
+  const std::string& user = parts_.places.user_name;
+  BITREPO_ASSIGN_OR_RETURN(holder_,
+                           client::TokenClient::Start(NameOfThisRun(user.empty() ? kNobody : user),
+                                                      std::move(machinery)));
+  holder_started_ = holder_.get();
+  if (interrupted_ != 0) holder_->Cancel(kInterrupted);  // the signal came while it started
+  if (timeout != absl::InfiniteDuration()) {
+    holder_->loop().Post([this, timeout] {
+      holder_->loop().RunAfter(timeout, [this] { End(SIGALRM, kTimeIsOver); });
+    });
+  }
+  return absl::OkStatus();
+}
+
+client::TokenClient* Session::ConnectByToken() {
+  if (absl::Status ready = PrepareByToken(); !ready.ok()) {
+    report_.Error({.code = ExitCode::kLocal, .message = std::string(ready.message())});
+    return nullptr;
+  }
+  return holder_.get();
 }
 
 client::BlockingClient* Session::Connect() {
@@ -137,6 +175,7 @@ void Session::End(int signal, const std::string& reason) {
   }
   if (on_interrupt_) on_interrupt_();
   if (client::BlockingClient* client = started_) client->Cancel(reason);
+  if (client::TokenClient* holder = holder_started_) holder->Cancel(reason);
 }
 
 bool Session::Rest(absl::Duration time) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "base/mutex.h"
+#include "base/rate_table.h"
 #include "bus/watch_stream.h"
 #include "client/blocking_client.h"
 #include "client/client_settings.h"
@@ -20,6 +21,7 @@
 #include "client/commands/console.h"
 #include "client/commands/progress_board.h"
 #include "client/commands/report.h"
+#include "client/token_client.h"
 
 namespace bitrepo::commands {
 
@@ -39,6 +41,9 @@ struct ProgramParts {
   std::function<absl::StatusOr<client::ClientMachinery>(const std::string& coordinator,
                                                         std::function<void(int)> on_signal)>
       make_machinery;
+  // The machinery of what needs no bus.
+  std::function<absl::StatusOr<client::TokenMachinery>(std::function<void(int)> on_signal)>
+      make_token_machinery;
   std::function<absl::StatusOr<std::unique_ptr<bus::WatchSubscriber>>(runtime::EventLoop& loop,
                                                                       const std::string& endpoint)>
       make_watch;
@@ -63,6 +68,9 @@ class Session {
   const client::ClientSettings* Settings();
   // A client whose coordinator has answered; nothing, and reported, when there is none.
   client::BlockingClient* Connect();
+  // What a token alone is enough for: no settings are read, no coordinator is dialled. Nothing, and
+  // reported, when it cannot be made.
+  client::TokenClient* ConnectByToken();
   // Requires: Connect gave a client.
   const base::CollectionId& collection() const { return *collection_; }
   const wire::Welcome& welcome() const { return welcome_; }
@@ -73,6 +81,9 @@ class Session {
   void OnInterrupt(std::function<void()> then) { on_interrupt_ = std::move(then); }
   // Waits; false as soon as the command was asked to end. Requires: Connect gave a client.
   bool Rest(absl::Duration time);
+  // How fast bytes may come, beside the settings, and may go. Requires: before Connect.
+  void LimitReceiving(base::RateTable table) { receiving_ = std::move(table); }
+  void LimitSending(base::RateTable table) { sending_ = std::move(table); }
   // The conversation that the command goes on with, in place of beginning one. Requires: before the
   // command runs.
   void TakeUp(client::TakenUp taken_up) { taken_up_ = std::move(taken_up); }
@@ -82,6 +93,9 @@ class Session {
 
  private:
   absl::Status Prepare();
+  absl::Status PrepareByToken();
+  absl::StatusOr<absl::Duration> TimeLimit() const;
+  std::string NameOfThisRun(const std::string& name) const;
   void OnSignal(int signal);
   void End(int signal, const std::string& reason);
 
@@ -96,12 +110,17 @@ class Session {
   std::atomic<int> interrupted_{0};
   std::function<void()> on_interrupt_;
   std::optional<client::TakenUp> taken_up_;
+  base::RateTable receiving_;
+  base::RateTable sending_;
   base::Mutex rest_mutex_;
   base::Condition rest_changed_;
   uint64_t rests_over_ ABSL_GUARDED_BY(rest_mutex_) = 0;
   // The client, for its own loop: a signal may come there before its start has returned.
   std::atomic<client::BlockingClient*> started_{nullptr};
   std::unique_ptr<client::BlockingClient> client_;
+  // Likewise.
+  std::atomic<client::TokenClient*> holder_started_{nullptr};
+  std::unique_ptr<client::TokenClient> holder_;
 };
 
 // The exit code of a command that was interrupted by `signal`.

@@ -30,7 +30,7 @@ struct DigestReader::Reading {
       const uint64_t length = std::min(kReadBytes, left.length());
       const absl::Time began = clock.Now();
       const absl::StatusOr<base::Buffer> bytes =
-          file->Read(*base::ByteRange::Make(left.offset(), length));
+          Next(*base::ByteRange::Make(left.offset(), length));
       if (!bytes.ok()) return bytes.status();
       gauge.AddRead(length, clock.Now() - began);
       digester.Update(bytes->bytes());
@@ -38,6 +38,11 @@ struct DigestReader::Reading {
       left = *base::ByteRange::Make(left.offset() + length, left.length() - length);
     }
     return absl::OkStatus();
+  }
+
+  // What is to be fresh comes from the medium.
+  absl::StatusOr<base::Buffer> Next(const base::ByteRange& range) {
+    return whole ? file->ReadFresh(range) : file->Read(range);
   }
 
   FileDigester digester;

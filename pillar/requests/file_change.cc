@@ -21,7 +21,7 @@ void FileChange::Start() {
     return;
   }
   target_.emplace(Target{*collection, *file_id});
-  place_ = parts_.line.Join(*collection, *file_id, [this] {
+  place_ = parts_.line.Join(*collection, *file_id, Brings(), [this] {
     if (stage_ == Stage::kWaiting) OnTurn();
   });
   if (place_->is_first()) OnTurn();

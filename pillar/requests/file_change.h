@@ -47,6 +47,8 @@ class FileChange : public RequestHandler {
 
   // Takes over what the request says beyond the file. kInvalidArgument: it cannot be understood.
   virtual absl::Status ReadRequest() = 0;
+  // What it brings; asked once, after ReadRequest.
+  virtual FileLine::Burden Brings() const { return {}; }
   // Nothing else changes the file from now on until this one has finished.
   virtual void OnTurn() = 0;
 
@@ -54,6 +56,7 @@ class FileChange : public RequestHandler {
   Stage stage() const { return stage_; }
   void Enter(Stage stage) { stage_ = stage; }
   bool others_wait() const { return place_->others_wait(); }
+  const FileLine::Burden* twin_behind() const { return place_->twin_behind(); }
   absl::Time WallNow() const { return parts_.loop.clock().WallNow(); }
 
   // To be asked first when a worker comes back: false when the request was withdrawn meanwhile,

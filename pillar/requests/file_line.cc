@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pillar/requests/file_line.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace bitrepo::requests {
 
-FileLine::Place::Place(FileLine& line, Key key, absl::AnyInvocable<void()> turn)
+FileLine::Place::Place(FileLine& line, Key key, Burden burden, absl::AnyInvocable<void()> turn)
     : line_(line),
       key_(std::move(key)),
+      burden_(std::move(burden)),
       turn_(std::make_shared<absl::AnyInvocable<void()>>(std::move(turn))) {}
 
 FileLine::Place::~Place() { line_.Leave(*this); }
@@ -14,10 +18,21 @@ bool FileLine::Place::is_first() const { return line_.lines_.at(key_).front() ==
 
 bool FileLine::Place::others_wait() const { return line_.lines_.at(key_).back() != this; }
 
+const FileLine::Burden* FileLine::Place::twin_behind() const {
+  if (burden_.mark.empty()) return nullptr;
+  const std::list<const Place*>& places = line_.lines_.at(key_);
+  const auto me = std::find(places.begin(), places.end(), this);
+  const auto twin = std::find_if(std::next(me), places.end(), [this](const Place* other) {
+    return other->burden_.mark == burden_.mark;
+  });
+  return twin == places.end() ? nullptr : &(*twin)->burden_;
+}
+
 std::unique_ptr<FileLine::Place> FileLine::Join(const base::CollectionId& collection,
-                                                const base::FileId& file_id,
+                                                const base::FileId& file_id, Burden burden,
                                                 absl::AnyInvocable<void()> turn) {
-  std::unique_ptr<Place> place(new Place(*this, {collection, file_id}, std::move(turn)));
+  std::unique_ptr<Place> place(
+      new Place(*this, {collection, file_id}, std::move(burden), std::move(turn)));
   lines_[place->key_].push_back(place.get());
   return place;
 }

@@ -4,6 +4,7 @@
 
 #include <list>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -20,6 +21,13 @@ namespace bitrepo::requests {
 // Lifetime: outlives its places.
 class FileLine {
  public:
+  // What a change brings: two of one mark bring the same bytes from the same asker. Empty: unlike
+  // any other.
+  struct Burden {
+    std::string mark = {};
+    std::string conversation = {};  // text form, of who brings it
+  };
+
   // A place in the line of one file; it is left when this dies, and the next one's turn comes.
   class Place {
    public:
@@ -28,14 +36,17 @@ class FileLine {
     Place& operator=(const Place&) = delete;
     bool is_first() const;
     bool others_wait() const;
+    // The first of those behind that brings the same; nullptr when none does.
+    const Burden* twin_behind() const;
 
    private:
     friend class FileLine;
     using Key = std::pair<base::CollectionId, base::FileId>;
-    Place(FileLine& line, Key key, absl::AnyInvocable<void()> turn);
+    Place(FileLine& line, Key key, Burden burden, absl::AnyInvocable<void()> turn);
 
     FileLine& line_;
     const Key key_;
+    const Burden burden_;
     std::shared_ptr<absl::AnyInvocable<void()>> turn_;  // posted calls die with the place
   };
 
@@ -44,7 +55,7 @@ class FileLine {
   // Joins at the end. `turn` is called on the loop, once, when those before it have left; never for
   // one that is first at once, and not after the place died.
   std::unique_ptr<Place> Join(const base::CollectionId& collection, const base::FileId& file_id,
-                              absl::AnyInvocable<void()> turn);
+                              Burden burden, absl::AnyInvocable<void()> turn);
 
  private:
   void Leave(const Place& place);

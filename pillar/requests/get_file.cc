@@ -152,11 +152,12 @@ void GetFile::OnTime(absl::Time now) {
   }
   if (stage_ != Stage::kSending) return;
   wire::Progress progress;
-  progress.set_phase(wire::SENDING);
+  const bool stood_still = grant_->StoodStill(now);
+  progress.set_phase(grant_->waits_for_credit() ? wire::WAITING_FOR_CREDIT : wire::SENDING);
   progress.set_bytes_done(grant_->bytes_done());
   progress.set_bytes_total(range_.length());
   context_.Progress(progress);
-  if (grant_->StoodStill(now)) {
+  if (stood_still) {
     grant_->Revoke(absl::DeadlineExceededError("nothing was fetched for too long"));
     End(wire::EXPIRED,
         absl::StrCat("nothing was fetched for ", absl::FormatDuration(parts_.transfer_idle)));

@@ -58,18 +58,56 @@ void AddCollections(wire::GetStatusFinal& final, const store::StoreReport& repor
            absl::StrCat(quarantined, " files are in quarantine"));
 }
 
+// The largest first, as many as fit.
+void AddStaged(wire::GetStatusFinal& final, std::vector<store::StagedPart> staged) {
+  std::sort(staged.begin(), staged.end(),
+            [](const store::StagedPart& a, const store::StagedPart& b) {
+              return a.bytes_done > b.bytes_done;
+            });
+  uint64_t bytes = 0;
+  for (const store::StagedPart& part : staged) {
+    bytes += part.bytes_done;
+    if (final.staged_size() == static_cast<int>(protocol::kStagedShownMax)) continue;
+    wire::StagedBytes& told = *final.add_staged();
+    told.set_collection_id(part.collection.text());
+    told.set_file_id(part.file_id.text());
+    told.set_principal(part.principal);
+    told.set_bytes_done(part.bytes_done);
+    told.set_bytes_total(part.bytes_total.value_or(0));
+    told.set_last_written_us(absl::ToUnixMicros(part.written_at));
+    if (part.kept_until) told.set_kept_until_us(absl::ToUnixMicros(*part.kept_until));
+  }
+  final.set_staged_files(staged.size());
+  final.set_staged_bytes(bytes);
+}
+
 }  // namespace
 
 void GetStatus::Start() {
   const absl::Status taken = RunThen(
-      runtime::Lane::kWrite, [store = &parts_.store] { return store->Check(); },
-      &GetStatus::OnReport);
+      runtime::Lane::kWrite,
+      [store = &parts_.store] {
+        return Found{store->Check(), store->StagedFiles()};
+      },
+      &GetStatus::OnFound);
   if (!taken.ok()) End(FinalBody(wire::GET_STATUS, wire::BUSY, "the pillar has too much to write"));
 }
 
-void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
-  if (report.ok()) parts_.host.OnReport(*report);
+void GetStatus::OnFound(Found found) {
+  if (found.report.ok()) parts_.host.OnReport(*found.report);
+  parts_.channel.TellRates([weak = weak_from_this(), loop = &parts_.loop,
+                            found = std::move(found)](channel::Channel::RateUses rates) mutable {
+    loop->Post([weak, found = std::move(found), rates = std::move(rates)]() mutable {
+      const std::shared_ptr<RequestHandler> self = weak.lock();
+      if (self == nullptr) return;
+      static_cast<GetStatus*>(self.get())->Tell(std::move(found), rates);
+    });
+  });
+}
+
+void GetStatus::Tell(Found found, const channel::Channel::RateUses& rates) {
   if (done_) return;
+  const absl::StatusOr<store::StoreReport>& report = found.report;
   const Host::Vitals vitals = parts_.host.vitals();
   wire::Body body = FinalBody(wire::GET_STATUS, wire::OPERATION_COMPLETED, "");
   wire::GetStatusFinal& final = *body.mutable_get_status_final();
@@ -78,6 +116,7 @@ void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
   final.set_queue(vitals.queue);
   final.set_uptime_us(static_cast<uint64_t>(
       std::max<int64_t>(0, absl::ToInt64Microseconds(parts_.loop.Now() - vitals.started))));
+  for (const wire::RateUse& use : rates) *final.add_rates() = use;
   for (const auto& [cause, count] : vitals.dropped_frames) {
     if (final.dropped_frames().size() < protocol::kDropCausesMax) {
       (*final.mutable_dropped_frames())[cause] = count;
@@ -99,6 +138,7 @@ void GetStatus::OnReport(absl::StatusOr<store::StoreReport> report) {
   } else {
     AddCheck(final, "store writable", wire::HEALTH_ERROR, report.status().message());
   }
+  AddStaged(final, std::move(found.staged));
   End(std::move(body));
 }
 

@@ -2,6 +2,8 @@
 // GetStatus: the pillar checks itself now, and says what it found.
 #pragma once
 
+#include <vector>
+
 #include "pillar/requests/request_handler.h"
 
 namespace bitrepo::requests {
@@ -15,7 +17,12 @@ class GetStatus final : public RequestHandler {
   void OnTime(absl::Time now) override;
 
  private:
-  void OnReport(absl::StatusOr<store::StoreReport> report);
+  struct Found {
+    absl::StatusOr<store::StoreReport> report;
+    std::vector<store::StagedPart> staged;
+  };
+  void OnFound(Found found);
+  void Tell(Found found, const channel::Channel::RateUses& rates);
   void End(wire::Body final);
 
   bool done_ = false;

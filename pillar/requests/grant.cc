@@ -16,21 +16,15 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
   if (parts.data_endpoints.empty()) token.add_endpoints(parts.channel.endpoint());
   token.set_verb(verb);
   token.set_collection_id(request.header.collection_id());
+  token.set_principal(request.header.from());
   return token;
 }
 
-// What the channel's loop may reach: it never sees the grant itself.
-struct Grant::Shared {
-  std::atomic<uint64_t> bytes_done{0};
-  Ended ended;  // on the loop only; empty once it was called or the grant died
-};
-
 Grant::Grant(const RequestParts& parts, wire::TokenBody token, std::optional<uint64_t> bytes,
              Ended ended)
-    : parts_(parts),
-      token_(std::move(token)),
-      shared_(std::make_shared<Shared>()),
-      seen_at_(parts.loop.Now()) {
+    : TransferWatch(parts, token.held_bytes(), std::move(ended)),
+      parts_(parts),
+      token_(std::move(token)) {
   absl::Duration term = kTokenTermMax;
   if (bytes) {
     const uint64_t seconds =
@@ -39,44 +33,9 @@ Grant::Grant(const RequestParts& parts, wire::TokenBody token, std::optional<uin
     term = std::min(parts.transfer_idle + absl::Seconds(seconds), kTokenTermMax);
   }
   text_ = parts.mint.Seal(token_, parts.loop.Now() + term);
-  shared_->ended = std::move(ended);
 }
 
-Grant::~Grant() {
-  shared_->ended = nullptr;
-  Revoke(absl::CancelledError("the request has ended"));
-}
-
-channel::TransferEvents Grant::Events() {
-  channel::TransferEvents events;
-  events.on_progress = [shared = shared_](uint64_t bytes_done) {
-    shared->bytes_done.store(bytes_done, std::memory_order_relaxed);
-  };
-  events.on_end = [shared = shared_, loop = &parts_.loop](absl::Status how) {
-    loop->Post([shared, how = std::move(how)] {
-      if (shared->ended == nullptr) return;
-      Ended ended = std::move(shared->ended);
-      shared->ended = nullptr;
-      ended(how);
-    });
-  };
-  return events;
-}
-
-uint64_t Grant::bytes_done() const {
-  return std::max(seen_bytes_, shared_->bytes_done.load(std::memory_order_relaxed));
-}
-
-absl::Duration Grant::StillFor(absl::Time now) {
-  const uint64_t bytes = bytes_done();
-  if (bytes != seen_bytes_) {
-    seen_bytes_ = bytes;
-    seen_at_ = now;
-  }
-  return now - seen_at_;
-}
-
-bool Grant::StoodStill(absl::Time now) { return StillFor(now) >= parts_.transfer_idle; }
+Grant::~Grant() { Revoke(absl::CancelledError("the request has ended")); }
 
 void Grant::Revoke(absl::Status why) {
   if (revoked_) return;

@@ -2,18 +2,15 @@
 // A token granted for one request, and what the channel has told of its transfer.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/ids.h"
-#include "channel/channel.h"
 #include "pillar/requests/request_handler.h"
+#include "pillar/requests/transfer_watch.h"
 
 namespace bitrepo::requests {
 
@@ -27,39 +24,22 @@ wire::TokenBody TokenFor(const RequestParts& parts, const protocol::Envelope& re
                          wire::TokenVerb verb);
 
 // How the transfer under one token goes. Ends the grant when it dies.
-// Threads:  loop-confined; the channel's loop tells through atomics and posted calls.
-// Lifetime: channel and loop outlive it.
-class Grant {
+// Threads and lifetime: see TransferWatch.
+class Grant final : public TransferWatch {
  public:
-  // `ended` comes on the loop, once, not after this died.
-  using Ended = absl::AnyInvocable<void(absl::Status)>;
-
-  // Seals `token` for `bytes` (absent: unknown) and makes the events to grant it with.
+  // Seals `token` for `bytes` (absent: unknown); the events to grant it with are made by Events().
   Grant(const RequestParts& parts, wire::TokenBody token, std::optional<uint64_t> bytes,
         Ended ended);
-  ~Grant();
-  Grant(const Grant&) = delete;
-  Grant& operator=(const Grant&) = delete;
+  ~Grant() override;
 
   const wire::TokenBody& token() const { return token_; }
   const std::string& text() const { return text_; }
-  channel::TransferEvents Events();
-  // Bytes that have gone through; never falls.
-  uint64_t bytes_done() const;
-  // How long nothing has moved. Call now and then: it remembers when it last saw bytes move.
-  absl::Duration StillFor(absl::Time now);
-  // True when nothing has moved for the idle time.
-  bool StoodStill(absl::Time now);
-  void Revoke(absl::Status why);
+  void Revoke(absl::Status why) override;
 
  private:
-  struct Shared;
   const RequestParts& parts_;
   wire::TokenBody token_;
   std::string text_;
-  std::shared_ptr<Shared> shared_;
-  uint64_t seen_bytes_ = 0;
-  absl::Time seen_at_;
   bool revoked_ = false;
 };
 

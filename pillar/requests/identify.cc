@@ -82,9 +82,9 @@ std::optional<wire::Body> Hindrance(const Question& question, std::optional<uint
     return Reply(question, wire::IDENTIFICATION_NEGATIVE,
                  "the store takes no writes: " + report.trouble);
   }
-  const uint64_t room = report.free_bytes > question.keep_free_bytes
-                            ? report.free_bytes - question.keep_free_bytes
-                            : 0;
+  const uint64_t free_bytes = report.free_bytes + report.waiting_bytes;
+  const uint64_t room =
+      free_bytes > question.keep_free_bytes ? free_bytes - question.keep_free_bytes : 0;
   if (size_bytes.value_or(0) > room) {
     return Reply(question, wire::NO_SPACE,
                  absl::StrCat("no space for ", size_bytes.value_or(0), " bytes: ", room, " left"));

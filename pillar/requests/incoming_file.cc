@@ -3,26 +3,50 @@
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "bus/protocol/response_code.h"
+#include "pillar/requests/grant.h"
 #include "pillar/requests/replies.h"
 #include "pillar/requests/slow_steps.h"
 
 namespace bitrepo::requests {
 
+namespace {
+
+// What the bytes are known by: a digest says it best.
+std::string MarkOf(const std::optional<base::Digest>& digest, absl::string_view source_stamp) {
+  if (digest) return digest->ToString();
+  return source_stamp.empty() ? "" : absl::StrCat("stamp:", absl::BytesToHexString(source_stamp));
+}
+
+}  // namespace
+
 template <typename Request>
 absl::Status IncomingFile::ReadOrder(const Request& asked) {
   if (asked.has_size_bytes()) order_.size_bytes = asked.size_bytes();
+  order_.background = asked.background();
   std::optional<base::Digest> digest;
   if (asked.has_digest()) {
     BITREPO_ASSIGN_OR_RETURN(digest, FromWire(asked.digest()));
   }
   order_.wish = DigestWish(asked.has_checksums() ? &asked.checksums() : nullptr, digest);
+  if (asked.from_source()) {
+    BITREPO_ASSIGN_OR_RETURN(source_, SourceToken::Read(request().secret, asked.size_bytes()));
+  }
+  order_.key = {request().header.from(), MarkOf(digest, asked.source_stamp()),
+                request().conversation().ToString()};
   return absl::OkStatus();
 }
 template absl::Status IncomingFile::ReadOrder(const wire::PutFileRequest& asked);
 template absl::Status IncomingFile::ReadOrder(const wire::ReplaceFileRequest& asked);
+
+FileLine::Burden IncomingFile::Brings() const {
+  const store::StagingKey& key = order_.key;
+  if (key.mark.empty() || !order_.size_bytes) return {};
+  return {absl::StrCat(key.principal, " ", *order_.size_bytes, " ", key.mark), key.conversation};
+}
 
 void IncomingFile::OnTurn() {
   if (order_.size_bytes.value_or(0) > bytes_max()) {
@@ -67,26 +91,23 @@ IncomingFile::Likeness IncomingFile::Compare(const store::FileRecord& existing,
 void IncomingFile::MakePlace(store::FileStore& store, const Target& target, const Order& order,
                              Prepared& prepared) {
   absl::StatusOr<std::unique_ptr<store::StagedFile>> staged =
-      store.Stage(target.collection, target.file_id, order.size_bytes);
+      store.StageAgain(target.collection, target.file_id, order.size_bytes, order.key);
   prepared.status = staged.status();
   if (staged.ok()) prepared.staged = *std::move(staged);
 }
 
 void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
+  if (source_ && parts_.source_fetches >= kSourceFetchesMax) {
+    Refuse(wire::BUSY, absl::StrCat(kSourceFetchesMax, " files are being fetched already"));
+    return;
+  }
   Enter(Stage::kReceiving);
   const bool digest_only = CanTakeDigestOnly();
-  wire::TokenBody token = TokenFor(parts_, request(), wire::STORE);
-  token.set_file_id(target().file_id.text());
-  if (order_.size_bytes) token.set_length(*order_.size_bytes);
-  token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
-  if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
-  token.set_digest_only(digest_only);
-
-  grant_ = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
-                                   [this](const absl::Status& how) { OnTransferEnded(how); });
-  auto sink = std::make_shared<StagedSink>(
-      std::move(staged), order_.wish, digest_only, parts_.workers, parts_.loop.clock(),
-      parts_.gauge, [weak = weak_from_this(), loop = &parts_.loop](SealedFile sealed) {
+  held_bytes_ = digest_only ? 0 : staged->held().bytes();
+  sink_ = std::make_shared<StagedSink>(
+      std::move(staged), order_.size_bytes, order_.wish, digest_only, parts_.workers,
+      parts_.loop.clock(), parts_.gauge,
+      [weak = weak_from_this(), loop = &parts_.loop](SealedFile sealed) {
         loop->Post([weak, sealed = std::move(sealed)]() mutable {
           const std::shared_ptr<RequestHandler> self = weak.lock();
           if (self != nullptr) {
@@ -96,10 +117,36 @@ void IncomingFile::Receive(std::unique_ptr<store::StagedFile> staged) {
           }
         });
       });
-  parts_.channel.GrantStore(grant_->token(), std::move(sink), grant_->Events());
   parts_.gauge->AddStart(parts_.loop.Now() - context_.arrived());
-  context_.Accepted(Accepted(digest_only), grant_->text());
+  if (source_) {
+    FetchAll(digest_only);
+  } else {
+    GrantAll(digest_only);
+  }
   if (parts_.slow != nullptr) TellPhase(wire::RESERVE);
+}
+
+void IncomingFile::GrantAll(bool digest_only) {
+  wire::TokenBody token = TokenFor(parts_, request(), wire::STORE);
+  token.set_file_id(target().file_id.text());
+  if (order_.size_bytes) token.set_length(*order_.size_bytes);
+  token.set_max_bytes(order_.size_bytes.value_or(bytes_max()));
+  if (order_.wish.named()) *token.mutable_digest() = ToWire(*order_.wish.named());
+  token.set_digest_only(digest_only);
+  token.set_held_bytes(held_bytes_);
+  token.set_background(order_.background);
+  auto grant = std::make_unique<Grant>(parts_, std::move(token), order_.size_bytes,
+                                       [this](const absl::Status& how) { OnTransferEnded(how); });
+  parts_.channel.GrantStore(grant->token(), sink_, grant->Events());
+  context_.Accepted(Accepted(digest_only, held_bytes_), grant->text());
+  transfer_ = std::move(grant);
+}
+
+void IncomingFile::FetchAll(bool digest_only) {
+  context_.Accepted(Accepted(digest_only, held_bytes_), "");
+  transfer_ =
+      std::make_unique<SourceFetch>(parts_, *source_, digest_only, order_.background, sink_,
+                                    [this](const absl::Status& how) { OnTransferEnded(how); });
 }
 
 void IncomingFile::TellPhase(wire::Phase phase) {
@@ -133,13 +180,19 @@ void IncomingFile::OnSealed(SealedFile sealed) {
     return;
   }
   tell_sender_ = std::move(sealed.done);
+  if (sealed.status.ok()) sink_.reset();
   const absl::Status judged = sealed.status.ok() ? Judge(sealed) : sealed.status;
   if (absl::IsFailedPrecondition(sealed.status)) {
     Refuse(wire::FILE_TRANSFER_FAILURE, sealed.status.message());
   } else if (!sealed.status.ok()) {
     RefuseFor(sealed.status);
   } else if (!judged.ok()) {
-    Refuse(wire::NEW_FILE_CHECKSUM_FAILURE, judged.message());
+    sealed.staged->Discard();
+    Refuse(wire::NEW_FILE_CHECKSUM_FAILURE,
+           held_bytes_ == 0 ? judged.message()
+                            : absl::StrCat(judged.message(), "; ", held_bytes_,
+                                           " bytes of it had come earlier, and nothing is kept: "
+                                           "run the same command again, it begins anew"));
   } else {
     staged_ = std::move(sealed.staged);
     facts_ = std::move(sealed.facts);
@@ -234,6 +287,7 @@ void IncomingFile::OnPublished(absl::StatusOr<store::FileRecord> record) {
 }
 
 void IncomingFile::EndHeld(const store::FileRecord& existing) {
+  DropArrived();
   if (facts_) {
     Close(Completed(InfoOf(existing), true, order_.wish.Answer(facts_->sha256, computed_)));
     return;
@@ -243,16 +297,34 @@ void IncomingFile::EndHeld(const store::FileRecord& existing) {
   });
 }
 
+void IncomingFile::DropArrived() {
+  if (staged_ == nullptr) return;
+  staged_->Discard();
+  staged_.reset();
+}
+
+// What came is kept before the place in the line is left: who comes next goes on with it.
 void IncomingFile::Tell(wire::Body final) {
   if (tell_sender_ != nullptr) {
     tell_sender_(final.response());
     tell_sender_ = nullptr;
   }
-  FileChange::Tell(std::move(final));
+  staged_.reset();
+  if (sink_ == nullptr) {
+    FileChange::Tell(std::move(final));
+    return;
+  }
+  const std::shared_ptr<StagedSink> sink = std::exchange(sink_, nullptr);
+  sink->Release([weak = weak_from_this(), loop = &parts_.loop, final = std::move(final)]() mutable {
+    loop->Post([weak, final = std::move(final)]() mutable {
+      const std::shared_ptr<RequestHandler> self = weak.lock();
+      if (self != nullptr) static_cast<IncomingFile*>(self.get())->Tell(std::move(final));
+    });
+  });
 }
 
 void IncomingFile::Cancel(wire::ResponseCode code, absl::string_view reason) {
-  if (stage() == Stage::kReceiving) grant_->Revoke(protocol::StatusWith(code, reason));
+  if (stage() == Stage::kReceiving) transfer_->Revoke(protocol::StatusWith(code, reason));
   archiving_.reset();
   FileChange::Cancel(code, reason);
 }
@@ -262,21 +334,38 @@ void IncomingFile::OnTime(absl::Time now) {
   if (archiving_ != nullptr) context_.Phase(ProgressOf(archiving_->step()));
   if (stage() != Stage::kReceiving) return;
   wire::Progress progress;
-  const bool all_here = order_.size_bytes && grant_->bytes_done() >= *order_.size_bytes;
-  progress.set_phase(all_here ? wire::VERIFYING : wire::RECEIVING);
-  progress.set_bytes_done(grant_->bytes_done());
+  const absl::Duration still = transfer_->StillFor(now);
+  const bool all_here = order_.size_bytes && transfer_->bytes_done() >= *order_.size_bytes;
+  progress.set_phase(all_here                        ? wire::VERIFYING
+                     : transfer_->waits_for_credit() ? wire::WAITING_FOR_CREDIT
+                                                     : wire::RECEIVING);
+  progress.set_bytes_done(transfer_->bytes_done());
   progress.set_bytes_total(order_.size_bytes.value_or(0));
   context_.Progress(progress);
-  if (others_wait() && grant_->StillFor(now) >= kGiveWayAfter) {
-    const absl::string_view why =
-        "its bytes stood still, and another change of the file was waiting";
-    grant_->Revoke(protocol::StatusWith(wire::CONFLICT, why));
-    Refuse(wire::CONFLICT, why);
-  } else if (grant_->StoodStill(now)) {
-    grant_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
-    Refuse(wire::FILE_TRANSFER_FAILURE,
-           absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));
+  if (sink_->sealing() || GaveWay(now) || still < parts_.transfer_idle) return;
+  transfer_->Revoke(absl::DeadlineExceededError("nothing came for too long"));
+  Refuse(wire::FILE_TRANSFER_FAILURE,
+         absl::StrCat("no byte came for ", absl::FormatDuration(parts_.transfer_idle)));
+}
+
+bool IncomingFile::GaveWay(absl::Time now) {
+  const absl::Duration still = transfer_->StillFor(now);
+  const FileLine::Burden* const twin = twin_behind();
+  wire::ResponseInfo why;
+  if (transfer_->WithoutStreamFor(now) >= kGiveWayToTwinAfter && twin != nullptr) {
+    why = MakeResponse(wire::CANCELLED,
+                       absl::StrCat("the same put was asked for again, and nobody was sending for "
+                                    "this one: it goes on as ",
+                                    twin->conversation));
+  } else if (still >= kGiveWayAfter && others_wait()) {
+    why = MakeResponse(wire::CONFLICT,
+                       "its bytes stood still, and another change of the file was waiting");
+  } else {
+    return false;
   }
+  transfer_->Revoke(protocol::StatusWith(why.code(), why.text()));
+  Refuse(why.code(), why.text());
+  return true;
 }
 
 }  // namespace bitrepo::requests

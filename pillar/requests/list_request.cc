@@ -107,8 +107,8 @@ void ListRequest::OnRoom(Room room) {
   grant_ = std::make_unique<Grant>(parts_, std::move(token), set.size_bytes(),
                                    [this](const absl::Status& how) { OnReceiptEnded(how); });
   auto sink = std::make_shared<StagedSink>(
-      *std::move(room), DigestWish(), false, parts_.workers, parts_.loop.clock(), parts_.gauge,
-      [weak = weak_from_this(), loop = &parts_.loop](SealedFile put) {
+      *std::move(room), set.size_bytes(), DigestWish(), false, parts_.workers, parts_.loop.clock(),
+      parts_.gauge, [weak = weak_from_this(), loop = &parts_.loop](SealedFile put) {
         loop->Post([weak, put = std::make_shared<SealedFile>(std::move(put))] {
           const std::shared_ptr<RequestHandler> self = weak.lock();
           if (self == nullptr) {
@@ -239,15 +239,18 @@ void ListRequest::Cancel(wire::ResponseCode code, absl::string_view reason) {
 
 void ListRequest::OnTime(absl::Time now) {
   if (!accepted_ || stage_ == Stage::kDone) return;
+  const bool moving = stage_ == Stage::kReceiving || stage_ == Stage::kSending;
+  const bool stood_still = moving && grant_->StoodStill(now);
+  const bool waits = moving && grant_->waits_for_credit();
   wire::Progress progress;
   switch (stage_) {
     case Stage::kReceiving:
-      progress.set_phase(wire::RECEIVING);
+      progress.set_phase(waits ? wire::WAITING_FOR_CREDIT : wire::RECEIVING);
       progress.set_bytes_done(grant_->bytes_done());
       progress.set_bytes_total(order_->files.parameters().size_bytes());
       break;
     case Stage::kSending:
-      progress.set_phase(wire::SENDING);
+      progress.set_phase(waits ? wire::WAITING_FOR_CREDIT : wire::SENDING);
       progress.set_bytes_done(grant_->bytes_done());
       progress.set_bytes_total(sending_bytes_);
       break;
@@ -259,8 +262,7 @@ void ListRequest::OnTime(absl::Time now) {
       break;
   }
   context_.Progress(progress);
-  const bool moving = stage_ == Stage::kReceiving || stage_ == Stage::kSending;
-  if (moving && grant_->StoodStill(now)) {
+  if (stood_still) {
     grant_->Revoke(absl::DeadlineExceededError("nothing moved for too long"));
     End(wire::EXPIRED,
         absl::StrCat("nothing moved for ", absl::FormatDuration(parts_.transfer_idle)));

@@ -84,15 +84,17 @@ void PutFile::EndTaken(const store::FileRecord& existing, bool same) {
     EndHeld(existing);
     return;
   }
+  DropArrived();
   wire::Body final = Completed(InfoOf(existing), false, {});
   *final.mutable_response() =
       MakeResponse(wire::DUPLICATE_FILE_FAILURE, "the id is taken by a file with other bytes");
   Close(std::move(final));
 }
 
-wire::Body PutFile::Accepted(bool digest_only) const {
+wire::Body PutFile::Accepted(bool digest_only, uint64_t held_bytes) const {
   wire::Body body = AcceptedBody(wire::PUT_FILE);
   body.mutable_put_file_progress()->set_digest_only(digest_only);
+  body.mutable_put_file_progress()->set_held_bytes(held_bytes);
   return body;
 }
 

@@ -27,7 +27,7 @@ class PutFile final : public IncomingFile {
   void OnFoundOther(absl::StatusOr<store::FileRecord> existing);
   // The id is taken: by these bytes (success) or by others.
   void EndTaken(const store::FileRecord& existing, bool same);
-  wire::Body Accepted(bool digest_only) const override;
+  wire::Body Accepted(bool digest_only, uint64_t held_bytes) const override;
   wire::Body Completed(const wire::FileInfo& file, bool already_held,
                        std::vector<wire::Digest> digests) const override;
 

@@ -84,9 +84,10 @@ void ReplaceFile::OnArrived() {
 
 void ReplaceFile::OnNotPublished(const absl::Status& why) { RefuseFor(why); }
 
-wire::Body ReplaceFile::Accepted(bool digest_only) const {
+wire::Body ReplaceFile::Accepted(bool digest_only, uint64_t held_bytes) const {
   wire::Body body = AcceptedBody(wire::REPLACE_FILE);
   body.mutable_replace_file_progress()->set_digest_only(digest_only);
+  body.mutable_replace_file_progress()->set_held_bytes(held_bytes);
   return body;
 }
 

@@ -26,7 +26,7 @@ class ReplaceFile final : public IncomingFile {
   void OnPrepared(Prepared prepared);
   void OnArrived() override;
   void OnNotPublished(const absl::Status& why) override;
-  wire::Body Accepted(bool digest_only) const override;
+  wire::Body Accepted(bool digest_only, uint64_t held_bytes) const override;
   wire::Body Completed(const wire::FileInfo& file, bool already_held,
                        std::vector<wire::Digest> digests) const override;
 

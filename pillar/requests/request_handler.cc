@@ -9,6 +9,7 @@
 #include "pillar/requests/list_request.h"
 #include "pillar/requests/put_file.h"
 #include "pillar/requests/replace_file.h"
+#include "pillar/requests/set_rates.h"
 #include "pillar/requests/undelete_file.h"
 
 namespace bitrepo::requests {
@@ -31,6 +32,8 @@ std::shared_ptr<RequestHandler> MakeHandler(RequestParts& parts, RequestContext&
       return std::make_shared<ListRequest>(parts, context);
     case wire::GET_STATUS:
       return std::make_shared<GetStatus>(parts, context);
+    case wire::SET_RATES:
+      return std::make_shared<SetRates>(parts, context);
     case wire::GET_AUDIT_TRAILS:
       return std::make_shared<GetAuditTrails>(parts, context);
     case wire::GET_CONVERSATION:

@@ -90,6 +90,7 @@ struct RequestParts {
   std::map<base::CollectionId, uint32_t> min_copies = {};    // where it is not kMinCopies
   std::map<base::CollectionId, CollectionTerms> terms = {};  // where they are not the usual ones
   store::SlowStore* slow = nullptr;  // of `store`, where it stands on slow media
+  uint32_t source_fetches = 0;       // under way by tokens of others
 
   const CollectionTerms& TermsOf(const base::CollectionId& collection) const {
     static constexpr CollectionTerms kUsual;

@@ -11,6 +11,11 @@
 #include "pillar/store/file_store.h"
 
 namespace bitrepo::store {
+namespace {
+
+constexpr size_t kPieceBytes = 64 * 1024;
+
+}  // namespace
 
 struct ContentDigests::State {
   State() : sha256(base::Algorithm::kSha256), block(XXH3_createState(), XXH3_freeState) {
@@ -39,19 +44,22 @@ bool BlockMatches(const std::string& digests, uint64_t index, std::span<const st
 ContentDigests::ContentDigests() : state_(std::make_unique<State>()) {}
 ContentDigests::~ContentDigests() = default;
 
-void ContentDigests::Arrived(const base::ByteRange& range, std::span<const std::byte> bytes) {
+void ContentDigests::Arrived(const base::ByteRange& range) {
+  replaced_ = replaced_ || arrived_.Intersects(range);
   arrived_.Add(range);
-  if (range.offset() < digested_bytes_ && !range.empty()) {
-    Restart();
-  } else if (range.offset() == digested_bytes_) {
+}
+
+void ContentDigests::DigestNext(uint64_t offset_bytes, std::span<const std::byte> bytes) {
+  if (offset_bytes == digested_bytes_) {
     Digest(bytes);
   }
 }
 
-// What is digested has been replaced: all of it is owed again.
-void ContentDigests::Restart() {
-  state_ = std::make_unique<State>();
-  digested_bytes_ = 0;
+void ContentDigests::Settle() {
+  if (std::exchange(replaced_, false)) {
+    state_ = std::make_unique<State>();
+    digested_bytes_ = 0;
+  }
 }
 
 absl::Status ContentDigests::CheckComplete(uint64_t size_bytes) const {
@@ -69,10 +77,12 @@ absl::Status ContentDigests::CheckComplete(uint64_t size_bytes) const {
 }
 
 void ContentDigests::Digest(std::span<const std::byte> bytes) {
-  state_->sha256.Update(bytes);
   digested_bytes_ += bytes.size();
   while (!bytes.empty()) {
-    const size_t take = std::min<size_t>(bytes.size(), kBlockBytes - state_->block_bytes);
+    // In pieces that stay in the processor's cache for the second digest.
+    const size_t take =
+        std::min<size_t>({bytes.size(), kBlockBytes - state_->block_bytes, kPieceBytes});
+    state_->sha256.Update(bytes.first(take));
     XXH3_128bits_update(state_->block.get(), bytes.data(), take);
     state_->block_bytes += take;
     bytes = bytes.subspan(take);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "base/byte_range.h"
@@ -24,9 +25,10 @@ uint64_t BlockCount(uint64_t size_bytes);
 // True when `block` is what digest number `index` of `digests` was made of.
 bool BlockMatches(const std::string& digests, uint64_t index, std::span<const std::byte> block);
 
-// Takes ranges in any order; digests those that continue what is digested, so that a file that
-// comes in order is never read again. What came otherwise is owed: the owner reads it back and
-// feeds it through Digest(). Loop-confined.
+// Knows what has arrived, and digests what continues what is digested, so that a file that comes in
+// order is never read again. What came otherwise is owed: the owner reads it back and feeds it
+// through Digest(). Threads: what has arrived and what is digested are two halves; one thread may
+// be in each. Settle and all that follows it are for one alone.
 class ContentDigests {
  public:
   ContentDigests();
@@ -34,9 +36,15 @@ class ContentDigests {
   ContentDigests(const ContentDigests&) = delete;
   ContentDigests& operator=(const ContentDigests&) = delete;
 
-  // These bytes are at `range` now, in the place of any that were. Requires: bytes.size() ==
-  // range.length().
-  void Arrived(const base::ByteRange& range, std::span<const std::byte> bytes);
+  // These ranges are there from the start: their bytes are owed. Requires: nothing has arrived.
+  void Hold(base::RangeSet held) { arrived_ = std::move(held); }
+  // There are bytes at `range` now, in the place of any that were.
+  void Arrived(const base::ByteRange& range);
+  // Digests `bytes`, which belong at `offset_bytes`, when they follow what is digested; else
+  // nothing.
+  void DigestNext(uint64_t offset_bytes, std::span<const std::byte> bytes);
+  // All has arrived: what was replaced, perhaps after it was digested, is owed again.
+  void Settle();
   // kFailedPrecondition: says what is missing before `size_bytes`, or that there is more.
   absl::Status CheckComplete(uint64_t size_bytes) const;
 
@@ -57,10 +65,10 @@ class ContentDigests {
 
  private:
   struct State;
-  void Restart();
   void EndBlock();
 
   base::RangeSet arrived_;
+  bool replaced_ = false;  // some of it, by a later arrival
   uint64_t digested_bytes_ = 0;
   std::unique_ptr<State> state_;
 };

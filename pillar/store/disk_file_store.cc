@@ -33,6 +33,16 @@ absl::StatusOr<std::unique_ptr<StagedFile>> DiskFileStore::Stage(
   return std::unique_ptr<StagedFile>(std::move(staged));
 }
 
+absl::StatusOr<std::unique_ptr<StagedFile>> DiskFileStore::StageAgain(
+    const base::CollectionId& collection, const base::FileId& file_id,
+    std::optional<uint64_t> announced_bytes, const StagingKey& key) {
+  BITREPO_ASSIGN_OR_RETURN(CollectionStore* const files, FindCollection(collections_, collection));
+  BITREPO_ASSIGN_OR_RETURN(
+      std::unique_ptr<IncomingFile> staged,
+      files->staging->Stage(StagingIdentity{collection, file_id, announced_bytes, key}));
+  return std::unique_ptr<StagedFile>(std::move(staged));
+}
+
 std::vector<absl::StatusOr<FileRecord>> DiskFileStore::Publish(std::vector<Publication> group) {
   return publisher_->Publish(std::move(group));
 }
@@ -180,6 +190,9 @@ absl::StatusOr<StoreReport> DiskFileStore::Check() {
     BITREPO_ASSIGN_OR_RETURN(const runtime::SpaceInfo info, space->disk().Space());
     report.total_bytes += info.total_bytes;
     report.free_bytes += info.free_bytes;
+  }
+  for (const StagedPart& part : parts_.List()) {
+    report.waiting_bytes += part.kept_until.has_value() ? part.bytes_done : 0;
   }
   return report;
 }

@@ -30,6 +30,7 @@ struct DiskStoreOptions {
   uint64_t keep_free_bytes = 64ull << 20;  // of each disk: the catalogue must be able to grow
   SyncPolicy sync_policy;
   std::string sqlite_vfs;  // empty: SQLite's own
+  StagingTerms staging = {};
 };
 
 // On the store's disk: FORMAT, LOCK, catalogue.sqlite, ledger/, and a directory for each collection
@@ -43,7 +44,7 @@ class DiskFileStore final : public FileStore {
   // damaged in a way that needs a person.
   static absl::StatusOr<std::unique_ptr<DiskFileStore>> Open(DiskStoreOptions options,
                                                              runtime::Disk& disk,
-                                                             base::Clock& clock,
+                                                             const base::Clock& clock,
                                                              base::Random& random);
   ~DiskFileStore() override;
 
@@ -52,6 +53,12 @@ class DiskFileStore final : public FileStore {
   absl::StatusOr<std::unique_ptr<StagedFile>> Stage(
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) override;
+  absl::StatusOr<std::unique_ptr<StagedFile>> StageAgain(const base::CollectionId& collection,
+                                                         const base::FileId& file_id,
+                                                         std::optional<uint64_t> announced_bytes,
+                                                         const StagingKey& key) override;
+  std::vector<StagedPart> StagedFiles() override { return parts_.List(); }
+  uint64_t GiveUpStaged() override { return parts_.GiveUpOld(clock_.WallNow()); }
   std::vector<absl::StatusOr<FileRecord>> Publish(std::vector<Publication> group) override;
   std::vector<absl::StatusOr<FileRecord>> Remove(std::vector<Removal> group) override;
   absl::StatusOr<FileRecord> Restore(Restoration restoration) override;
@@ -80,7 +87,7 @@ class DiskFileStore final : public FileStore {
   absl::StatusOr<StoreReport> Check() override;
 
  private:
-  DiskFileStore(DiskStoreOptions options, runtime::Disk& disk, base::Clock& clock);
+  DiskFileStore(DiskStoreOptions options, runtime::Disk& disk, const base::Clock& clock);
   absl::Status Prepare(base::Random& random);
   absl::Status Identify(base::Random& random);
   void MakeCollections();
@@ -101,11 +108,12 @@ class DiskFileStore final : public FileStore {
 
   const DiskStoreOptions options_;
   runtime::Disk& disk_;
-  base::Clock& clock_;
+  const base::Clock& clock_;
   WriteGate gate_;
   std::unique_ptr<runtime::DiskFile> lock_;
   base::StoreId store_id_;
   std::vector<std::unique_ptr<SpaceAccount>> spaces_;  // one for each disk
+  StagedParts parts_;
   std::unique_ptr<Catalogue> catalogue_;
   CollectionStores collections_;
   base::Mutex names_;  // held by who moves files of collections

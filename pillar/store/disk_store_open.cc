@@ -25,15 +25,16 @@ bool HasFiles(const CollectionCount& count) {
 
 absl::StatusOr<std::unique_ptr<DiskFileStore>> DiskFileStore::Open(DiskStoreOptions options,
                                                                    runtime::Disk& disk,
-                                                                   base::Clock& clock,
+                                                                   const base::Clock& clock,
                                                                    base::Random& random) {
   std::unique_ptr<DiskFileStore> store(new DiskFileStore(std::move(options), disk, clock));
   BITREPO_RETURN_IF_ERROR(store->Prepare(random));
   return store;
 }
 
-DiskFileStore::DiskFileStore(DiskStoreOptions options, runtime::Disk& disk, base::Clock& clock)
-    : options_(std::move(options)), disk_(disk), clock_(clock) {}
+DiskFileStore::DiskFileStore(DiskStoreOptions options, runtime::Disk& disk,
+                             const base::Clock& clock)
+    : options_(std::move(options)), disk_(disk), clock_(clock), parts_(options_.staging) {}
 
 DiskFileStore::~DiskFileStore() = default;
 
@@ -117,7 +118,9 @@ absl::Status DiskFileStore::OpenCatalogue() {
           home.FullPath("FORMAT"), " is not there, yet the catalogue has files of the collection ",
           id.text(), ": is its disk mounted?"));
     }
-    collection->staging = std::make_unique<StagingArea>(home, gate_, catalogue_->incarnation());
+    collection->staging = std::make_unique<StagingArea>(
+        home, gate_, parts_, clock_, BootIdFor(options_.staging.boot_id, incarnation()),
+        incarnation());
     collection->quarantine = std::make_unique<Quarantine>(*catalogue_, home);
   }
   publisher_ =
@@ -129,7 +132,7 @@ absl::Status DiskFileStore::OpenCatalogue() {
 absl::Status DiskFileStore::MakeHomes() {
   for (const auto& [id, collection] : collections_) {
     BITREPO_RETURN_IF_ERROR(collection->home.Make(store_id_, collection->labelled));
-    BITREPO_RETURN_IF_ERROR(collection->staging->Clear().status());
+    BITREPO_RETURN_IF_ERROR(collection->staging->Recover());
     BITREPO_RETURN_IF_ERROR(
         base::Annotate(collection->home.Probe(collection->staging->NextName()),
                        absl::StrCat("the disk of the collection ", id.text(), " failed its test")));

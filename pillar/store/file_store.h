@@ -20,6 +20,7 @@
 #include "base/byte_range.h"
 #include "base/checksum.h"
 #include "base/ids.h"
+#include "base/range_set.h"
 
 namespace bitrepo::store {
 
@@ -33,6 +34,13 @@ inline constexpr absl::Duration kAnswersKept = absl::Hours(7 * 24);
 inline constexpr absl::Duration kQuarantineTerm = absl::Hours(90 * 24);
 inline constexpr absl::Duration kQuarantineTermLeast = absl::Hours(7 * 24);
 inline constexpr size_t kFindManyMax = 1000;  // ids of one FindMany
+// What came of a file that was not published is kept so long for its put to go on with: what is
+// usual, the least and the most.
+inline constexpr absl::Duration kStagingTerm = absl::Hours(7 * 24);
+inline constexpr absl::Duration kStagingTermLeast = absl::Hours(24);
+inline constexpr absl::Duration kStagingTermMost = absl::Hours(90 * 24);
+// A file of less is simply sent again.
+inline constexpr uint64_t kResumableBytes = 4ull << 20;
 
 // One generation of one file as it is kept.
 struct FileRecord {
@@ -87,14 +95,42 @@ struct AuditPage {
   std::string end_hash;
 };
 
-// A file on its way in. One strand at a time. Destroyed unpublished it is removed, at once or at
-// the next start. Lifetime: dies before its store.
+// Who sends a file, and by what he knows its very bytes: the next one with the same principal and
+// mark, of the same file and size, goes on with what came of this one.
+struct StagingKey {
+  std::string principal = {};
+  std::string mark = {};          // without spaces; empty: nothing is kept for a next one
+  std::string conversation = {};  // text form, of the request
+};
+
+// Makes durable what has come of a file on its way in, so that it is there after a power cut too.
+// Thread-safe, beside the writes; may outlive the file.
+class StagedSync {
+ public:
+  virtual ~StagedSync() = default;
+  virtual bool due() const = 0;
+  // Blocks. A sync that fails stops the store from writing.
+  virtual void Run() = 0;
+};
+
+// A file on its way in. One strand at a time, but that Digest may go beside Write. Destroyed
+// unpublished it is removed, at once or at the next start; or kept for the next one of its key.
+// Lifetime: dies before its store.
 class StagedFile {
  public:
   virtual ~StagedFile() = default;
+  // What it has of an earlier one with its key, which was not published. Once, before all writes.
+  virtual base::RangeSet held() const { return {}; }
+  // Its bytes are not those they should be, or nobody needs them: they are not kept.
+  virtual void Discard() {}
+  // nullptr where nothing is kept.
+  virtual std::shared_ptr<StagedSync> sync() { return nullptr; }
   // Any order; the same range again replaces. kResourceExhausted: no space, or more than was
   // announced.
   virtual absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // A help: digests what is written at `offset`, now or soon, while it is at hand. One strand too.
+  // What was not digested in order Seal reads back.
+  virtual void Digest(uint64_t /*offset*/, std::span<const std::byte> /*bytes*/) {}
   struct Facts {
     uint64_t size_bytes = 0;
     base::Digest sha256;
@@ -122,6 +158,8 @@ class StoredFile {
   // they are damaged (never returned, never "not found"; the store records it); kOutOfRange past
   // the end; kInvalidArgument for more than kReadBytesMax.
   virtual absl::StatusOr<base::Buffer> Read(base::ByteRange range) = 0;
+  // As Read, from the medium and not from memory, as far as that can be had.
+  virtual absl::StatusOr<base::Buffer> ReadFresh(base::ByteRange range) { return Read(range); }
 };
 
 // A sealed file and what is recorded with it, in one transaction.
@@ -200,11 +238,22 @@ struct CollectionCount {
   uint64_t missing_files = 0;  // recorded, but the file is gone
   uint64_t damaged_files = 0;  // a read found other bytes than the record says
 };
+// What of a file has come and is not published.
+struct StagedPart {
+  base::CollectionId collection;
+  base::FileId file_id;
+  std::string principal;
+  uint64_t bytes_done = 0;
+  std::optional<uint64_t> bytes_total = {};
+  absl::Time written_at;                      // wall clock
+  std::optional<absl::Time> kept_until = {};  // wall clock; absent: it is coming in now
+};
 struct StoreReport {
   bool writable = false;
   std::string trouble;  // why not, or what is wrong; empty when well
   uint64_t total_bytes = 0;
   uint64_t free_bytes = 0;
+  uint64_t waiting_bytes = 0;  // of parts that wait for the rest, and give way to what comes
   std::vector<CollectionCount> collections;
 };
 
@@ -226,6 +275,17 @@ class FileStore {
   virtual absl::StatusOr<std::unique_ptr<StagedFile>> Stage(
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) = 0;
+  // As Stage, for a file that may have come in part before: under the same key, with the same size,
+  // and not longer ago than its term. One of a key at a time.
+  virtual absl::StatusOr<std::unique_ptr<StagedFile>> StageAgain(
+      const base::CollectionId& collection, const base::FileId& file_id,
+      std::optional<uint64_t> announced_bytes, const StagingKey& /*key*/) {
+    return Stage(collection, file_id, announced_bytes);
+  }
+  // Of those that StageAgain began: what is coming in, and what is kept of others. In no order.
+  virtual std::vector<StagedPart> StagedFiles() { return {}; }
+  // Removes what was kept for its term; returns of how many files.
+  virtual uint64_t GiveUpStaged() { return 0; }
   // Room for what is never published and goes when it is dropped: a list on its way. As Stage, and
   // written to and read back also where no bytes of files are kept.
   virtual absl::StatusOr<std::unique_ptr<StagedFile>> StageScratch(

@@ -52,7 +52,7 @@ class MemoryFileStore::Staged final : public StagedFile {
     }
     std::copy(bytes.begin(), bytes.end(),
               std::as_writable_bytes(std::span(bytes_)).begin() + offset);
-    digests_.Arrived(range, bytes);
+    digests_.Arrived(range);
     return absl::OkStatus();
   }
 
@@ -61,6 +61,7 @@ class MemoryFileStore::Staged final : public StagedFile {
       return absl::FailedPreconditionError("the staged file is sealed");
     }
     BITREPO_RETURN_IF_ERROR(digests_.CheckComplete(size_bytes));
+    digests_.Settle();
     digests_.Digest(std::as_bytes(std::span(bytes_)).subspan(digests_.digested_bytes()));
     ContentDigests::Result result = digests_.Finish();
     facts_ = Facts{size_bytes, std::move(result.sha256)};

@@ -112,9 +112,8 @@ absl::Status NearlineStore::MatchCollection(const base::CollectionId& collection
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<StagedFile>> NearlineStore::Stage(
-    const base::CollectionId& collection, const base::FileId& file_id,
-    std::optional<uint64_t> announced_bytes) {
+absl::Status NearlineStore::CheckRoom(const base::CollectionId& collection,
+                                      std::optional<uint64_t> announced_bytes) {
   BITREPO_RETURN_IF_ERROR(gate_.Check());
   BITREPO_RETURN_IF_ERROR(CheckKept(collection));
   BITREPO_ASSIGN_OR_RETURN(const runtime::SpaceInfo room, medium_.Space());
@@ -122,8 +121,25 @@ absl::StatusOr<std::unique_ptr<StagedFile>> NearlineStore::Stage(
     return absl::ResourceExhaustedError(absl::StrCat(
         "a file of ", *announced_bytes, " bytes: the medium has ", room.free_bytes, " free"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<StagedFile>> NearlineStore::Stage(
+    const base::CollectionId& collection, const base::FileId& file_id,
+    std::optional<uint64_t> announced_bytes) {
+  BITREPO_RETURN_IF_ERROR(CheckRoom(collection, announced_bytes));
   BITREPO_ASSIGN_OR_RETURN(std::unique_ptr<IncomingFile> incoming,
                            staging_->Stage(announced_bytes));
+  return std::make_unique<Staged>(collection, file_id, std::move(incoming), medium_);
+}
+
+absl::StatusOr<std::unique_ptr<StagedFile>> NearlineStore::StageAgain(
+    const base::CollectionId& collection, const base::FileId& file_id,
+    std::optional<uint64_t> announced_bytes, const StagingKey& key) {
+  BITREPO_RETURN_IF_ERROR(CheckRoom(collection, announced_bytes));
+  BITREPO_ASSIGN_OR_RETURN(
+      std::unique_ptr<IncomingFile> incoming,
+      staging_->Stage(StagingIdentity{collection, file_id, announced_bytes, key}));
   return std::make_unique<Staged>(collection, file_id, std::move(incoming), medium_);
 }
 

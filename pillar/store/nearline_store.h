@@ -51,6 +51,12 @@ class NearlineStore final : public RecordStore, public SlowStore {
   absl::StatusOr<std::unique_ptr<StagedFile>> Stage(
       const base::CollectionId& collection, const base::FileId& file_id,
       std::optional<uint64_t> announced_bytes) override;
+  absl::StatusOr<std::unique_ptr<StagedFile>> StageAgain(const base::CollectionId& collection,
+                                                         const base::FileId& file_id,
+                                                         std::optional<uint64_t> announced_bytes,
+                                                         const StagingKey& key) override;
+  std::vector<StagedPart> StagedFiles() override { return parts_.List(); }
+  uint64_t GiveUpStaged() override { return parts_.GiveUpOld(clock_.WallNow()); }
   absl::StatusOr<std::unique_ptr<StoredFile>> Open(const base::CollectionId& collection,
                                                    const base::FileId& file_id,
                                                    const base::GenerationId& generation) override;
@@ -86,6 +92,8 @@ class NearlineStore final : public RecordStore, public SlowStore {
 
   NearlineStore(RecordStoreOptions records, NearlineOptions options, runtime::Disk& disk,
                 const base::Clock& clock, NearlineParts parts);
+  absl::Status CheckRoom(const base::CollectionId& collection,
+                         std::optional<uint64_t> announced_bytes);
   absl::Status PrepareCache();
   absl::Status MatchMedium();
   absl::Status MatchCollection(const base::CollectionId& collection);

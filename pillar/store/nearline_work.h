@@ -29,8 +29,14 @@ class NearlineStore::Staged final : public StagedFile {
         medium_(medium) {}
   ~Staged() override { SetArchived(""); }
 
+  base::RangeSet held() const override { return incoming_->held(); }
+  void Discard() override { incoming_->Discard(); }
+  std::shared_ptr<StagedSync> sync() override { return incoming_->sync(); }
   absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) override {
     return incoming_->Write(offset, bytes);
+  }
+  void Digest(uint64_t offset, std::span<const std::byte> bytes) override {
+    incoming_->Digest(offset, bytes);
   }
   absl::StatusOr<Facts> Seal(uint64_t size_bytes) override { return incoming_->Seal(size_bytes); }
   absl::Status ReadBack(uint64_t offset, std::span<std::byte> out) override {

@@ -83,6 +83,9 @@ std::vector<absl::StatusOr<FileRecord>> Publisher::Publish(std::vector<Publicati
     if (item.status.ok()) {
       results.emplace_back(item.row->record);
     } else {
+      if (item.incoming != nullptr) {
+        item.incoming->Discard();
+      }
       results.emplace_back(item.status);
     }
   }

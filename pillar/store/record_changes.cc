@@ -69,6 +69,7 @@ std::vector<absl::StatusOr<FileRecord>> RecordStore::Publish(std::vector<Publica
       Recorded(item.publication);
       results.emplace_back(item.row->record);
     } else {
+      if (item.publication.staged != nullptr) item.publication.staged->Discard();
       results.emplace_back(item.status);
     }
   }

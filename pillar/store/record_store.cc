@@ -33,6 +33,7 @@ RecordStore::RecordStore(RecordStoreOptions options, std::string kind, runtime::
       clock_(clock),
       space_(disk, options_.keep_free_bytes),
       home_(base::CollectionId::Parse(kStagingDirectory).value(), disk, "", space_),
+      parts_(options_.staging),
       kind_(std::move(kind)) {}
 
 RecordStore::~RecordStore() = default;
@@ -44,10 +45,12 @@ absl::Status RecordStore::Prepare(base::Random& random) {
   for (const base::CollectionId& id : options_.collections) collections.push_back({id, false});
   BITREPO_ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(disk_, options_.sqlite_vfs, store_id_,
                                                        collections, clock_, gate_));
-  staging_ = std::make_unique<StagingArea>(home_, gate_, incarnation());
+  staging_ = std::make_unique<StagingArea>(home_, gate_, parts_, clock_,
+                                           BootIdFor(options_.staging.boot_id, incarnation()),
+                                           incarnation());
   if (!gate_.Check().ok()) return absl::OkStatus();  // readable, and nothing is touched
   BITREPO_RETURN_IF_ERROR(disk_.MakeDirectories(home_.Path(kStagingDirectory)));
-  BITREPO_RETURN_IF_ERROR(staging_->Clear().status());
+  BITREPO_RETURN_IF_ERROR(staging_->Recover());
   BITREPO_RETURN_IF_ERROR(catalogue_->MarkOpenAnswersInterrupted());
   BITREPO_RETURN_IF_ERROR(catalogue_->ForgetAnswers(clock_.WallNow() - kAnswersKept));
   Change opened;

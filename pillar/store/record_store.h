@@ -28,12 +28,13 @@ struct RecordStoreOptions {
   std::vector<base::CollectionId> collections;
   uint64_t keep_free_bytes = 64ull << 20;  // the catalogue must be able to grow
   std::string sqlite_vfs;                  // empty: SQLite's own
+  StagingTerms staging = {};
 };
 
 // On the disk: FORMAT, KIND, LOCK, catalogue.sqlite and ledger/, as DiskFileStore has them but for
-// KIND, which says what store this is; and staging/, empty after each start.
-// Threads: thread-safe; every call blocks. Lifetime: disk and clock outlive it. Errors: see
-// FileStore.
+// KIND, which says what store this is; and staging/, where after a start only what can be gone on
+// with is. Threads: thread-safe; every call blocks. Lifetime: disk and clock outlive it. Errors:
+// see FileStore.
 class RecordStore : public FileStore {
  public:
   ~RecordStore() override;
@@ -108,6 +109,7 @@ class RecordStore : public FileStore {
   SpaceAccount space_;
   CollectionHome home_;  // of what is no collection's: the staging of all
   std::unique_ptr<Catalogue> catalogue_;
+  StagedParts parts_;
   std::unique_ptr<StagingArea> staging_;
 
  private:

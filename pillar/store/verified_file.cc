@@ -2,15 +2,30 @@
 #include "pillar/store/verified_file.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <span>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/status.h"
 #include "pillar/store/content_digests.h"
 
 namespace bitrepo::store {
+namespace {
+
+constexpr size_t kPageBytes = 4096;
+
+}  // namespace
 
 absl::StatusOr<base::Buffer> VerifiedFile::Read(base::ByteRange range) {
+  return ReadBy(&runtime::DiskFile::ReadAt, range);
+}
+
+absl::StatusOr<base::Buffer> VerifiedFile::ReadFresh(base::ByteRange range) {
+  return ReadBy(&runtime::DiskFile::ReadFreshAt, range);
+}
+
+absl::StatusOr<base::Buffer> VerifiedFile::ReadBy(ReadCall read, base::ByteRange range) {
   if (range.length() > kReadBytesMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("a read of ", range.length(), " bytes: at most ", kReadBytesMax));
@@ -23,12 +38,15 @@ absl::StatusOr<base::Buffer> VerifiedFile::Read(base::ByteRange range) {
   const uint64_t first_block = range.offset() / kBlockBytes;
   const uint64_t begin = first_block * kBlockBytes;
   const uint64_t end = std::min<uint64_t>(size, BlockCount(range.end()) * kBlockBytes);
-  // Not initialised: all of it is read, or none of it is given on.
-  const std::shared_ptr<std::byte[]> bytes(new std::byte[end - begin]);
-  absl::Status status = ReadBlocks(first_block, {bytes.get(), end - begin});
+  // Not initialised: all of it is read, or none of it is given on. At a page, for direct reads.
+  const size_t pages = (end - begin + kPageBytes - 1) / kPageBytes;
+  const std::shared_ptr<std::byte> bytes(
+      static_cast<std::byte*>(std::aligned_alloc(kPageBytes, pages * kPageBytes)), &std::free);
+  BITREPO_CHECK(bytes != nullptr, "there is memory for a read");
+  absl::Status status = ReadBlocks(read, first_block, {bytes.get(), end - begin});
   if (absl::IsDataLoss(status)) {
     // Twice before blame: the first time may have been the memory's fault, or the bus's.
-    status = ReadBlocks(first_block, {bytes.get(), end - begin});
+    status = ReadBlocks(read, first_block, {bytes.get(), end - begin});
   }
   if (absl::IsDataLoss(status)) {
     on_damage_(status.message());
@@ -38,8 +56,9 @@ absl::StatusOr<base::Buffer> VerifiedFile::Read(base::ByteRange range) {
 }
 
 // Fills `out`, which begins with a block and ends with one, or with the file.
-absl::Status VerifiedFile::ReadBlocks(uint64_t first_block, std::span<std::byte> out) {
-  BITREPO_ASSIGN_OR_RETURN(const size_t got, file_->ReadAt(first_block * kBlockBytes, out));
+absl::Status VerifiedFile::ReadBlocks(ReadCall read, uint64_t first_block,
+                                      std::span<std::byte> out) {
+  BITREPO_ASSIGN_OR_RETURN(const size_t got, ((*file_).*read)(first_block * kBlockBytes, out));
   if (got != out.size()) {
     return absl::DataLossError(absl::StrCat(
         "the file ends at byte ", first_block * kBlockBytes + got, " of ", row_.record.size_bytes));

@@ -29,9 +29,12 @@ class VerifiedFile final : public StoredFile {
 
   const FileRecord& record() const override { return row_.record; }
   absl::StatusOr<base::Buffer> Read(base::ByteRange range) override;
+  absl::StatusOr<base::Buffer> ReadFresh(base::ByteRange range) override;
 
  private:
-  absl::Status ReadBlocks(uint64_t first_block, std::span<std::byte> out);
+  using ReadCall = decltype(&runtime::DiskFile::ReadAt);
+  absl::StatusOr<base::Buffer> ReadBy(ReadCall read, base::ByteRange range);
+  absl::Status ReadBlocks(ReadCall read, uint64_t first_block, std::span<std::byte> out);
 
   const GenerationRow row_;
   const std::unique_ptr<runtime::DiskFile> file_;

@@ -384,7 +384,7 @@ TEST_F(ChannelBreakTest, PastItsExpiryAStreamGoesOnWhileBytesMove) {
   run.Fetch(*pair_.dialling);
   for (int i = 0; i < 60; ++i) {
     pair_.loop.Advance(absl::Seconds(1));
-    ASSERT_FALSE(run.sink->held.empty());
+    ASSERT_FALSE(run.sink->held_writes.empty());
     run.sink->Release();
   }
   EXPECT_FALSE(run.granted->ended());

@@ -23,6 +23,7 @@ namespace bitrepo::channel {
 // How one transfer went, as its events told.
 struct Told {
   std::vector<uint64_t> progress;
+  std::vector<bool> streams;
   std::vector<absl::Status> ends;
   bool ended() const { return !ends.empty(); }
   absl::Status end() const {
@@ -34,6 +35,7 @@ struct Told {
 inline TransferEvents Into(std::shared_ptr<Told> told) {
   TransferEvents events;
   events.on_progress = [told](uint64_t bytes) { told->progress.push_back(bytes); };
+  events.on_stream = [told](bool open) { told->streams.push_back(open); };
   events.on_end = [told](absl::Status how) { told->ends.push_back(std::move(how)); };
   return events;
 }
@@ -93,8 +95,9 @@ class TestMint {
     wire::TokenBody body;
     std::string id(16, '\0');
     ++last_id_;
-    id[0] = static_cast<char>(last_id_ % 256);
-    id[1] = static_cast<char>(last_id_ / 256);
+    for (size_t i = 0; i < 4; ++i) {
+      id[i] = static_cast<char>(last_id_ >> (8 * i));
+    }
     body.set_token_id(id);
     body.set_conversation_id(std::string(16, 'c'));
     body.set_issuer("pillar-1");
@@ -105,7 +108,7 @@ class TestMint {
     return body;
   }
   std::string endpoint_;
-  int last_id_ = 0;
+  uint32_t last_id_ = 0;
 };
 
 struct ChannelPair {

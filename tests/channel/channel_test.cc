@@ -180,7 +180,7 @@ TEST_F(ChannelTest, ASlowSinkHoldsTheSenderWithinTheWindow) {
   pair_.loop.RunReady();
   EXPECT_EQ(run.sink->held_bytes, kWindowBytes);
   EXPECT_FALSE(run.pushed->ended());
-  while (!run.sink->held.empty()) {
+  while (!run.sink->held_writes.empty()) {
     run.sink->Release();
     pair_.loop.RunReady();
   }
@@ -205,7 +205,7 @@ TEST_F(ChannelTest, SlowSinksTogetherStayWithinTheMemoryOfTheChannel) {
     }
     held_most = std::max(held_most, held);
     for (StoreRun& run : runs) {
-      if (!run.sink->held.empty()) {
+      if (!run.sink->held_writes.empty()) {
         run.sink->Release();
       }
     }
@@ -440,7 +440,7 @@ TEST_F(ChannelTest, CallbacksThatComeAfterTheChannelIsGoneAreFine) {
   store.Push(*pair_.dialling);
   fetch.Fetch(*pair_.dialling);
   pair_.loop.RunReady();
-  ASSERT_FALSE(store.sink->held.empty());
+  ASSERT_FALSE(store.sink->held_writes.empty());
   ASSERT_FALSE(fetch.source->held.empty());
   pair_.KillServing();
   EXPECT_FALSE(store.granted->end().ok());

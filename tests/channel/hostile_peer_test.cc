@@ -16,6 +16,7 @@ namespace bitrepo::channel {
 namespace {
 
 using testing::HasSubstr;
+using testing_support::StatusIs;
 using transfer::FrameType;
 
 constexpr size_t kMiB = 1024 * 1024;
@@ -105,12 +106,6 @@ const Row kBreaches[] = {
      [](RawDialler& peer, const StoreRun& store, const FetchRun&) {
        peer.SayOpen(1, store.token, wire::STORE);
        peer.Say(FrameType::kData, 1, "0123456789", 0, ~uint64_t{0} - 3);
-     }},
-    {"other bytes over what has come",
-     [](RawDialler& peer, const StoreRun& store, const FetchRun&) {
-       peer.SayOpen(1, store.token, wire::STORE);
-       peer.Say(FrameType::kData, 1, "0123456789", 0, 0);
-       peer.Say(FrameType::kData, 1, "other data", 1, 5);
      }},
     {"a segment number out of turn",
      [](RawDialler& peer, const StoreRun& store, const FetchRun&) {
@@ -212,6 +207,30 @@ TEST_F(HostilePeerTest, ASenderThatIgnoresItsCreditIsCut) {
   }
   EXPECT_TRUE(peer_.cut());
   EXPECT_EQ(store.sink->held_bytes_most, kWindowBytes);
+}
+
+// [D-43] The session goes on, and so does what else is open on it.
+TEST_F(HostilePeerTest, OtherBytesOverWhatHasComeEndTheirTransferAlone) {
+  StoreRun store(pair_.mint, pair_.Later(), SomeBytes(100), 100);
+  StoreRun other(pair_.mint, pair_.Later(), "0123456789", 10);
+  store.Grant(*pair_.serving);
+  other.Grant(*pair_.serving);
+  Greet();
+  peer_.SayOpen(1, store.token, wire::STORE);
+  peer_.SayOpen(2, other.token, wire::STORE);
+  peer_.Say(FrameType::kData, 1, "0123456789", 0, 0);
+  peer_.Say(FrameType::kData, 1, "0123456789", 1, 0);
+  peer_.Say(FrameType::kData, 1, "other data", 2, 5);
+  peer_.Say(FrameType::kData, 2, "0123456789");
+  peer_.Say(FrameType::kCommit, 2,
+            transfer::WriteCommit({10, base::Hasher::Of(base::Algorithm::kSha256, other.text)}));
+  pair_.loop.RunReady();
+  EXPECT_EQ(peer_.Heard(),
+            "WELCOME OPEN_OK OPEN_OK ABORT:CONFLICT STORED COMMIT_OK:OPERATION_COMPLETED");
+  EXPECT_EQ(store.sink->writes, 1) << "the same again is not written again";
+  EXPECT_EQ(store.sink->commits, 0);
+  EXPECT_EQ(store.sink->aborted.size(), 1u);
+  EXPECT_THAT(store.granted->end(), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 // [D-33]

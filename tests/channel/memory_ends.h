@@ -76,6 +76,7 @@ class TextSource final : public Source {
 class TextSink final : public Sink {
  public:
   using Done = absl::AnyInvocable<void(absl::Status)>;
+  base::RangeSet held() const override { return has; }
   void Write(base::ByteRange range, base::Buffer bytes, Done done) override {
     ++writes;
     if (!fail_write.ok()) {
@@ -92,7 +93,7 @@ class TextSink final : public Sink {
     if (hold) {
       held_bytes += range.length();
       held_bytes_most = std::max(held_bytes_most, held_bytes);
-      held.emplace_back(std::move(bytes), std::move(done));
+      held_writes.emplace_back(std::move(bytes), std::move(done));
     } else {
       done(absl::OkStatus());
     }
@@ -106,7 +107,7 @@ class TextSink final : public Sink {
     response.set_code(wire::OPERATION_COMPLETED);
     if (!digest_only && sha256.has_value() &&
         *sha256 != base::Hasher::Of(base::Algorithm::kSha256, text)) {
-      response.set_code(wire::NEW_FILE_CHECKSUM_FAILURE);
+      response.set_code(wrong_bytes);
       response.set_text("the bytes do not have the digest committed to");
     }
     if (hold_commit) {
@@ -116,20 +117,29 @@ class TextSink final : public Sink {
     }
   }
   void Aborted(const absl::Status& why) override { aborted.push_back(why); }
+  bool takes_any_order() const override { return any_order; }
 
   // Answers the oldest held write.
   void Release() {
-    auto [bytes, done] = std::move(held.front());
-    held.pop_front();
+    auto [bytes, done] = std::move(held_writes.front());
+    held_writes.pop_front();
     held_bytes -= bytes.size();
     done(absl::OkStatus());
   }
   void ReleaseAll() {
-    while (!held.empty()) {
+    while (!held_writes.empty()) {
       Release();
     }
   }
 
+  // Begins with these bytes of `whole`.
+  void Hold(const std::string& whole, const base::ByteRange& range) {
+    has.Add(range);
+    text.resize(std::max<size_t>(text.size(), range.end()));
+    text.replace(range.offset(), range.length(), whole, range.offset(), range.length());
+  }
+
+  base::RangeSet has;
   bool hold = false;
   bool hold_commit = false;
   bool digest_only = false;  // takes the digest for what it is
@@ -137,6 +147,8 @@ class TextSink final : public Sink {
   std::string text;
   base::RangeSet written;
   uint64_t written_bytes = 0;
+  bool any_order = false;
+  wire::ResponseCode wrong_bytes = wire::NEW_FILE_CHECKSUM_FAILURE;  // what it says of them
   uint64_t held_bytes = 0;
   uint64_t held_bytes_most = 0;
   int writes = 0;
@@ -144,7 +156,7 @@ class TextSink final : public Sink {
   uint64_t committed_size = 0;
   std::optional<base::Digest> committed_digest;
   std::vector<absl::Status> aborted;
-  std::deque<std::pair<base::Buffer, Done>> held;
+  std::deque<std::pair<base::Buffer, Done>> held_writes;
   absl::AnyInvocable<void()> held_commit;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A dialling peer that says whatever a test wants, frame by frame, on a link.
+// Peers that say whatever a test wants, frame by frame, on a link: one that dials, one that serves.
 #pragma once
 
 #include <string>
@@ -14,12 +14,11 @@
 
 namespace bitrepo::channel {
 
-// Loop-confined. Dies after its link.
-class RawDialler final : public Link::Handler {
+// Of one connection. Loop-confined. Dies after its link.
+class RawPeer : public Link::Handler {
  public:
-  explicit RawDialler(Link& link) : link_(link) { EXPECT_OK(link_.Start(*this)); }
+  explicit RawPeer(Link& link) : link_(link) { EXPECT_OK(link_.Start(*this)); }
 
-  void Dial(const std::string& endpoint) { connection_ = link_.Dial(endpoint).value(); }
   // A well-formed frame of the next sequence, unless `header` is bent by the test.
   void Say(transfer::FrameHeader header, const std::string& payload = "") {
     header.sequence = next_sequence++;
@@ -40,27 +39,15 @@ class RawDialler final : public Link::Handler {
     header.offset = offset;
     Say(header, payload);
   }
-  void SayHello() {
-    wire::SessionHello hello;
-    hello.set_node("raw-peer");
-    hello.set_version(transfer::kSessionVersion);
-    hello.set_segment_bytes_max(transfer::kSegmentBytesMax);
-    Say(transfer::FrameType::kHello, 0, hello.SerializeAsString());
-  }
-  void SayOpen(uint32_t stream, const std::string& token, int verb,
-               std::vector<base::ByteRange> ranges = {}) {
-    Say(transfer::FrameType::kOpen, stream, transfer::WriteOpen({token, verb, std::move(ranges)}));
-  }
 
   // "WELCOME OPEN_OK ..." of what was heard, with the code of what ends something.
   std::string Heard() const { return heard_; }
   bool cut() const { return cut_; }
-  bool connected() const { return connected_; }
   uint64_t next_sequence = 0;
 
- private:
+ protected:
   void OnAccepted(ConnectionNumber) override {}
-  void OnDialled(ConnectionNumber) override { connected_ = true; }
+  void OnDialled(ConnectionNumber) override {}
   void OnFrame(ConnectionNumber, LinkFrame frame) override {
     absl::StatusOr<transfer::FrameHeader> header = transfer::ParseHeader(frame.header.bytes());
     ASSERT_OK(header);
@@ -83,9 +70,57 @@ class RawDialler final : public Link::Handler {
 
   Link& link_;
   ConnectionNumber connection_ = 0;
+
+ private:
   std::string heard_;
-  bool connected_ = false;
   bool cut_ = false;
+};
+
+class RawDialler final : public RawPeer {
+ public:
+  using RawPeer::RawPeer;
+  void Dial(const std::string& endpoint) { connection_ = link_.Dial(endpoint).value(); }
+  void SayHello() {
+    wire::SessionHello hello;
+    hello.set_node("raw-peer");
+    hello.set_version(transfer::kSessionVersion);
+    hello.set_segment_bytes_max(transfer::kSegmentBytesMax);
+    Say(transfer::FrameType::kHello, 0, hello.SerializeAsString());
+  }
+  void SayOpen(uint32_t stream, const std::string& token, int verb,
+               std::vector<base::ByteRange> ranges = {}) {
+    Say(transfer::FrameType::kOpen, stream,
+        transfer::WriteOpen({token, verb, std::move(ranges), false}));
+  }
+  bool connected() const { return connected_; }
+
+ private:
+  void OnDialled(ConnectionNumber) override { connected_ = true; }
+
+  bool connected_ = false;
+};
+
+// Answers HELLO; all else is the test's to say.
+class RawServer final : public RawPeer {
+ public:
+  using RawPeer::RawPeer;
+  uint64_t initial_credit = 0;
+
+ private:
+  void OnAccepted(ConnectionNumber connection) override { connection_ = connection; }
+  void OnFrame(ConnectionNumber connection, LinkFrame frame) override {
+    const bool hello =
+        transfer::ParseHeader(frame.header.bytes()).value().type == transfer::FrameType::kHello;
+    RawPeer::OnFrame(connection, std::move(frame));
+    if (hello) {
+      wire::SessionWelcome welcome;
+      welcome.set_node("raw-server");
+      welcome.set_version(transfer::kSessionVersion);
+      welcome.set_segment_bytes_max(transfer::kSegmentBytesMax);
+      welcome.set_initial_credit(initial_credit);
+      Say(transfer::FrameType::kWelcome, 0, welcome.SerializeAsString());
+    }
+  }
 };
 
 }  // namespace bitrepo::channel

@@ -54,6 +54,18 @@ constexpr char kUser[] = "home/.config/bitrepo/bitrepo.toml";
 constexpr char kLocal[] = "home/.local/share/bitrepo/.bitrepo.toml";
 constexpr char kSystem[] = "etc/bitrepo.toml";
 
+TEST_F(Settings, EachRateComesFromTheFirstFileThatHasIt) {
+  Write(kWork, "[rates]\nnode = \"1M\"\n");
+  Write(kUser, "[rates]\nnode = \"2M\"\npartner.p1 = \"3M\"\n");
+  const auto settings = Read();
+  ASSERT_OK(settings);
+  ASSERT_THAT(settings->rates, SizeIs(2));
+  EXPECT_EQ(settings->rates[0].table.ToString(), "1M");
+  EXPECT_EQ(settings->rates[1].name, "p1");
+  Write(kWork, "[rates]\nnode = \"quick\"\n");
+  EXPECT_THAT(Read(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bitrepo.toml:2:")));
+}
+
 TEST_F(Settings, FlagsBeatEnvironmentBeatsTheDirectoryBeatsTheUserBeatsTheSystem) {
   for (const char* file : {kWork, kUser, kLocal, kSystem}) {
     Write(file, absl::StrCat("collection = \"", std::filesystem::path(file).begin()->string(),

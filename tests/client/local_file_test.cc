@@ -76,6 +76,18 @@ TEST_F(LocalFiles, ThatKeepTheirSizeButNotTheirTimeHaveChanged) {
   EXPECT_THAT(file->CheckUnchanged(), StatusIs(absl::StatusCode::kAborted));
 }
 
+TEST_F(LocalFiles, AreKnownByAStampThatChangesWithThem) {
+  const std::string stamp = Open("text")->stamp();
+  EXPECT_EQ(stamp.size(), 32u);
+  EXPECT_EQ(LocalFile::Open(path_).value()->stamp(), stamp);
+  std::filesystem::last_write_time(
+      path_, std::filesystem::last_write_time(path_) + std::chrono::nanoseconds(1'000'000));
+  EXPECT_NE(LocalFile::Open(path_).value()->stamp(), stamp);
+  std::filesystem::copy_file(path_, directory_.Path("other"));
+  EXPECT_NE(LocalFile::Open(directory_.Path("other")).value()->stamp(),
+            LocalFile::Open(path_).value()->stamp());
+}
+
 TEST_F(LocalFiles, MustBeThereAndRegular) {
   EXPECT_THAT(LocalFile::Open(path_), StatusIs(absl::StatusCode::kNotFound, HasSubstr("file")));
   EXPECT_THAT(LocalFile::Open(directory_.path()),
@@ -107,6 +119,7 @@ TEST_F(LocalFiles, SpoolAStreamWithoutLeavingAName) {
   EXPECT_EQ((*file)->size_bytes(), text.size());
   EXPECT_TRUE(ReadAll(**file) == text);
   EXPECT_THAT((*file)->CheckUnchanged(), IsOk());
+  EXPECT_EQ((*file)->stamp(), "") << "it cannot come again";
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
 }
 

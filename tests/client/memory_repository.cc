@@ -210,6 +210,10 @@ void MemoryRepository::StartPillar(const std::string& id) {
   machine.process = std::make_unique<Machine::Process>(*this, machine, id);
 }
 
+void MemoryRepository::SlowDown(const std::string& id, int times) {
+  machines_.at(id)->workers.piece *= times;
+}
+
 pillar::StoreSpy& MemoryRepository::store(const std::string& id) { return machines_.at(id)->store; }
 
 bool MemoryRepository::Has(const std::string& pillar, absl::string_view file_id) {
@@ -264,6 +268,13 @@ ToldPut MemoryRepository::Put(absl::string_view file_id, const std::string& byte
     return std::make_shared<channel::TextSource>(bytes);
   };
   return Put(std::move(spec));
+}
+
+ToldPut MemoryRepository::Copy(CopyFileSpec spec) {
+  const auto told = std::make_shared<Told<PutFileResult>>();
+  Listen(spec.events, told);
+  Begun(told, client_->CopyFile(std::move(spec), EndOf(told)));
+  return told;
 }
 
 ToldGet MemoryRepository::Get(GetFileSpec spec) {

@@ -56,6 +56,8 @@ class MemoryRepository {
 
   void KillPillar(const std::string& id);   // as SIGKILL does; its store stays
   void StartPillar(const std::string& id);  // on the store that it had
+  // Each piece of its disk work takes so many times as long from now on.
+  void SlowDown(const std::string& id, int times);
   pillar::StoreSpy& store(const std::string& id);
   // Whether the store of that pillar has the file; and with these very bytes.
   bool Has(const std::string& pillar, absl::string_view file_id);
@@ -74,6 +76,7 @@ class MemoryRepository {
   ToldPut Put(PutFileSpec spec);
   ToldPut Put(absl::string_view file_id, std::shared_ptr<SharedSource> source);
   ToldPut Put(absl::string_view file_id, const std::string& bytes);
+  ToldPut Copy(CopyFileSpec spec);
   ToldGet Get(GetFileSpec spec);
   ToldList GetFileIds(GetFileIdsSpec spec);
   ToldList GetChecksums(GetChecksumsSpec spec);

@@ -72,6 +72,30 @@ TEST_F(PutSource, IsReadOnceForAllPillars) {
   }
 }
 
+TEST_F(PutSource, APillarOfATwentiethOfTheSpeedHoldsNobody) {
+  const auto both_have_it = [this](const char* file_id) {
+    const absl::Time begun = repository_.loop.Now();
+    EXPECT_TRUE(repository_.RunUntil(
+        [&] { return repository_.Has("p1", file_id) && repository_.Has("p2", file_id); }));
+    return repository_.loop.Now() - begun;
+  };
+  PutFileSpec spec{.collection = Photos(), .file_id = File("two"), .source = {}};
+  const auto source = Open();
+  spec.size_bytes = kLongBytes;
+  spec.source = [source](const base::ComponentId&) { return source->View(); };
+  spec.pillars = {PillarId("p1"), PillarId("p2")};
+  const ToldPut two = repository_.Put(std::move(spec));
+  const absl::Duration without = both_have_it("two");
+  ASSERT_TRUE(repository_.RunToEnd(two));
+  repository_.SlowDown("p3", 20);
+  const ToldPut three = repository_.Put("three", Open());
+  EXPECT_LT(both_have_it("three"), without * 1.2);
+  EXPECT_EQ(three->ends, 0);
+  ASSERT_TRUE(repository_.RunToEnd(three));
+  EXPECT_EQ(three->result->outcome.verdict, protocol::Verdict::kSuccess);
+  EXPECT_TRUE(repository_.HasBytes("p3", "three", bytes_));
+}
+
 TEST_F(PutSource, ThatVanishesStoresNothing) {
   const ToldPut put = PutHalf(Open());
   std::filesystem::remove(path_);

@@ -64,6 +64,33 @@ TEST(PillarSettings, SaysWhatThePillarIs) {
   EXPECT_EQ(settings->host.requests_per_principal_max, kRequestsPerPrincipalMax);
 }
 
+TEST(PillarSettings, HasRates) {
+  const auto settings = Read(std::string(kGood) + R"([rates]
+node = "08:00,10M;19:00,off"
+session = "5M"
+collection.photos = "2M"
+partner.each = "0"
+)");
+  ASSERT_OK(settings);
+  std::vector<std::string> rates;
+  for (const transfer::RateRule& rule : settings->rates) {
+    rates.push_back(
+        absl::StrCat(wire::RateLevel_Name(rule.level), " ", rule.name, " ", rule.table.ToString()));
+    EXPECT_FALSE(rule.until_restart);
+  }
+  EXPECT_THAT(rates, ElementsAre("RATE_NODE  08:00,10M;19:00,off", "RATE_SESSION  5M",
+                                 "RATE_COLLECTION photos 2M", "RATE_PARTNER  0"));
+}
+
+TEST(PillarSettings, RatesThatAreNoneAreToldWithTheirLine) {
+  for (const char* line : {"node = \"fast\"", "node = 10", "speed = \"10M\"",
+                           "collection.photos = \"08:00\"", "partner.\"No Name\" = \"1M\""}) {
+    const auto settings = Read(absl::StrCat(kGood, "[rates]\n", line, "\n"));
+    ASSERT_FALSE(settings.ok()) << line;
+    EXPECT_THAT(settings.status().message(), HasSubstr("pillar.toml:17:")) << line;
+  }
+}
+
 TEST(PillarSettings, EveryMistakeIsToldWithItsLine) {
   struct Row {
     const char* from;

@@ -46,9 +46,15 @@ PillarRig::PillarRig(RigOptions options)
     : store(StoreOptions(options), loop.clock()), options_(options) {
   hub_ = address.NewHub();
   BITREPO_CHECK(hub_->Start(*this).ok(), "the hub starts");
-  client_.emplace(Node("alice.1"), loop, client_link_, client_mint_, random);
-  BITREPO_CHECK(client_->Start().ok(), "the client's channel starts");
+  RestartClient();
   Begin();
+}
+
+void PillarRig::RestartClient() {
+  client_.reset();
+  client_link_.emplace(net_, loop, "");
+  client_.emplace(Node("alice.1"), loop, *client_link_, client_mint_, random);
+  BITREPO_CHECK(client_->Start().ok(), "the client's channel starts");
 }
 
 PillarRig::~PillarRig() { Kill(); }
@@ -125,7 +131,7 @@ Envelope PillarRig::Seal(wire::Kind kind, Ask ask) {
     header.set_expires_at_us(absl::ToUnixMicros(ask.expires));
   }
   auto sealed = protocol::SealEnvelope({Destination::Kind::kPillar, "p1"}, std::move(header),
-                                       std::move(ask.body), "");
+                                       std::move(ask.body), std::move(ask.secret));
   BITREPO_CHECK(sealed.ok(), sealed.status().message());
   return *std::move(sealed);
 }

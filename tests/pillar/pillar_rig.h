@@ -66,7 +66,7 @@ class PillarRig final : private bus::HubLink::Handler {
   ~PillarRig() override;
 
   // ---- the pillar's life
-  void Kill();     // as SIGKILL does: nothing is said, what was staged is gone
+  void Kill();     // as SIGKILL does: nothing is said, what was staged is as its store keeps it
   void Restart();  // Kill, and a new process on the same store
   // Asks the pillar to stop; true once it has told that it did.
   bool Stop(absl::Duration wait);
@@ -75,6 +75,7 @@ class PillarRig final : private bus::HubLink::Handler {
   struct Ask {
     wire::Operation operation = wire::OPERATION_UNSPECIFIED;
     wire::Body body;
+    std::string secret = {};
     std::string principal = "alice";
     std::string collection = "photos";
     base::ConversationId conversation;  // zero: a new one
@@ -107,6 +108,8 @@ class PillarRig final : private bus::HubLink::Handler {
   std::shared_ptr<Transfer> Push(const std::string& token, std::string bytes);
   std::shared_ptr<Transfer> Push(const std::string& token, std::shared_ptr<channel::Source> source);
   std::shared_ptr<Transfer> Fetch(const std::string& token);
+  // The client's process dies, and another one is there.
+  void RestartClient();
   // Where the pillar is dialled as kDataEndpoint: for peers that no client would be.
   channel::MemoryChannelNet& net() { return net_; }
 
@@ -146,7 +149,7 @@ class PillarRig final : private bus::HubLink::Handler {
   channel::MemoryChannelNet net_;
   std::unique_ptr<Life> life_;
   transfer::TokenMint client_mint_{std::string(32, 'c'), std::string(16, 'c')};
-  channel::MemoryChannelLink client_link_{net_, loop, ""};
+  std::optional<channel::MemoryChannelLink> client_link_;
   std::optional<channel::Channel> client_;
 };
 

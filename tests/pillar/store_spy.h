@@ -13,6 +13,23 @@
 
 namespace bitrepo::pillar {
 
+// Reads with a bit changed that no check of the store has seen.
+class LyingFile final : public store::StoredFile {
+ public:
+  explicit LyingFile(std::unique_ptr<store::StoredFile> file) : file_(std::move(file)) {}
+  const store::FileRecord& record() const override { return file_->record(); }
+  absl::StatusOr<base::Buffer> Read(base::ByteRange range) override {
+    absl::StatusOr<base::Buffer> bytes = file_->Read(range);
+    if (!bytes.ok() || range.empty()) return bytes;
+    std::string wrong(bytes->text());
+    wrong.back() = static_cast<char>(wrong.back() ^ 1);
+    return base::Buffer::Of(std::move(wrong));
+  }
+
+ private:
+  const std::unique_ptr<store::StoredFile> file_;
+};
+
 // Thread-safe as what it stands before; its own members are the test's.
 class StoreSpy final : public store::FileStore {
  public:
@@ -87,7 +104,10 @@ class StoreSpy final : public store::FileStore {
   absl::StatusOr<std::unique_ptr<store::StoredFile>> Open(
       const base::CollectionId& collection, const base::FileId& file_id,
       const base::GenerationId& generation) override {
-    return memory.Open(collection, file_id, generation);
+    absl::StatusOr<std::unique_ptr<store::StoredFile>> file =
+        memory.Open(collection, file_id, generation);
+    if (!lies || !file.ok()) return file;
+    return std::unique_ptr<store::StoredFile>(std::make_unique<LyingFile>(*std::move(file)));
   }
   absl::StatusOr<store::RecordPage> List(const store::ListQuery& query, uint32_t limit,
                                          absl::string_view cursor) override {
@@ -129,6 +149,7 @@ class StoreSpy final : public store::FileStore {
 
   store::MemoryFileStore memory;
   bool keeps = true;  // what it says of itself
+  bool lies = false;  // what is opened from now on reads wrong
   absl::Status fail_publish;
   absl::Status fail_remove;
   absl::Status fail_restore;

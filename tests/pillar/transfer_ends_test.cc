@@ -34,7 +34,7 @@ class TransferEnds : public ::testing::Test {
   std::shared_ptr<StagedSink> SinkInto(std::unique_ptr<store::StagedFile> staged,
                                        const DigestWish& wish, bool digest_only) {
     return std::make_shared<StagedSink>(
-        std::move(staged), wish, digest_only, workers, loop.clock(), gauge,
+        std::move(staged), std::nullopt, wish, digest_only, workers, loop.clock(), gauge,
         [this](SealedFile file) { sealed.push_back(std::move(file)); });
   }
   void Write(StagedSink& sink, uint64_t offset, const std::string& bytes) {

@@ -11,8 +11,10 @@ import unittest
 from requirement_rig import RequirementTest
 
 # pylint: disable=unused-import
+from channel_requirements import ChannelRequirements
 from kind_requirements import KindRequirements
 from message_requirements import MessageRequirements
+from rate_requirements import RateRequirements
 from transfer_requirements import TransferRequirements
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 from requirement_rig import COLLECTION, PILLARS, Body, RequirementTest, ops, types
 from wire_client import data_session
@@ -147,6 +148,35 @@ class TransferRequirements(RequirementTest):
             symbols = subprocess.run(["nm", "-C", found[0]], check=True, capture_output=True).stdout
             self.assertNotIn(b" zmq_", symbols, name)
 
+    def token(self, *words, data=b""):
+        """The token that the command prints."""
+        return self.run_bitrepo(*words, "--token-only", data=data).decode().split()[-1]
+
+    def bare(self, *words, data=b"", exit_code=0):
+        """The program with nothing: no environment, an empty directory."""
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([pathlib.Path(self.bitrepo).resolve(), *words], input=data,
+                                  capture_output=True, cwd=folder, env={}, timeout=60,
+                                  check=False)
+        self.assertEqual(exit_code, done.returncode, done.stderr.decode()[-500:])
+        return done.stdout
+
+    def test_B25_a_token_identifies_a_transmission(self):
+        data = bytes(range(256)) * 100
+        self.put("b25", data)
+        tokens = [self.token("get", "b25", "--from", PILLARS[0]) for _ in range(2)]
+        told = [json.loads(self.bare("token", "show", token, "--json").splitlines()[1])
+                for token in tokens]
+        self.assertNotEqual(told[0]["conversation"], told[1]["conversation"])
+        for one in told:
+            self.assertEqual((PILLARS[0], "b25", "fetch", len(data), hashlib.sha256(data).hexdigest()),
+                             (one["pillar"], one["file_id"], one["verb"], one["bytes"],
+                              one["digest"]))
+        self.assertEqual(data, self.bare("fetch", "-", "-o", "-", data=tokens[0].encode()))
+        states = [json.loads(self.bare("status", token, "--json").splitlines()[1])["result"]
+                  for token in tokens]
+        self.assertEqual(["done", "waiting"], states)
+
     def test_B26_a_token_is_enough_to_complete_a_transmission(self):
         data = bytes(range(256)) * 5000
         self.put("b26", data)
@@ -158,6 +188,10 @@ class TransferRequirements(RequirementTest):
         got = self.get(PILLARS[0], "b26", transfer=elsewhere)
         self.assertEqual(data, got.transfer)
         self.assertEqual(types.OPERATION_COMPLETED, got.code)
+
+        store = self.token("put", "--id", "b26-pushed", "--pillar", PILLARS[1])
+        self.bare("push", store, "-", data=data)
+        self.assertEqual(data, self.run_bitrepo("cat", "b26-pushed", "--from", PILLARS[1]))
 
     def test_B27_a_token_is_for_what_it_says_alone(self):
         self.put("b27", bytes(1000))
@@ -176,6 +210,10 @@ class TransferRequirements(RequirementTest):
         got = self.get(PILLARS[0], "b27", 100, 50, self.moving(try_all))
         self.assertEqual(({types.INVALID_TOKEN}, types.DENIED, types.RANGE_ERROR, bytes(50)),
                          got.transfer)
+        token = self.token("get", "b27", "--range", "100:50")
+        self.bare("push", token, "-", data=bytes(50), exit_code=7)
+        self.assertEqual(bytes(50), self.bare("fetch", token, "-o", "-"))
+        self.bare("fetch", token, "-o", "-", exit_code=7)
 
     def refusal(self, action):
         """The code with which the data channel refuses it; 0 when it does not."""
@@ -236,3 +274,28 @@ class TransferRequirements(RequirementTest):
         done = self.conversation(types.PUT_FILE).ask(PILLARS[0], body, in_two_sessions)
         self.assertEqual(types.OPERATION_COMPLETED, done.code, done.final)
         self.assertEqual(len(data) - 2_000_000, done.transfer)
+
+    def test_B31_another_conversation_goes_on_with_what_came(self):
+        data = bytes(range(256)) * 24_000
+        body = Body(put_file_request=ops.PutFileRequest(
+            file_id="b31-again", size_bytes=len(data), source_stamp=b"these very bytes"))
+
+        def cut(token):
+            endpoint = data_session.read_token(token).endpoints[0]
+            with data_session.DataSession(endpoint, self.bus.session) as session:
+                session.store_part(token, data, 5_000_000)
+                session.abort(types.FILE_TRANSFER_FAILURE)
+
+        def whole(token):
+            endpoint = data_session.read_token(token).endpoints[0]
+            with data_session.DataSession(endpoint, self.bus.session) as session:
+                session.store(token, data)
+                return session.sent_bytes
+
+        first = self.conversation(types.PUT_FILE).ask(PILLARS[0], body, cut)
+        self.assertEqual(types.FILE_TRANSFER_FAILURE, first.code, first.final)
+        second = self.conversation(types.PUT_FILE).ask(PILLARS[0], body, whole)
+        self.assertEqual(types.OPERATION_COMPLETED, second.code, second.final)
+        self.assertEqual(5_000_000, second.accepted.content.held_bytes)
+        self.assertEqual(len(data) - 5_000_000, second.transfer)
+        self.assertEqual(data, self.get(PILLARS[0], "b31-again").transfer)

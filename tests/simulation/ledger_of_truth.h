@@ -45,6 +45,10 @@ class LedgerOfTruth {
   std::vector<std::string> AcknowledgedIds() const;
   // The content with that digest; nullptr when no client ever offered it.
   const std::string* Content(const std::string& digest_hex) const;
+  // The digests of all that was ever offered under the id.
+  const std::set<std::string>& OfferedUnder(const std::string& file_id) {
+    return offered_[file_id];
+  }
   ChangingFiles& changing() { return changing_; }
   const std::set<std::string>& running() const { return running_; }
   std::vector<Violation> TakeViolations() { return std::move(violations_); }

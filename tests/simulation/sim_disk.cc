@@ -167,6 +167,7 @@ SimMedium::SimMedium(SimScheduler& clock, const SimMedium& other)
       capacity_bytes_(other.capacity_bytes_),
       used_bytes_max_(other.used_bytes_max_),
       next_inode_(other.next_inode_),
+      boots_(other.boots_),
       epoch_(other.epoch_),
       failing_syncs_(other.failing_syncs_),
       lying_(other.lying_) {
@@ -225,6 +226,7 @@ void SimMedium::PowerCut(base::Random& random, double keep) {
     }
   }
   used_bytes_max_ = used_bytes();
+  ++boots_;
   ProcessDied();
 }
 

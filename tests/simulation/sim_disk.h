@@ -56,6 +56,7 @@ class SimMedium {
   // to break.
   void BeginToLie() { lying_ = true; }
   uint64_t used_bytes() const;
+  uint64_t boots() const { return boots_; }
   std::vector<std::string> Files() const;  // all paths, sorted
 
  private:
@@ -77,6 +78,7 @@ class SimMedium {
   uint64_t capacity_bytes_;
   uint64_t used_bytes_max_ = 0;  // used_bytes(), or more: what was removed is counted still
   uint64_t next_inode_ = 2;
+  uint64_t boots_ = 1;  // rises with each power cut
   uint64_t epoch_ = 1;  // rises with each death: older handles are dead
   int failing_syncs_ = 0;
   bool lying_ = false;

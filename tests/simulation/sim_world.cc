@@ -97,6 +97,8 @@ SimStore::SimStore(SimUniverse& universe, const std::string& pillar, SimMedium& 
   options.collections[base::CollectionId::Parse("default").value()] = nullptr;
   options.keep_free_bytes = 1 << 20;
   options.sqlite_vfs = vfs_.name();
+  options.staging.resumable_bytes = 64 * 1024;
+  options.staging.boot_id = absl::StrCat("boot ", medium.boots());
   absl::StatusOr<std::unique_ptr<store::DiskFileStore>> opened =
       store::DiskFileStore::Open(std::move(options), disk_, universe.scheduler, universe.random);
   status_ = opened.status();

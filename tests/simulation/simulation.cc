@@ -165,6 +165,7 @@ class Run {
   }
 
   void CheckStore(SimPillar& pillar);
+  void CheckStaged(SimPillar& pillar, store::FileStore& store);
   void CheckChanging(const std::string& pillar, store::FileStore& store);
   void CheckAudit(const std::string& pillar, store::FileStore& store);
 
@@ -200,6 +201,7 @@ void Run::CheckStore(SimPillar& pillar) {
       violation(absl::StrCat("acknowledged ", one.file_id, " and has other bytes"));
     }
   }
+  CheckStaged(pillar, opened.store());
   CheckChanging(pillar.id(), opened.store());
   CheckAudit(pillar.id(), opened.store());
   for (const std::string& path : pillar.medium().Files()) {
@@ -207,8 +209,42 @@ void Run::CheckStore(SimPillar& pillar) {
         !absl::EndsWith(path, "~1")) {
       violation(absl::StrCat("a second generation came about: ", path));
     }
-    if (absl::StrContains(path, "/staging/"))
-      violation(absl::StrCat("staging was left behind: ", path));
+  }
+}
+
+// What lies in staging waits for a put to go on with it, and is part of what that put offers.
+void Run::CheckStaged(SimPillar& pillar, store::FileStore& store) {
+  const auto violation = [&](absl::string_view what) {
+    report_.violations.push_back(absl::StrCat(pillar.id(), ": ", what));
+  };
+  const std::vector<store::StagedPart> waiting = store.StagedFiles();
+  size_t files = 0;
+  for (const std::string& path : pillar.medium().Files()) {
+    files += absl::StrContains(path, "/staging/") ? 1 : 0;
+  }
+  if (files != 2 * waiting.size()) {  // each with its log
+    violation(absl::StrCat(files, " files in staging of ", waiting.size(), " that wait"));
+  }
+  for (const store::StagedPart& part : waiting) {
+    bool known = false;
+    for (const std::string& digest : universe_.truth.OfferedUnder(part.file_id.text())) {
+      const std::string& content = *universe_.truth.Content(digest);
+      for (const char* const mark : {"stamp:", "sha256:"}) {
+        auto staged = store.StageAgain(part.collection, part.file_id, content.size(),
+                                       {part.principal, absl::StrCat(mark, digest), ""});
+        if (!staged.ok()) continue;
+        for (const base::ByteRange& range : (*staged)->held().ranges()) {
+          known = true;
+          std::string bytes(range.length(), ' ');
+          const absl::Status read =
+              (*staged)->ReadBack(range.offset(), std::as_writable_bytes(std::span(bytes)));
+          if (!read.ok() || content.compare(range.offset(), range.length(), bytes) != 0) {
+            violation(absl::StrCat("waits with other bytes: ", part.file_id.text()));
+          }
+        }
+      }
+    }
+    if (!known) violation(absl::StrCat("waits for nobody: ", part.file_id.text()));
   }
 }
 

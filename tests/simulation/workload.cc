@@ -99,7 +99,9 @@ client::PutFileSpec Workload::SpecFor(const std::string& file_id, const std::str
   client::PutFileSpec spec{.collection = collection_,
                            .file_id = base::FileId::Parse(file_id).value()};
   spec.size_bytes = content.size();
-  if (random_.Below(2) == 0) spec.digest = base::Hasher::Of(base::Algorithm::kSha256, content);
+  const base::Digest digest = base::Hasher::Of(base::Algorithm::kSha256, content);
+  if (random_.Below(2) == 0) spec.digest = digest;
+  spec.source_stamp = digest.bytes();
   spec.source = [content](const base::ComponentId&) {
     return std::make_shared<MemorySource>(content);
   };

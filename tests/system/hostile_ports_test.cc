@@ -3,12 +3,14 @@
 // up, or ends a daemon.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -55,6 +57,11 @@ uint64_t PeakMemoryBytes(pid_t pid) {
     }
   }
   return kib * 1024;
+}
+
+size_t OpenDescriptors(pid_t pid) {
+  const std::filesystem::directory_iterator open(absl::StrCat("/proc/", pid, "/fd"));
+  return static_cast<size_t>(std::distance(begin(open), end(open)));
 }
 
 // How long an endless peer goes on: until it was cut, and at least so long.
@@ -266,6 +273,46 @@ TEST_F(HostilePorts, AFloodOfConnectionsStopsAtTheCapAndEndsWithItsPeers) {
     StatusTells(absl::StrCat(port.cause_start, "too-many-connections"), 1);
     ExpectServed();
     EXPECT_LT(PeakMemoryBytes(port.daemon), kMemoryMax);
+  }
+  ExpectDaemonsUp();
+}
+
+// They are held open at this side all the time. Beyond the cap each is refused at once, below it
+// dropped when it has said nothing for ten seconds.
+TEST_F(HostilePorts, A16_TenThousandSilentConnectionsCostLittleAndHoldNobodyUp) {
+  constexpr size_t kSilent = 10'000;
+  constexpr size_t kDescriptorsBeside = 200;  // files, sockets of its own, what is being accepted
+  rlimit descriptors{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+  if (descriptors.rlim_cur < kSilent + 2'000) {
+    GTEST_SKIP() << "no test: " << kSilent + 2'000 << " open files are needed and "
+                 << descriptors.rlim_cur << " allowed; raise `ulimit -Hn`";
+  }
+  for (const Port& port : Ports()) {
+    if (port.name == "watch") continue;
+    SCOPED_TRACE(port.name);
+    const absl::Time begun = absl::Now();
+    std::vector<std::unique_ptr<RawPeer>> peers;
+    for (size_t i = 0; i < kSilent; ++i) peers.push_back(std::make_unique<RawPeer>(port.endpoint));
+    const absl::Time dialled = absl::Now();
+    EXPECT_LE(OpenDescriptors(port.daemon), port.connections_max + kDescriptorsBeside);
+    int gets = 0;
+    bool served = false;
+    while (!served && absl::Now() - dialled < 2 * kPatience) {
+      ++gets;
+      served =
+          rig_.Run({"get", "kept", "-o", rig_.Path(absl::StrCat("flood", ++gets_))}).exit_code == 0;
+    }
+    EXPECT_TRUE(served);
+    std::ofstream(rig_.Path("new")) << "descriptors are left for files";
+    EXPECT_EQ(rig_.Run({"put", rig_.Path("new"), "--id", absl::StrCat("flood/", gets_)}).exit_code,
+              0);
+    const uint64_t peak = PeakMemoryBytes(port.daemon);
+    EXPECT_LT(peak, kMemoryMax);
+    std::cout << port.name << ": " << kSilent << " connections dialled in "
+              << absl::FormatDuration(dialled - begun) << ", get " << gets << " served after "
+              << absl::FormatDuration(absl::Now() - dialled) << ", VmHWM " << (peak >> 20)
+              << " MiB\n";
   }
   ExpectDaemonsUp();
 }

@@ -133,6 +133,32 @@ TEST_F(JsonLines, GetTellsWhereTheBytesWentAndFromWhom) {
   Run({"cat", "one"}, 2);
 }
 
+TEST_F(JsonLines, TokensAreItemsAndWhatUsesThemTellsWhatBecameOfThem) {
+  const Json get = Of(Run({"get", "one", "--token-only", "--from", "p1"}, 0), "item")[0];
+  EXPECT_EQ(get["result"], "token");
+  EXPECT_EQ(get["verb"], "fetch");
+  const std::string token = get["token"];
+  const Json shown = Of(Run({"token", "show", token}, 0), "item")[0];
+  EXPECT_EQ(shown["bytes"], 17);
+  EXPECT_EQ(shown["conversation"], get["conversation"]);
+  EXPECT_EQ(Of(Run({"status", token}, 0), "item")[0]["result"], "waiting");
+  const std::vector<Json> fetch = Run({"fetch", token, "-o", rig_->Path("fetched")}, 0);
+  EXPECT_EQ(fetch.front()["arguments"][1], "TOKEN") << "secrets are not written down";
+  EXPECT_EQ(Of(fetch, "item")[0]["result"], "delivered");
+  EXPECT_EQ(Of(fetch, "item")[0]["bytes"], 17);
+  Run({"fetch", token, "-o", rig_->Path("fetched")}, 7);
+  Run({"push", token, rig_->Path("one")}, 7);
+  rig_->WriteFile("pushed", "pushed bytes\n");
+  const std::vector<Json> put =
+      Of(Run({"put", rig_->Path("pushed"), "--token-only", "--pillar", "p2"}, 0), "item");
+  ASSERT_EQ(put.size(), 1u);
+  EXPECT_EQ(put[0]["verb"], "push");
+  const std::string store = put[0]["token"];
+  EXPECT_THAT(Results(Run({"push", store, rig_->Path("pushed")}, 0)), ElementsAre("stored"));
+  Run({"fetch", "x", "-o", "-"}, 2);
+  Run({"token", "show", "brt1_x"}, 7);
+}
+
 TEST_F(JsonLines, ListsHaveAnItemForEachRowOrCopy) {
   EXPECT_THAT(Results(Run({"checksums", "one", "two"}, 0)), ElementsAre("ok", "ok", "ok", "ok"));
   const Json item =
@@ -252,6 +278,12 @@ TEST_F(JsonLines, AuditTrailsAlarmsAndTheDoctorsFindingsAreItems) {
   Run({"audit", "verify", "--file", "one"}, 2);
   Run({"audit", "--since", "soon"}, 2);
   Run({"alarms"}, 0);
+  EXPECT_THAT(
+      Results(Run({"rate", "set", "--for", "collection:default", "08:00,10M;19:00,off"}, 0)),
+      Contains("rate-set"));
+  EXPECT_THAT(Results(Run({"rate", "show"}, 0)), Contains("rate"));
+  Run({"rate", "set", "--for", "collection:default", "none"}, 0);
+  Run({"rate", "set", "quick"}, 2);
   EXPECT_THAT(Results(Run({"doctor"}, 0)), Contains("ok"));
 }
 

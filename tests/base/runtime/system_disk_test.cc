@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/cleanup/cleanup.h"
+#include "base/random.h"
 #include "base/runtime/exclusive_rename.h"
 #include "base/runtime/system_disk_file.h"
 #include "tests/conformance/disk_suite.h"
@@ -117,6 +118,25 @@ TEST_F(SystemDiskTest, ALockHoldsAgainstAnotherDiskOnTheSameTree) {
                                             HasSubstr(directory_.path() + "/LOCK")));
   lock.reset();
   EXPECT_OK(other->Lock("LOCK"));
+}
+
+TEST_F(SystemDiskTest, WritesThatPreferToPassTheCacheAreReadAsTheyWereWritten) {
+  const std::string text = base::SeededRandom(7).Bytes(2 * 1024 * 1024 + 1234);
+  auto file = disk_->Create("large");
+  ASSERT_OK(file);
+  (*file)->PreferDirect();
+  // In pieces that begin and end at pages, and in some that do not.
+  for (const auto& [from, to] : {std::pair<size_t, size_t>{1024 * 1024, text.size()},
+                                 {0, 300 * 1024 + 5},
+                                 {300 * 1024 + 5, 1024 * 1024}}) {
+    ASSERT_OK((*file)->WriteAt(from, Bytes(text).subspan(from, to - from)));
+  }
+  ASSERT_OK((*file)->Sync());
+  std::string read(text.size(), '\0');
+  EXPECT_THAT((*file)->ReadAt(0, std::as_writable_bytes(std::span(read))),
+              testing_support::IsOkAndHolds(text.size()));
+  EXPECT_TRUE(read == text);
+  EXPECT_THAT((*file)->Size(), testing_support::IsOkAndHolds(text.size()));
 }
 
 TEST_F(SystemDiskTest, LinkThenUnlinkDoesNotReplaceEither) {

@@ -128,7 +128,8 @@ Envelope Refused(const Envelope& asked, wire::ResponseCode code) {
 }
 
 AskingBench::AskingBench(ConversationSpec spec)
-    : machine_(std::make_unique<Conversation>(std::move(spec), now_, random_, out_)) {
+    : request_(spec.request),
+      machine_(std::make_unique<Conversation>(std::move(spec), now_, random_, out_)) {
   Keep();
 }
 
@@ -188,6 +189,30 @@ void AskingBench::TransferFailed(const std::string& component, absl::Status why)
 void AskingBench::Activity(const std::string& component) {
   out_ = {};
   machine_->OnActivity(Name(component), now_);
+}
+
+void AskingBench::Ask(const std::string& component, wire::Body request) {
+  out_ = {};
+  machine_->OnAsk(Name(component), std::move(request), now_, out_);
+  Keep();
+}
+void AskingBench::Ask(const std::string& component) { Ask(component, request_); }
+void AskingBench::Relieved(const std::string& component) {
+  out_ = {};
+  machine_->OnRelieved(Name(component), absl::CancelledError("too slow"), now_, out_);
+  Keep();
+}
+void AskingBench::Enough() {
+  out_ = {};
+  machine_->OnEnough(now_, out_);
+  Keep();
+}
+void AskingBench::Alarm(const std::string& code) {
+  out_ = {};
+  wire::Alarm alarm;
+  alarm.set_code(code);
+  machine_->OnAlarm(std::move(alarm), now_, out_);
+  Keep();
 }
 
 const Envelope* AskingBench::Last(wire::Kind kind, const std::string& component) const {

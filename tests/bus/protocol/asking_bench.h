@@ -49,6 +49,11 @@ class AskingBench {
   void NextPage(const std::string& component);
   void TransferFailed(const std::string& component, absl::Status why);
   void Activity(const std::string& component);
+  void Ask(const std::string& component, wire::Body request);
+  void Ask(const std::string& component);  // for what the spec asks for
+  void Relieved(const std::string& component);
+  void Enough();
+  void Alarm(const std::string& code);
 
   // The identify that was sent; of this component, when they are named.
   const Envelope& identify(const std::string& component = "") const;
@@ -74,6 +79,7 @@ class AskingBench {
   absl::Time now_ = kStart;
   base::SeededRandom random_{11};
   ConversationOutbox out_;
+  wire::Body request_;
   std::unique_ptr<Conversation> machine_;
   std::vector<Envelope> all_;
   std::vector<ConversationEvent> all_told_;

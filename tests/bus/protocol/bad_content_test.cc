@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is not valid in the contents of messages.
 
+#include "base/rate_table.h"
 #include "bus/protocol/limits.h"
 #include "tests/bus/protocol/bad_rows.h"
 
@@ -202,6 +203,54 @@ TEST(BadContent, Lists) {
         s.body.mutable_roster_reply()->add_members()->set_component_id("p");
     };
   };
+  const auto rules = [](size_t count) {
+    return [count](Sample& s) {
+      s.body.mutable_set_rates_request()->clear_rules();
+      for (size_t i = 0; i < count; ++i) {
+        s.body.mutable_set_rates_request()->add_rules()->set_level(wire::RATE_NODE);
+      }
+    };
+  };
+  const auto steps = [](int count) {
+    return [count](Sample& s) {
+      wire::RateRule& rule = *s.body.mutable_set_rates_request()->mutable_rules(0);
+      rule.clear_steps();
+      for (int i = 0; i < count; ++i) rule.add_steps()->set_from_minute(static_cast<uint32_t>(i));
+    };
+  };
+  const auto step = [](uint32_t minute, uint64_t rate) {
+    return [minute, rate](Sample& s) {
+      wire::RateStep& last =
+          *s.body.mutable_set_rates_request()->mutable_rules(0)->mutable_steps(1);
+      last.set_from_minute(minute);
+      last.set_bytes_per_second(rate);
+    };
+  };
+  const auto rule = [](wire::RateLevel level, std::string name) {
+    return [level, name](Sample& s) {
+      wire::RateRule& first = *s.body.mutable_set_rates_request()->mutable_rules(0);
+      first.set_level(level);
+      first.set_name(name);
+    };
+  };
+  const std::string rates = "set-rates-request";
+  Check({
+      {"rules at their limit", rates, rules(kRateRulesMax), ""},
+      {"too many rules", rates, rules(kRateRulesMax + 1), "list-limit"},
+      {"no rule", rates, rules(0), "rate"},
+      {"steps at their limit", rates, steps(kRateStepsMax), ""},
+      {"too many steps", rates, steps(kRateStepsMax + 1), "list-limit"},
+      {"the last minute and the highest rate", rates, step(kMinutesOfDay - 1, base::kRateMax), ""},
+      {"past the last minute", rates, step(kMinutesOfDay, 1), "rate"},
+      {"past the highest rate", rates, step(kMinutesOfDay - 1, base::kRateMax + 1), "rate"},
+      {"a minute that does not rise", rates, step(8 * 60, 1), "rate"},
+      {"a partner", rates, rule(wire::RATE_PARTNER, "alice"), ""},
+      {"each collection", rates, rule(wire::RATE_COLLECTION, ""), ""},
+      {"no level", rates, rule(wire::RATE_LEVEL_UNSPECIFIED, ""), "rate"},
+      {"a level that is not known", rates, rule(static_cast<wire::RateLevel>(9), ""), "rate"},
+      {"a name of the node", rates, rule(wire::RATE_NODE, "p1"), "rate"},
+      {"a name that is none", rates, rule(wire::RATE_PARTNER, "No Name"), "field"},
+  });
   const std::string sums = "get-checksums-final";
   Check({
       {"items at their limit", "get-file-ids-final", items(kPageItemsMax), ""},

@@ -31,6 +31,7 @@ void Reach_(AskingBench& bench, Phase phase) {
     bench.Cancel();
   }
   if (phase == Phase::kEnded) {
+    bench.Enough();
     bench.Hear(Final(bench.request("p-1"), "p-1", wire::OPERATION_COMPLETED));
   }
 }
@@ -92,6 +93,15 @@ bool Do(AskingBench& bench, Phase phase, PhaseEvent event) {
     case PhaseEvent::kCancel:
       bench.Cancel();
       return true;
+    case PhaseEvent::kAsk:
+      if (phase == Phase::kAsking) {
+        bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE));
+      }
+      bench.Ask("p-2");
+      return true;
+    case PhaseEvent::kEnough:
+      bench.Enough();
+      return true;
   }
   return false;
 }
@@ -120,8 +130,12 @@ void ExpectAction(PhaseAction action, PhaseEvent event, const AskingBench& bench
       EXPECT_EQ(bench.Count(EventKind::kIdentifyTimeout),
                 action == PhaseAction::kSelectLate ? 1u : 0u);
       break;
+    case PhaseAction::kAskNamed:
+      EXPECT_TRUE(said(wire::REQUEST));
+      break;
     case PhaseAction::kListenNoMore:
     case PhaseAction::kProceed:
+    case PhaseAction::kAskNoMore:
       EXPECT_FALSE(const_cast<AskingBench&>(bench).machine().done());
       break;
     case PhaseAction::kResendAll:
@@ -148,7 +162,8 @@ TEST(PhaseTable, EachCellIsWhatTheConversationDoes) {
       const auto event = static_cast<PhaseEvent>(e);
       SCOPED_TRACE(std::string(NameOf(phase)) + " x " + std::string(NameOf(event)));
       const PhaseCell cell = CellOf(phase, event);
-      AskingBench bench(SpecFor(wire::GET_FILE, Reach::kOne));
+      const bool by_asker = event == PhaseEvent::kAsk || event == PhaseEvent::kEnough;
+      AskingBench bench(SpecFor(wire::GET_FILE, by_asker ? Reach::kSome : Reach::kOne));
       Reach_(bench, phase);
       ASSERT_EQ(bench.machine().phase(), phase);
       const uint64_t ignored = bench.machine().counters().ignored;
@@ -210,8 +225,8 @@ class Soup {
     for (const auto& [component, result] : bench_.outcome().contributors) {
       ASSERT_LE(bench_.Count(EventKind::kComponentComplete, component.text()) +
                     bench_.Count(EventKind::kComponentFailed, component.text()),
-                2u)
-          << "no more than one end of its identify and one of its request";
+                1 + std::max<size_t>(1, bench_.Count(EventKind::kRequestSent, component.text())))
+          << "no more than one end of its identify and one of each request";
     }
     for (const Envelope& message : bench_.all()) {
       EnvelopeFault fault;
@@ -222,8 +237,8 @@ class Soup {
  private:
   ConversationSpec Spec() {
     constexpr wire::Operation kOperations[] = {wire::PUT_FILE, wire::GET_FILE, wire::GET_FILE_IDS};
-    constexpr Reach kReaches[] = {Reach::kAll, Reach::kFirstThenRest, Reach::kOne};
-    ConversationSpec spec = SpecFor(kOperations[chance_.Below(3)], kReaches[chance_.Below(3)]);
+    constexpr Reach kReaches[] = {Reach::kAll, Reach::kFirstThenRest, Reach::kOne, Reach::kSome};
+    ConversationSpec spec = SpecFor(kOperations[chance_.Below(3)], kReaches[chance_.Below(4)]);
     if (chance_.Below(4) == 0) {
       spec.named = {Name("p-1"), Name("p-2")};
       spec.identify_first = chance_.Below(2) == 0;
@@ -297,13 +312,15 @@ class Soup {
       case 1:
         return bench_.BusUp();
       case 2:
-        return bench_.NextPage(Pillar());
+        return chance_.Below(2) == 0 ? bench_.Ask(Pillar()) : bench_.Relieved(Pillar());
       case 3:
         return chance_.Below(4) == 0
                    ? bench_.TransferFailed(Pillar(), absl::UnavailableError("cut"))
                    : bench_.Activity(Pillar());
       case 4:
-        return chance_.Below(8) == 0 ? bench_.Cancel() : bench_.NextPage(Pillar());
+        return chance_.Below(8) != 0   ? bench_.NextPage(Pillar())
+               : chance_.Below(2) == 0 ? bench_.Cancel()
+                                       : bench_.Enough();
       case 5:
       case 6:
       case 7:

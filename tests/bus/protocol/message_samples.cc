@@ -125,6 +125,45 @@ void AddStatus(std::vector<Sample>& samples) {
   samples.push_back(MakeSample("get-status-final", wire::FINAL, kOperation, body));
 }
 
+void AddRates(std::vector<Sample>& samples) {
+  constexpr wire::Operation kOperation = wire::SET_RATES;
+  wire::Body body;
+  body.mutable_set_rates_identify();
+  samples.push_back(MakeSample("set-rates-identify", wire::IDENTIFY, kOperation, body));
+
+  body = Response(wire::IDENTIFICATION_POSITIVE);
+  SetTime(*body.mutable_set_rates_identify_reply()->mutable_time_to_deliver());
+  samples.push_back(MakeSample("set-rates-identify-reply", wire::IDENTIFY_REPLY, kOperation, body));
+
+  body.Clear();
+  wire::RateRule& day = *body.mutable_set_rates_request()->add_rules();
+  day.set_level(wire::RATE_NODE);
+  wire::RateStep& morning = *day.add_steps();
+  morning.set_from_minute(8 * 60);
+  morning.set_bytes_per_second(10 << 20);
+  day.add_steps()->set_from_minute(19 * 60);
+  wire::RateRule& collection = *body.mutable_set_rates_request()->add_rules();
+  collection.set_level(wire::RATE_COLLECTION);
+  collection.set_name(kCollection);
+  body.set_reason("the line is needed by day");
+  samples.push_back(MakeSample("set-rates-request", wire::REQUEST, kOperation, body));
+
+  const wire::RateRule rule = day;
+  body = Response(wire::OPERATION_PROGRESS);
+  SetProgress(body, 1, wire::QUEUED);
+  body.mutable_set_rates_progress();
+  samples.push_back(MakeSample("set-rates-progress", wire::PROGRESS, kOperation, body));
+
+  body = Response(wire::OPERATION_COMPLETED);
+  wire::RateUse& use = *body.mutable_set_rates_final()->add_rates();
+  *use.mutable_rule() = rule;
+  use.set_bytes_per_second_max(10 << 20);
+  use.set_bytes_per_second(9 << 20);
+  use.set_transfers(3);
+  use.set_until_restart(true);
+  samples.push_back(MakeSample("set-rates-final", wire::FINAL, kOperation, body));
+}
+
 void AddRoster(std::vector<Sample>& samples) {
   constexpr wire::Operation kOperation = wire::GET_ROSTER;
   wire::Body body;
@@ -281,6 +320,7 @@ std::vector<Sample> MakeAll() {
   AddChanges(samples);
   AddLists(samples);
   AddStatus(samples);
+  AddRates(samples);
   AddRoster(samples);
   AddHub(samples);
   std::sort(samples.begin(), samples.end(),

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <iterator>
 #include <limits>
 
 #include "base/random.h"
@@ -92,6 +94,69 @@ TEST(ControlPayload, ARangeThatOverflowsOrIsEmptyIsRefused) {
   EXPECT_FALSE(read(kMost, 2).ok());
   EXPECT_FALSE(read(1, kMost).ok());
   EXPECT_FALSE(read(7, 0).ok());
+}
+
+// [D-13]
+TEST(ControlPayload, AnOpenOfWhichAllIsThereHasNoRanges) {
+  OpenRequest open;
+  open.token = "brt1_x";
+  open.verb = wire::FETCH;
+  open.holds_all = true;
+  ASSERT_OK_AND_ASSIGN(const OpenRequest back, ReadOpen(WriteOpen(open)));
+  EXPECT_TRUE(back.holds_all);
+  open.ranges = {Range(0, 1)};
+  EXPECT_FALSE(ReadOpen(WriteOpen(open)).ok());
+}
+
+absl::StatusOr<OpenAnswer> Told(const wire::TransferReport& report) {
+  wire::OpenOk message;
+  *message.mutable_report() = report;
+  return ReadOpenOk(message.SerializeAsString());
+}
+
+// [D-42]
+TEST(ControlPayload, AReportComesBackAsItWasTold) {
+  OpenAnswer answer;
+  wire::TransferReport& report = answer.report.emplace();
+  report.set_state(wire::TRANSFER_ENDED);
+  report.set_bytes_done(5);
+  report.set_bytes_total(7);
+  report.mutable_response()->set_code(wire::EXPIRED);
+  report.mutable_response()->set_text("too late\x1b[2J");
+  ASSERT_OK_AND_ASSIGN(const OpenAnswer back, ReadOpenOk(WriteOpenOk(answer)));
+  ASSERT_TRUE(back.report.has_value());
+  EXPECT_EQ(back.report->response().code(), wire::EXPIRED);
+  EXPECT_EQ(back.report->response().text().find('\x1b'), std::string::npos);
+  EXPECT_EQ(back.report->bytes_done(), 5u);
+}
+
+TEST(ControlPayload, AReportThatContradictsItselfIsRefused) {
+  wire::TransferReport good;
+  good.set_state(wire::TRANSFER_MOVING);
+  good.set_bytes_done(7);
+  good.set_bytes_total(7);
+  for (size_t i = 0; i < kRangesMax; ++i) {
+    good.add_missing()->set_length(1);
+  }
+  EXPECT_OK(Told(good));
+  const std::function<void(wire::TransferReport&)> spoils[] = {
+      [](wire::TransferReport& report) { report.set_state(wire::TRANSFER_STATE_UNSPECIFIED); },
+      [](wire::TransferReport& report) { report.set_state(static_cast<wire::TransferState>(99)); },
+      [](wire::TransferReport& report) { report.set_state(wire::TRANSFER_ENDED); },
+      [](wire::TransferReport& report) { report.mutable_response()->set_code(wire::GONE); },
+      [](wire::TransferReport& report) { report.set_bytes_done(8); },
+      [](wire::TransferReport& report) { report.set_expires_in_us(-1); },
+      [](wire::TransferReport& report) { report.add_missing()->set_length(1); },
+      [](wire::TransferReport& report) { report.mutable_missing(0)->set_length(0); },
+      [](wire::TransferReport& report) { report.mutable_missing(0)->set_offset(~uint64_t{0}); },
+  };
+  for (size_t i = 0; i < std::size(spoils); ++i) {
+    wire::TransferReport spoilt = good;
+    spoils[i](spoilt);
+    EXPECT_FALSE(Told(spoilt).ok()) << i;
+  }
+  good.set_bytes_total(0);
+  EXPECT_OK(Told(good)) << "how many there are in all may not be known";
 }
 
 TEST(ControlPayload, ACommitCarriesSizeAndSha256) {

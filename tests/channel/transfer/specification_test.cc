@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "channel/transfer/frame.h"
 #include "channel/transfer/session.h"
+#include "channel/transfer/stream_state.h"
 
 namespace bitrepo::transfer {
 namespace {
@@ -55,6 +56,32 @@ std::string SessionTable() {
   return table;
 }
 
+// The same of the ends of a stream.
+std::string StreamTable() {
+  std::string table = "| |";
+  std::string rule = "|---|";
+  for (size_t state = 0; state < kStreamStates; ++state) {
+    absl::StrAppend(&table, " ", StreamStateName(static_cast<StreamState>(state)), " |");
+    rule += "---|";
+  }
+  absl::StrAppend(&table, "\n", rule, "\n");
+  for (size_t i = 0; i < kStreamEvents; ++i) {
+    const auto event = static_cast<StreamEvent>(i);
+    absl::StrAppend(&table, "| ", StreamEventName(event), " |");
+    for (size_t j = 0; j < kStreamStates; ++j) {
+      const auto state = static_cast<StreamState>(j);
+      const StreamCell cell = StreamTransition(state, event);
+      absl::StrAppend(&table, " ", StreamActionName(cell.action));
+      if (cell.next != state && cell.next != StreamState::kEnded) {
+        absl::StrAppend(&table, " → ", StreamStateName(cell.next));
+      }
+      table += " |";
+    }
+    table += "\n";
+  }
+  return table;
+}
+
 // `text` with what stands between the markers of `name` replaced.
 std::string Replaced(const std::string& text, const std::string& name, const std::string& table) {
   const std::string opening = "<!-- generated: " + name + " -->\n";
@@ -73,7 +100,8 @@ TEST(Specification, ItsTablesAreThoseOfTheCode) {
   read << std::ifstream(kPath).rdbuf();
   const std::string present = read.str();
   const std::string wanted =
-      Replaced(Replaced(present, "frames", FrameTable()), "session", SessionTable());
+      Replaced(Replaced(Replaced(present, "frames", FrameTable()), "session", SessionTable()),
+               "stream", StreamTable());
   if (std::getenv("BITREPO_WRITE_SPEC") != nullptr) {
     std::ofstream(kPath) << wanted;
     return;

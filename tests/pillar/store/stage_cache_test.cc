@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/runtime/system_disk.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -38,7 +39,9 @@ class StageCacheTest : public ::testing::Test {
   SpaceAccount space_{*disk_, 0};
   CollectionHome home_{base::CollectionId::Parse("cache").value(), *disk_, "cache", space_};
   WriteGate gate_;
-  StagingArea staging_{home_, gate_, 1};
+  StagedParts parts_{{}};
+  testing_support::ManualClock clock_;
+  StagingArea staging_{home_, gate_, parts_, clock_, "boot", 1};
 };
 
 TEST_F(StageCacheTest, KeepsUpToItsLimitAndNotOneByteMore) {

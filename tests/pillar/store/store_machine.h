@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "pillar/store/disk_file_store.h"
 #include "pillar/store/rebuild.h"
@@ -54,6 +55,7 @@ class StoreMachine : public Publications {
   TroubledDisk& disk() { return process_->disk; }
   void ForgetAttributes() { has_attributes_ = false; }
 
+  void Wait(absl::Duration time) { scheduler_.RunUntil(scheduler_.Now() + time); }
   // A new process, which opens the store.
   absl::Status Open() {
     StartProcess();
@@ -117,6 +119,7 @@ class StoreMachine : public Publications {
     store::DiskStoreOptions options = options_;
     options.keep_free_bytes = 0;
     options.sqlite_vfs = process_->vfs.name();
+    options.staging.boot_id = absl::StrCat("boot ", medium_.boots());
     return options;
   }
   absl::Status Strike() {

@@ -50,7 +50,7 @@ class _Sending:
 class DataSession:
     """One connection to one endpoint. Loop-confined. Lifetime: `with`, which ends with BYE."""
 
-    def __init__(self, endpoint, node):
+    def __init__(self, endpoint, node, segment_bytes=SEGMENT_BYTES):
         self._sent = 0
         self._received = 0
         self._stream = 0
@@ -60,11 +60,11 @@ class DataSession:
         self._socket.setsockopt(zmq.RECONNECT_IVL, -1)
         self._socket.connect(endpoint)
         self.sent_bytes = 0  # of DATA payload
-        hello = wire.channel.SessionHello(node=node, version=1, segment_bytes_max=SEGMENT_BYTES)
+        hello = wire.channel.SessionHello(node=node, version=1, segment_bytes_max=segment_bytes)
         self._say(frames.Frame(frames.HELLO, payload=hello.SerializeToString()))
         welcome = self._hear(frames.WELCOME)
         self.welcome = wire.channel.SessionWelcome.FromString(welcome.payload)
-        self._segment = min(SEGMENT_BYTES, self.welcome.segment_bytes_max)
+        self._segment = min(segment_bytes, self.welcome.segment_bytes_max)
 
     def __enter__(self):
         return self
