@@ -11,7 +11,9 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "base/random.h"
@@ -29,7 +31,7 @@ namespace {
 
 constexpr int kSockets = 8;
 constexpr char kAsker[] = "asker";
-constexpr char kAskerSession[] = "asker.1";
+constexpr size_t kSuffixBytes = 8;
 
 // One member of the bus on a loop of its own; Run ends when it says so, or goes wrong.
 class Member : public bus::Bus::Handler {
@@ -108,6 +110,7 @@ class Asker final : public Member {
         Load load)
       : Member(endpoint, membership),
         repository_(membership.repository_id),
+        session_(membership.session),
         pillar_(std::move(pillar)),
         load_(load) {}
 
@@ -136,7 +139,7 @@ class Asker final : public Member {
     header.set_operation(wire::GET_STATUS);
     header.set_from(kAsker);
     header.set_to(pillar_);
-    header.set_reply_to(kAskerSession);
+    header.set_reply_to(session_);
     header.set_issued_at_us(absl::ToUnixMicros(now));
     wire::Body body;
     body.set_reason(reason);
@@ -166,6 +169,7 @@ class Asker final : public Member {
   }
 
   const std::string repository_;
+  const std::string session_;
   const std::string pillar_;
   const Load load_;
   std::string padding_;
@@ -192,11 +196,14 @@ absl::Status RunWorker(char** argv) {
 }
 
 absl::Status RunAsker(char** argv, Load load) {
+  base::SystemRandom random;
   bus::Membership membership;
   membership.repository_id = argv[3];
   membership.kind = wire::CLIENT;
   membership.principal = kAsker;
-  membership.session = kAskerSession;
+  // The coordinator may not have noticed yet that the asker of the run before has gone.
+  membership.session =
+      absl::StrCat(kAsker, ".", absl::BytesToHexString(random.Bytes(kSuffixBytes)));
   membership.program_version = "bench";
   return Asker(argv[2], membership, argv[4], load).Run();
 }

@@ -2,14 +2,13 @@
 """Loads of the bus: a coordinator with members that only talk, and clients that get a small file."""
 
 import pathlib
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
 import tomllib
 
-from measuring import Peaks, peak_mib
+from measuring import Peaks, peak_mib, remove_tree
 from peers import Talker
 
 PILLAR, COLLECTION, REPOSITORY = "worker", "bench", "bench"
@@ -55,7 +54,7 @@ class BusPair:
         self.worker.close()
         self.coordinator.send_signal(signal.SIGTERM)
         self.coordinator.wait(timeout=10)
-        shutil.rmtree(self.dir)
+        remove_tree(self.dir)
 
 
 def getters(ours, file_id, count, clients):

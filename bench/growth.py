@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How cost grows: with the work (1x, 4x, 16x), with the pillars (1, 3, 7, 15), with the clients (1, 10, 100)."""
 
-import shutil
 import statistics
 import time
 from contextlib import closing
 
 from bus_pair import gets_at_once, gets_in_one_process
-from measuring import MIB, Paired, Peaks, exponent, make_file, make_tree
+from measuring import MIB, Paired, Peaks, exponent, make_file, make_tree, remove_tree
 from peers import RawBus
 from repository import repository
 from results import Curve
@@ -65,7 +64,7 @@ def many_small_files(bench):
         tree = make_tree(bench.work / "tree", count, 4096)
         add_point(curve, count, Paired.measure(pairs_of(bench), lambda: our_tree(bench, tree, peaks),
                                                lambda: rsync_tree(bench, tree, peaks)))
-        shutil.rmtree(tree)
+        remove_tree(tree)
     curve.memory = peaks.text()
     return curve
 
@@ -113,7 +112,7 @@ def by_pillars(bench):
                 peaks.merge(ours.peaks())
         for curve, values in zip(curves, seconds):
             add_point(curve, count, Paired(values, []))
-    shutil.rmtree(tree)
+    remove_tree(tree)
     for curve in curves:
         curve.memory = peaks.text()
     return curves
@@ -149,7 +148,7 @@ def by_clients(bench):
                 peaks.merge(ours.peaks())
         for curve, values in zip(curves, seconds):
             add_point(curve, count, Paired(values, []))
-        shutil.rmtree(forest)
+        remove_tree(forest)
     for curve in curves:
         curve.memory = peaks.text()
     return curves

@@ -8,7 +8,6 @@ build/.../bench/results.json as soon as it is there; --missing runs what is not 
 
 import argparse
 import pathlib
-import shutil
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ sys.dont_write_bytecode = True
 import growth  # noqa: E402
 import plot  # noqa: E402
 import rows  # noqa: E402
+from measuring import remove_tree  # noqa: E402
 from repository import Programs  # noqa: E402
 from results import Results  # noqa: E402
 
@@ -85,7 +85,7 @@ def main():
             print(f"  ({name} took {time.monotonic() - begin:.0f} s)\n", flush=True)
     finally:
         bench.close()
-        shutil.rmtree(work, ignore_errors=True)
+        remove_tree(work)
     if options.write:
         write_pages(results)
 

@@ -3,14 +3,13 @@
 
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 
-from measuring import Peaks, peak_mib
+from measuring import Peaks, peak_mib, remove_tree
 
 NGINX = "/usr/sbin/nginx"  # not on the PATH of everyone
 
@@ -95,7 +94,7 @@ class Daemon:
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=10)
-        shutil.rmtree(self.dir)
+        remove_tree(self.dir)
 
 
 class Nginx(Daemon):

@@ -4,13 +4,12 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 import time
 import tomllib
 
-from measuring import Peaks, peak_mib, run
+from measuring import Peaks, peak_mib, remove_tree, run
 
 
 class Repository:
@@ -74,7 +73,7 @@ class Repository:
 
     def close(self):
         self.down()
-        shutil.rmtree(self.dir)
+        remove_tree(self.dir)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from contextlib import closing
 
 from big_store import BigStore
 from bus_pair import BusPair, gets_in_one_process
-from measuring import (GIB, MIB, Paired, Peaks, drop_page_cache, make_file, make_tree, run, run_and_sync)
+from measuring import (GIB, MIB, Paired, Peaks, drop_page_cache, make_file, make_tree, remove_tree, run,
+                       run_and_sync)
 from peers import Nginx, RawBus, RsyncDaemon
 from repository import repository
 from results import Row
@@ -144,7 +145,7 @@ def put_small(bench):
     tree = make_tree(bench.work / "tree", count, size)
     peaks = Peaks()
     both = Paired.measure(bench.pairs, lambda: our_tree(bench, tree, peaks), lambda: rsync_tree(bench, tree, peaks))
-    shutil.rmtree(tree)
+    remove_tree(tree)
     return Row("S4", f"put of {count:,} files of {size} bytes to one pillar / `rsync -a` to a daemon + sync",
                "`bitrepo put -r TREE`; each file its own conversation, durable before its final",
                "`rsync -a TREE/ rsync://.../data/`, then `sync`; durable only at the end, nothing verified later",
@@ -204,7 +205,7 @@ def fresh_checksums(bench):
     with repository(bench.programs, bench.work) as ours:
         ours.run("put", "-q", "-r", str(tree))
         ours.client_peaks.clear()  # of the put
-        shutil.rmtree(tree)
+        remove_tree(tree)
         stored = sorted(path for path in ours.store().glob("*/files/**/*") if path.is_file())
         how = drop_page_cache(stored)
         our_list, their_list = bench.work / "ours.txt", bench.work / "theirs.txt"

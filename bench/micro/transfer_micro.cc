@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "channel/transfer/receiver.h"
@@ -46,15 +47,19 @@ BENCHMARK(SendFile)->Unit(benchmark::kMicrosecond);
 void ReceiveFile(benchmark::State& state) {
   for (auto unused : state) {
     transfer::CreditPool pool(kPoolBytes);
-    transfer::Receiver receiver({.wanted = {base::ByteRange::Whole(kFileBytes)}, .store = true},
-                                pool);
+    transfer::ReceiverSpec spec;
+    spec.wanted = {base::ByteRange::Whole(kFileBytes)};
+    spec.store = true;
+    transfer::Receiver receiver(std::move(spec), pool);
     transfer::ReceiverOutbox out;
     if (!receiver.OnOpened(0, out)) state.SkipWithError("the pool has no room");
     receiver.OnGranted(out);
-    uint64_t number = 0;
-    for (uint64_t offset = 0; offset < kFileBytes; offset += kSegmentBytes) {
+    transfer::FrameHeader header;
+    header.type = transfer::FrameType::kData;
+    header.length = kSegmentBytes;
+    for (; header.offset < kFileBytes; header.offset += kSegmentBytes, ++header.number) {
       out.clear();
-      receiver.OnData(number++, offset, SegmentBytes(), /*intact=*/true, out);
+      receiver.OnData(header, SegmentBytes(), /*intact=*/true, out);
       const transfer::ReceiverOutbox effects = std::move(out);
       out.clear();
       for (const transfer::ReceiverEffect& effect : effects) {
