@@ -277,7 +277,10 @@ TEST_F(PutByToken, APillarThatKeepsDigestsOnlyFetchesNoByte) {
   const protocol::Envelope request = checksums.Request(std::move(ask));
   checksums.Send(request);
   checksums.Run(absl::Seconds(2));
-  EXPECT_EQ(checksums.Code(request), wire::OPERATION_COMPLETED);
+  ASSERT_FALSE(checksums.Progress(request).empty());
+  EXPECT_TRUE(checksums.Progress(request).front().body.put_file_progress().digest_only());
+  // The digest alone has come to the store, and the one of this rig wants bytes.
+  EXPECT_EQ(checksums.Code(request), wire::REQUEST_NOT_SUPPORTED);
   EXPECT_EQ(offer.source->read_bytes, 0u);
 }
 
