@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
-constexpr uint64_t kLargeBytes = 200 * kMiB;
+constexpr uint64_t kLargeBytes = 100 * kMiB;
 
 // Three pillars, and a large file beside them.
 class Sources : public ::testing::Test {
