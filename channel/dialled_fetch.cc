@@ -139,7 +139,9 @@ void DialledFetch::OnReceiveFailed(const absl::Status& why, bool violation) {
   if (violation) {
     Violation(why);
   }
-  End(why);
+  if (!committing()) {
+    End(why);
+  }
 }
 
 }  // namespace bitrepo::channel

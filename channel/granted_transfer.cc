@@ -206,9 +206,10 @@ void GrantedStore::OnCommitted(const wire::ResponseInfo& response) {
 void GrantedStore::OnReceiveFailed(const absl::Status& why, bool violation) {
   const std::shared_ptr<LiveTransfer> self = shared_from_this();
   if (violation) {
-    Violation(why);
+    Violation(why);  // its stream breaks: the holder of the token may go on with another
+  } else {
+    End(why);
   }
-  End(why);
 }
 
 GrantedFetch::GrantedFetch(TransferServices services, base::TokenId id, wire::TokenBody token,

@@ -71,6 +71,8 @@ void Receiver::OnGranted(ReceiverOutbox& outbox) {
 void Receiver::OnClosed() {
   open_ = false;
   window_.End();
+  failed_ = failed_ && !violated_;  // that was of this stream alone
+  violated_ = false;
   if (commit_.has_value() && !done() && have_.bytes() != commit_->size_bytes) {
     commit_.reset();
   }
@@ -359,6 +361,7 @@ void Receiver::Fail(absl::Status why, bool violation, ReceiverOutbox& outbox) {
     return;
   }
   failed_ = true;
+  violated_ = violation;
   outbox.emplace_back(ReceiverFailed{std::move(why), violation});
 }
 

@@ -85,7 +85,8 @@ class Receiver {
   bool OnOpened(uint64_t unasked, ReceiverOutbox& outbox, RateFlow* flow = nullptr);
   // OPEN_OK has passed: a fetch of nothing has come whole.
   void OnGranted(ReceiverOutbox& outbox);
-  void OnClosed();  // the stream has ended; writes under way go on
+  // The stream has ended; writes under way go on. What the peer broke the protocol with is over.
+  void OnClosed();
   void OnAck(uint64_t number, uint64_t offset, const AckPayload& ack, ReceiverOutbox& outbox);
   // `intact` is false when the check of the frame does not hold.
   void OnData(const FrameHeader& header, base::Buffer bytes, bool intact, ReceiverOutbox& outbox);
@@ -149,6 +150,7 @@ class Receiver {
   std::optional<CommitRequest> commit_;
   bool complete_ = false;
   bool failed_ = false;
+  bool violated_ = false;  // so it has failed
 
   // Of the present stream.
   bool open_ = false;

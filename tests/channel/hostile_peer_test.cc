@@ -226,7 +226,8 @@ TEST_F(HostilePeerTest, OtherBytesOverWhatHasComeEndTheirTransferAlone) {
             transfer::WriteCommit({10, base::Hasher::Of(base::Algorithm::kSha256, other.text)}));
   pair_.loop.RunReady();
   EXPECT_EQ(peer_.Heard(),
-            "WELCOME OPEN_OK OPEN_OK ABORT:CONFLICT STORED COMMIT_OK:OPERATION_COMPLETED");
+            "WELCOME OPEN_OK OPEN_OK CREDIT ABORT:CONFLICT STORED COMMIT_OK:OPERATION_COMPLETED")
+      << "what came again is paid back";
   EXPECT_EQ(store.sink->writes, 1) << "the same again is not written again";
   EXPECT_EQ(store.sink->commits, 0);
   EXPECT_EQ(store.sink->aborted.size(), 1u);

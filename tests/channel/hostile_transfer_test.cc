@@ -180,7 +180,8 @@ TEST_F(HostileTransferTest, ASegmentOfWhichAnyBitFlippedIsNeverWritten) {
     peer.SayRaw(sealed, payload);
     pair_.loop.RunReady();
     EXPECT_EQ(run.sink->writes, 0) << "bit " << bit;
-    EXPECT_TRUE(peer.cut() || peer.Heard() == "WELCOME OPEN_OK NACK") << "bit " << bit;
+    EXPECT_TRUE(peer.cut() || peer.Heard() == "WELCOME OPEN_OK NACK CREDIT")
+        << "bit " << bit << ": " << peer.Heard();
   }
 }
 

@@ -313,8 +313,8 @@ TEST_F(RateTest, APauseFailsNothingHoweverLong) {
 
 TEST_F(RateTest, APauseEndsWithItsStreamAndBeginsWithTheNext) {
   Begin(Limited("pillar-1", {Rule(wire::RATE_NODE, "", "1M")}));
-  const Run run = Put(3 * kMiB);
-  pair_->loop.Advance(absl::Seconds(1));
+  const Run run = Put(20 * kMiB);
+  pair_->loop.Advance(absl::Seconds(6));
   SetRates(*pair_->serving, {Rule(wire::RATE_NODE, "", "0")});
   pair_->loop.Advance(absl::Seconds(1));
   ASSERT_TRUE(run.pauses->back());

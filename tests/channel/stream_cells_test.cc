@@ -132,7 +132,7 @@ class End {
       case StreamState::kClosing:
         Dial(store_.token, wire::STORE);
         if (state_ == StreamState::kClosing) {
-          SayData();
+          SayDamagedData();  // so that it is to come again behind COMMIT
           SayCommit();
         }
         return;
@@ -178,9 +178,17 @@ class End {
     peer_->Say(FrameType::kAck, kStream,
                transfer::SerializeAck({kBytes, wire::OPERATION_COMPLETED}));
   }
-  void SayData() {
-    peer_->Say(FrameType::kData, kStream, store_.text,
-               state_ == StreamState::kClosing ? data_++ : 0);
+  void SayData() { peer_->Say(FrameType::kData, kStream, store_.text); }
+  void SayDamagedData() {
+    transfer::FrameHeader header;
+    header.type = FrameType::kData;
+    header.stream = kStream;
+    header.sequence = peer_->next_sequence++;
+    std::string bytes = store_.text;
+    std::string sealed = transfer::SerializeHeader(
+        header, std::as_bytes(std::span<const char>(bytes.data(), bytes.size())));
+    bytes.front() = static_cast<char>(bytes.front() ^ 1);
+    peer_->SayRaw(std::move(sealed), bytes);
   }
   void SayCommit() {
     const base::Digest digest = base::Hasher::Of(base::Algorithm::kSha256, store_.text);
@@ -197,7 +205,6 @@ class End {
   StoreRun store_{pair_.mint, pair_.Later(), SomeBytes(kBytes), kBytes};
   FetchRun fetch_{pair_.mint, pair_.Later(), SomeBytes(kBytes)};
   std::string heard_before_;
-  uint64_t data_ = 0;
   bool inquired_ = false;
 };
 

@@ -163,6 +163,20 @@ TEST(Receiver, WhatComesWithoutCreditIsAViolation) {
   EXPECT_THAT(bench.failure(), StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
+TEST(Receiver, AfterAViolationAnotherStreamGoesOn) {
+  Bench bench(Store(30));
+  bench.Data(0, 10);
+  bench.Segment(5, 10, 10);
+  EXPECT_TRUE(bench.violated());
+  bench.receiver.OnClosed();
+  EXPECT_THAT(bench.receiver.Missing(), ElementsAre(Range(10, 20)));
+  bench.Open(4 * kMiB);
+  bench.Data(10, 20);
+  bench.Commit(30);
+  bench.WriteAll();
+  EXPECT_THAT(bench.commits, ElementsAre(30));
+}
+
 TEST(Receiver, InAFetchASegmentWithoutItsAcknowledgementIsAViolation) {
   for (const bool announced : {false, true}) {
     Bench bench(Fetch({Range(0, 100)}), 0);
