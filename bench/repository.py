@@ -69,8 +69,7 @@ class Repository:
     def fill(self, first, count):
         """Tiny files number `first` and on in the only pillar, written while it is down."""
         self.down()
-        run([self.programs.fill_store, str(self.store()), self.settings()["collection"], str(first), str(count)],
-            stderr=subprocess.DEVNULL)
+        run([self.programs.fill_store, str(self.store()), self.settings()["collection"], str(first), str(count)])
 
     def close(self):
         self.down()
