@@ -26,14 +26,13 @@ def row(**given):
 
 
 class SmokeRun(unittest.TestCase):
-    def test_every_row_and_series_runs_and_is_printed(self):
-        ran = subprocess.run([sys.executable, ROOT / "bench" / "paired_runs.py", "--build", BUILD, "--quick"],
-                             capture_output=True, text=True)
+    def test_every_row_and_a_series_run_and_are_printed(self):
+        ran = subprocess.run([sys.executable, ROOT / "bench" / "paired_runs.py", "--build", BUILD, "--quick",
+                              *rows.ROWS, "growth-S6"], capture_output=True, text=True)
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
         for name in rows.ROWS:
             self.assertRegex(ran.stdout, rf"(?m)^{name} .*\n  ours ", name)
-        for curve in ("S1 by size", "S4 by files", "S5 by files", "S6 by gets", "S1 by pillars", "S6 by clients"):
-            self.assertIn(f"**{curve}**", ran.stdout)
+        self.assertIn("**S6 by gets**", ran.stdout)
 
     def test_a_row_that_there_is_not_is_refused(self):
         ran = subprocess.run([sys.executable, ROOT / "bench" / "paired_runs.py", "--build", BUILD, "S99"],
