@@ -68,6 +68,8 @@ class WatchEncoder {
  public:
   // The frames of the next copy. Requires: `message` has at least destination, header and body.
   Frames Encode(const Frames& message);
+  // The next copy is for nobody; it has its number all the same.
+  void PassOver() { ++sequence_; }
   uint64_t encoded() const { return sequence_; }
 
  private:

@@ -74,6 +74,10 @@ absl::Status ZmqWatchPublisher::Open(runtime::EventLoop& loop, zeromq::Context& 
 }
 
 void ZmqWatchPublisher::Publish(const Frames& message) {
+  if (guard_->connection_count() == 0) {
+    encoder_.PassOver();
+    return;
+  }
   zeromq::Message copy;
   copy.reserve(kWatchFrames);
   uint64_t bytes = 0;
