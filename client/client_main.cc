@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // bitrepo: the command line; chooses the real loop, links and workers, and runs the command.
+#include <google/protobuf/stubs/logging.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -107,7 +108,8 @@ class Machine {
 
 int Main(int argc, char** argv) {
   runtime::TuneAllocator();
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is told by the write
+  google::protobuf::SetLogHandler(nullptr);  // what cannot be read, its reader tells
+  std::signal(SIGPIPE, SIG_IGN);             // a reader that has gone is told by the write
   const auto random = std::make_shared<base::SystemRandom>();
   // What is wrong with it the run of the program tells.
   const auto features = runtime::FeaturesOr({}, Environment(runtime::kFeaturesVariable));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bitrepo-coordinator: reads its settings, opens its sockets, and runs until it is told to stop.
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -86,6 +88,7 @@ absl::Status Run(const coordinator::CoordinatorOptions& options) {
 
 int Main(int argc, const char* const* argv) {
   runtime::TuneAllocator();
+  google::protobuf::SetLogHandler(nullptr);  // what cannot be read, its reader tells
   const auto flags = runtime::ParseDaemonFlags(
       argc, argv, {"bitrepo-coordinator", BITREPO_VERSION, "carries the bus of a bit repository"});
   if (!flags.ok()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // bitrepo-pillar: reads its settings, opens its store and its sockets, and runs until it is told to
 // stop.
+#include <google/protobuf/stubs/logging.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -336,6 +338,7 @@ Ending Run(const pillar::PillarSettings& settings) {
 
 int Main(int argc, const char* const* argv) {
   runtime::TuneAllocator();
+  google::protobuf::SetLogHandler(nullptr);  // what cannot be read, its reader tells
   const auto flags = runtime::ParseDaemonFlags(
       argc, argv,
       {"bitrepo-pillar",

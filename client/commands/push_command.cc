@@ -28,7 +28,7 @@ class PushCommand final : public Command {
             "has come before an interruption is kept there, and the same command sends only "
             "what is missing. TOKEN may be @FILE or - (standard input).",
         .examples = {"push --token-file letter.token letter.txt",
-                     "put --id letter.txt --token-only --pillar p1 | bitrepo push - letter.txt"}};
+                     "put --id a.txt --token-only --pillar p1 | bitrepo push - a.txt"}};
   }
 
   Shape shape() override {
