@@ -20,8 +20,10 @@ bool Matches(const AuditQuery& query, const AuditRecord& record) {
     return asked.empty() || asked == there;
   };
   const AuditEvent& event = record.event;
+  // What is of no collection (a peer that was cut, say) concerns who asks about any.
   return record.sequence >= query.first_sequence && record.sequence <= query.last_sequence &&
-         query.at.Holds(record.at) && fits(query.collection, event.collection) &&
+         query.at.Holds(record.at) &&
+         (event.collection.empty() || fits(query.collection, event.collection)) &&
          fits(query.file_id, event.file_id) && fits(query.action, event.action) &&
          fits(query.principal, event.principal) && fits(query.conversation, event.conversation);
 }

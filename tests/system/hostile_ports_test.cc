@@ -295,7 +295,12 @@ TEST_F(HostilePorts, A16_TenThousandSilentConnectionsCostLittleAndHoldNobodyUp) 
     std::vector<std::unique_ptr<RawPeer>> peers;
     for (size_t i = 0; i < kSilent; ++i) peers.push_back(std::make_unique<RawPeer>(port.endpoint));
     const absl::Time dialled = absl::Now();
-    EXPECT_LE(OpenDescriptors(port.daemon), port.connections_max + kDescriptorsBeside);
+    // What is beyond the cap is accepted before it is refused, so it may be more for a moment.
+    const size_t settled = port.connections_max + kDescriptorsBeside;
+    while (OpenDescriptors(port.daemon) > settled && absl::Now() - dialled < kPatience) {
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+    EXPECT_LE(OpenDescriptors(port.daemon), settled);
     int gets = 0;
     bool served = false;
     while (!served && absl::Now() - dialled < 2 * kPatience) {

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -32,8 +34,8 @@ RawPeer::RawPeer(absl::string_view endpoint) : fd_(socket(AF_INET, SOCK_STREAM |
   address.sin_family = AF_INET;
   address.sin_port = htons(PortOf(endpoint));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  BITREPO_CHECK(connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
-                "the listener is there");
+  const int how = connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  BITREPO_CHECK(how == 0, absl::StrCat("the listener is there: ", strerror(errno)));
 }
 
 RawPeer::~RawPeer() { close(fd_); }
