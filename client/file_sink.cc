@@ -92,6 +92,12 @@ void FileSink::Write(base::ByteRange range, base::Buffer bytes,
   if (!taken.ok()) (*reply)(taken);
 }
 
+bool FileSink::InOrder(uint64_t offset) const {
+  base::MutexLock lock(mutex_);
+  return offset == digested_ ||
+         (offset > digested_ && to_digest_.Contains(Between(digested_, offset)));
+}
+
 // What of the range was not there before: that is written, what was there stays.
 absl::StatusOr<base::RangeSet> FileSink::Place(base::ByteRange range, const base::Buffer& bytes) {
   BITREPO_RETURN_IF_ERROR(trouble_);
@@ -101,8 +107,10 @@ absl::StatusOr<base::RangeSet> FileSink::Place(base::ByteRange range, const base
     fresh = written_.Missing(range);
   }
   for (const base::ByteRange& each : fresh.ranges()) {
-    trouble_ = part_->Write(each, bytes.bytes().subspan(each.offset() - range.offset(),
-                                                        static_cast<size_t>(each.length())));
+    trouble_ = part_->Write(
+        each,
+        bytes.bytes().subspan(each.offset() - range.offset(), static_cast<size_t>(each.length())),
+        /*read_soon=*/!InOrder(each.offset()));
     BITREPO_RETURN_IF_ERROR(trouble_);
   }
   base::MutexLock lock(mutex_);
@@ -114,9 +122,10 @@ absl::StatusOr<base::RangeSet> FileSink::Place(base::ByteRange range, const base
 void FileSink::Digest(const base::RangeSet& fresh, base::ByteRange range,
                       const base::Buffer& bytes) {
   for (const base::ByteRange& each : fresh.ranges()) {
-    if (each.offset() == digested_) {
+    if (each.offset() == NextToDigest()) {
       proof_.Update(bytes.bytes().subspan(each.offset() - range.offset(),
                                           static_cast<size_t>(each.length())));
+      base::MutexLock lock(mutex_);
       digested_ = each.end();
     }
     base::MutexLock lock(mutex_);
@@ -127,15 +136,22 @@ void FileSink::Digest(const base::RangeSet& fresh, base::ByteRange range,
   DigestBehind(fresh.bytes()).IgnoreError();
 }
 
+uint64_t FileSink::NextToDigest() const {
+  base::MutexLock lock(mutex_);
+  return digested_;
+}
+
 // Reads back what is written and was not digested, in pieces, until one is not there in whole, or
 // comes from memory.
 absl::Status FileSink::DigestBehind(uint64_t most_bytes) {
-  for (uint64_t done = 0; done < most_bytes && digested_ < range_.end(); done += kReadBackBytes) {
-    const base::ByteRange next = Between(
-        digested_, digested_ + std::min<uint64_t>(kReadBackBytes, range_.end() - digested_));
+  for (uint64_t done = 0; done < most_bytes; done += kReadBackBytes) {
+    base::ByteRange next;
     {
       base::MutexLock lock(mutex_);
-      if (!written_.Contains(next) || to_digest_.Intersects(next)) return absl::OkStatus();
+      next = Between(digested_, std::min(digested_ + kReadBackBytes, range_.end()));
+      if (next.empty() || !written_.Contains(next) || to_digest_.Intersects(next)) {
+        return absl::OkStatus();
+      }
     }
     read_back_.resize(kReadBackBytes);
     const auto out = std::span(read_back_).first(static_cast<size_t>(next.length()));
@@ -145,6 +161,7 @@ absl::Status FileSink::DigestBehind(uint64_t most_bytes) {
           absl::StrCat(part_->part_path(), " is shorter than what was written"));
     }
     proof_.Update(out);
+    base::MutexLock lock(mutex_);
     digested_ = next.end();
   }
   return absl::OkStatus();

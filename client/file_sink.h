@@ -57,12 +57,15 @@ class FileSink final : public channel::Sink, public std::enable_shared_from_this
   FileSink(std::unique_ptr<runtime::PartFile> part, base::ByteRange range,
            std::optional<base::Digest> given, runtime::WorkerPool& workers);
 
+  // Whether what begins there comes to the hash strand when its turn has come.
+  bool InOrder(uint64_t offset) const;
   // On the write strand.
   absl::StatusOr<base::RangeSet> Place(base::ByteRange range, const base::Buffer& bytes);
   wire::ResponseInfo Arrived(uint64_t size_bytes);
   wire::ResponseInfo Settle(wire::ResponseInfo judged);
   // On the hash strand.
   void Digest(const base::RangeSet& fresh, base::ByteRange range, const base::Buffer& bytes);
+  uint64_t NextToDigest() const;
   absl::Status DigestBehind(uint64_t most_bytes);
   wire::ResponseInfo Judge(const std::optional<base::Digest>& sha256);
 
@@ -77,8 +80,8 @@ class FileSink final : public channel::Sink, public std::enable_shared_from_this
   mutable base::Mutex mutex_;
   base::RangeSet written_ ABSL_GUARDED_BY(mutex_);
   base::RangeSet to_digest_ ABSL_GUARDED_BY(mutex_);  // on its way to the hash strand
+  uint64_t digested_ ABSL_GUARDED_BY(mutex_);         // all of the range before this offset
   // On the hash strand only.
-  uint64_t digested_;  // all of the range before this offset
   DigestProof proof_;
   std::vector<std::byte> read_back_;
 };

@@ -135,9 +135,10 @@ PartFile::~PartFile() {
   if (part_.valid() && held_.empty() && !something_written_) Remove();
 }
 
-absl::Status PartFile::Write(base::ByteRange range, std::span<const std::byte> bytes) {
+absl::Status PartFile::Write(base::ByteRange range, std::span<const std::byte> bytes,
+                             bool read_soon) {
   uint64_t at = range.offset() - range_.offset();
-  if (direct_) {
+  if (direct_ && !read_soon) {
     const absl::StatusOr<size_t> front = direct_->WriteFront(at, bytes);
     something_written_ = true;  // whatever is told
     if (!front.ok()) return base::Annotate(front.status(), part_path_);
@@ -175,11 +176,6 @@ void PartFile::StartWriteBack(const base::ByteRange& range) {
 
 absl::StatusOr<size_t> PartFile::ReadAt(uint64_t offset, std::span<std::byte> out) const {
   size_t done = 0;
-  if (direct_) {
-    const absl::StatusOr<size_t> front = direct_->ReadFront(offset - range_.offset(), out);
-    if (!front.ok()) return base::Annotate(front.status(), part_path_);
-    done = *front;
-  }
   while (done < out.size()) {
     const ssize_t got = pread(part_.get(), out.data() + done, out.size() - done,
                               static_cast<off_t>(offset - range_.offset() + done));

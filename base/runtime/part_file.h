@@ -51,10 +51,11 @@ class PartFile {
   const base::RangeSet& held() const { return held_; }
   const std::string& part_path() const { return part_path_; }
 
-  // All of it or an error, and then any of it may be there. What is large goes past the page cache;
-  // of the rest write-back is started now and then.
+  // All of it or an error, and then any of it may be there. What is large goes past the page cache,
+  // unless it is `read_soon`; of the rest write-back is started now and then.
   // Requires: within the range.
-  absl::Status Write(base::ByteRange range, std::span<const std::byte> bytes);
+  absl::Status Write(base::ByteRange range, std::span<const std::byte> bytes,
+                     bool read_soon = false);
   // What is at `offset` of the range's file; fewer bytes only at the end of what was written.
   absl::StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> out) const;
   // The bytes are on stable storage. Never again after an error.
@@ -79,8 +80,8 @@ class PartFile {
   std::string map_name_;
   std::unique_ptr<Disk> disk_;  // of the directory
   ScopedFd part_;
-  mutable std::optional<DirectFile> direct_;  // of a large one
-  std::unique_ptr<RangeLog> map_;  // nothing: it failed, and what is there cannot be taken up
+  std::optional<DirectFile> direct_;  // of a large one
+  std::unique_ptr<RangeLog> map_;     // nothing: it failed, and what is there cannot be taken up
   base::RangeSet held_;
   base::ByteRange flushing_;  // written since write-back was started last
   bool something_written_ = false;

@@ -40,8 +40,9 @@ class PartFiles : public ::testing::Test {
                                                  base::ByteRange range = Range(0, 8)) {
     return PartFile::Open(path_, identity, range);
   }
-  static absl::Status Write(PartFile& part, uint64_t offset, const std::string& text) {
-    return part.Write(Range(offset, text.size()), std::as_bytes(std::span(text)));
+  static absl::Status Write(PartFile& part, uint64_t offset, const std::string& text,
+                            bool read_soon = false) {
+    return part.Write(Range(offset, text.size()), std::as_bytes(std::span(text)), read_soon);
   }
   std::vector<std::string> Names() {
     std::vector<std::string> names;
@@ -201,7 +202,8 @@ TEST_F(PartFiles, ALargePartIsTheSameBytesWhateverPiecesTheyComeIn) {
       ASSERT_OK(part);
       uint64_t at = 0;
       for (size_t i = 0; at < size / 2; at += kPieces[i++ % std::size(kPieces)]) {
-        EXPECT_OK(Write(**part, begin + at, bytes.substr(at, kPieces[i % std::size(kPieces)])));
+        EXPECT_OK(Write(**part, begin + at, bytes.substr(at, kPieces[i % std::size(kPieces)]),
+                        i % 2 == 1));
       }
     }
     const auto part = Open(kIdentity, Range(begin, size));
