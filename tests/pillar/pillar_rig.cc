@@ -51,6 +51,7 @@ PillarRig::PillarRig(RigOptions options)
 }
 
 void PillarRig::RestartClient() {
+  net_.CutAll();
   client_.reset();
   client_link_.emplace(net_, loop, "");
   client_.emplace(Node("alice.1"), loop, *client_link_, client_mint_, random);

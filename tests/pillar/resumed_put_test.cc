@@ -25,6 +25,7 @@ using ::testing::Not;
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kSize = 6 * kMiB;
 constexpr uint64_t kCame = 4 * kMiB;  // before it is cut
+constexpr absl::Duration kTerm = absl::Hours(1);
 
 // Gives no byte from `until` on, and counts what it gives.
 class CutSource final : public channel::Source {
@@ -65,6 +66,7 @@ class ResumedPutTest : public ::testing::Test {
       store::DiskStoreOptions of_store;
       of_store.collections = {{Photos(), nullptr}, {*base::CollectionId::Parse("sounds"), nullptr}};
       of_store.keep_free_bytes = 0;
+      of_store.staging.kept = kTerm;
       store_ = store::DiskFileStore::Open(of_store, *disk_, at.loop.clock(), random_).value();
       return RigStore{store_.get(), nullptr};
     };
@@ -284,15 +286,17 @@ TEST_F(ResumedPutTest, StatusTellsWhatComesInAndWhatWaits) {
   rig_->Run(absl::Seconds(1));
   const absl::Duration kept =
       absl::FromUnixMicros(staged().kept_until_us()) - rig_->loop.clock().WallNow();
-  EXPECT_GT(kept, store::kStagingTerm - absl::Minutes(1));
-  EXPECT_LE(kept, store::kStagingTerm);
+  EXPECT_GT(kept, kTerm - absl::Minutes(1));
+  EXPECT_LE(kept, kTerm);
 }
 
 TEST_F(ResumedPutTest, WhatWaitsIsGivenUpAfterItsTerm) {
   const Envelope put = BeginPut();
   rig_->Send(rig_->CancelOf(put));
   rig_->Run(absl::Seconds(1));
-  rig_->Run(store::kStagingTerm + absl::Hours(2));
+  rig_->Run(kTerm - absl::Minutes(1));
+  EXPECT_FALSE(std::filesystem::is_empty(directory_.Path("photos/staging")));
+  rig_->Run(absl::Hours(1) + absl::Minutes(2));  // the next look
   EXPECT_TRUE(std::filesystem::is_empty(directory_.Path("photos/staging")));
 }
 
