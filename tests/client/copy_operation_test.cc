@@ -31,7 +31,7 @@ class CopyFile : public ::testing::Test {
   }
   PutFileResult End(const ToldPut& copy) {
     EXPECT_TRUE(repository_.RunToEnd(copy));
-    return *copy->result;
+    return copy->result.value_or(PutFileResult());
   }
 
   const std::string bytes_ = Noise(kLongBytes);

@@ -43,7 +43,7 @@ class GetFromSeveral : public ::testing::Test {
   }
   GetFileResult End(const ToldGet& get) {
     EXPECT_TRUE(repository_.RunToEnd(get));
-    return *get->result;
+    return get->result.value_or(GetFileResult());
   }
   static size_t Requests(const ToldGet& get, const std::string& pillar = "") {
     return static_cast<size_t>(
