@@ -36,20 +36,16 @@ int OpenDirect(int descriptor) {
               (flags & O_ACCMODE) | O_DIRECT | O_CLOEXEC);
 }
 
-// Aligned memory, for bytes whose own is not; made when first needed.
-class Bounce {
- public:
-  std::byte* memory() {
-    if (memory_ == nullptr) {
-      memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, kBounceBytes)));
-      BITREPO_CHECK(memory_ != nullptr, "there is memory for a piece");
-    }
-    return memory_.get();
+// Aligned memory, for bytes whose own is not; made when first needed, and kept by its thread: what
+// is taken aligned and given back for every piece leaves the heap in pieces that fit nothing.
+std::byte* Bounce() {
+  thread_local std::unique_ptr<std::byte, decltype(&std::free)> memory(nullptr, &std::free);
+  if (memory == nullptr) {
+    memory.reset(static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, kBounceBytes)));
+    BITREPO_CHECK(memory != nullptr, "there is memory for a piece");
   }
-
- private:
-  std::unique_ptr<std::byte, decltype(&std::free)> memory_{nullptr, &std::free};
-};
+  return memory.get();
+}
 
 }  // namespace
 
@@ -63,14 +59,13 @@ absl::StatusOr<size_t> DirectFile::WriteFront(uint64_t offset, std::span<const s
   if (!usable_ || whole < kDirectBytesMin || offset % kDirectAlignment != 0) {
     return done;
   }
-  Bounce bounce;
   while (done < whole) {
     const std::byte* from = bytes.data() + done;
     size_t length = whole - done;
     if (!IsAligned(from)) {
       length = std::min(length, kBounceBytes);
-      std::memcpy(bounce.memory(), from, length);
-      from = bounce.memory();
+      std::memcpy(Bounce(), from, length);
+      from = Bounce();
     }
     const ssize_t put = pwrite(fd_.get(), from, length, static_cast<off_t>(offset + done));
     if (put < 0 && errno == EINVAL) {  // this file system only says so now
@@ -93,11 +88,10 @@ absl::StatusOr<size_t> DirectFile::ReadFront(uint64_t offset, std::span<std::byt
   if (offset % kDirectAlignment != 0) {
     return done;
   }
-  Bounce bounce;
   while (usable_ && done < out.size()) {
     const size_t left = out.size() - done;
     const bool straight = IsAligned(out.data() + done) && WholePages(left) > 0;
-    std::byte* into = straight ? out.data() + done : bounce.memory();
+    std::byte* into = straight ? out.data() + done : Bounce();
     const size_t length = straight
                               ? WholePages(left)
                               : std::min(WholePages(left + kDirectAlignment - 1), kBounceBytes);

@@ -2,20 +2,13 @@
 #include "pillar/store/verified_file.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <span>
 
 #include "absl/strings/str_cat.h"
-#include "base/check.h"
 #include "base/status.h"
 #include "pillar/store/content_digests.h"
 
 namespace bitrepo::store {
-namespace {
-
-constexpr size_t kPageBytes = 4096;
-
-}  // namespace
 
 absl::StatusOr<base::Buffer> VerifiedFile::Read(base::ByteRange range) {
   return ReadBy(&runtime::DiskFile::ReadAt, range);
@@ -38,11 +31,8 @@ absl::StatusOr<base::Buffer> VerifiedFile::ReadBy(ReadCall read, base::ByteRange
   const uint64_t first_block = range.offset() / kBlockBytes;
   const uint64_t begin = first_block * kBlockBytes;
   const uint64_t end = std::min<uint64_t>(size, BlockCount(range.end()) * kBlockBytes);
-  // Not initialised: all of it is read, or none of it is given on. At a page, for direct reads.
-  const size_t pages = (end - begin + kPageBytes - 1) / kPageBytes;
-  const std::shared_ptr<std::byte> bytes(
-      static_cast<std::byte*>(std::aligned_alloc(kPageBytes, pages * kPageBytes)), &std::free);
-  BITREPO_CHECK(bytes != nullptr, "there is memory for a read");
+  // Not initialised: all of it is read, or none of it is given on.
+  const std::shared_ptr<std::byte[]> bytes(new std::byte[end - begin]);
   absl::Status status = ReadBlocks(read, first_block, {bytes.get(), end - begin});
   if (absl::IsDataLoss(status)) {
     // Twice before blame: the first time may have been the memory's fault, or the bus's.
