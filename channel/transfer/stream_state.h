@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One end of one stream as a table: which frames have a place in which state. What they say is
+// One end of one stream as a table: which frames have a place in which state; what they say is
 // judged by Sender and Receiver.
 #pragma once
 
