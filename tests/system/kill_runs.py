@@ -12,6 +12,7 @@ bytes_received). That holds also where the receiver was killed and its own socke
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -22,6 +23,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import tomllib
@@ -36,11 +38,24 @@ RUN_SECONDS = 300
 UNEXPLAINED_MAX = 3  # ends that no kill explains: a pillar that is just starting, say
 TCP_INFO_BYTES = 192
 BYTES_ACKED_AT = 120  # tcpi_bytes_acked of linux/tcp.h
+TCP_CLOSE = 7  # tcpi_state, its first byte
+DRAIN_SECONDS = 5
 
 
 def bytes_acked(sock):
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
     return struct.unpack_from("<Q", info, BYTES_ACKED_AT)[0]
+
+
+def wait_until_drained(sock):
+    """What was sent before the shutdown still goes to a receiver that lives, and counts."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < deadline:
+        state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        unacked = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+        if state == TCP_CLOSE or unacked == 0:
+            return
+        time.sleep(0.002)
 
 
 class Relay:
@@ -104,6 +119,7 @@ class Relay:
     def _finish(self, pumps, client, pillar, receiver):
         for pump in pumps:
             pump.join()
+        wait_until_drained(receiver)
         with self._lock:
             self._live.discard(receiver)
             self._ended_bytes += bytes_acked(receiver)
