@@ -168,6 +168,8 @@ void GetOperation::OnFetchEnd(uint64_t number, absl::Status how) {
   if (target_ != nullptr) Count(*attempt);
   if (target_ != nullptr && target_->committed()) OnAllHere(pillar);
   if (outcome_) {
+    // The final of a pillar that was told of it has come first.
+    if (target_ != nullptr && !target_->committed()) sink_.Update(target_->trouble());
     if (!AnyRunning()) Finish();
     return;
   }
