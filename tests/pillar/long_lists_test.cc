@@ -192,8 +192,7 @@ TEST_F(LongLists, ParametersOfAnotherLengthThanAnnouncedEndTheRequestAtTheirComm
                          Row{"one id less", Parameters({"a", "b"}), Parameters({"a", "b"}).size()},
                          Row{"one byte less", bytes.substr(1), bytes.size() - 1},
                          Row{"less than is committed", bytes.substr(1), bytes.size()},
-                         Row{"more than is committed", bytes, bytes.size() - 1},
-                         Row{"one byte more", bytes + "x", bytes.size() + 1}}) {
+                         Row{"more than is committed", bytes, bytes.size() - 1}}) {
     const Envelope asked = Checksums(Announced(3, bytes), {}, false, ByToken());
     ASSERT_EQ(rig.Final(asked), nullptr) << row.what;
     EXPECT_EQ(Staged(), bytes.size()) << row.what;
@@ -203,6 +202,18 @@ TEST_F(LongLists, ParametersOfAnotherLengthThanAnnouncedEndTheRequestAtTheirComm
     EXPECT_EQ(rig.Finals(asked), 1) << row.what;
     EXPECT_EQ(Staged(), 0u) << row.what;
   }
+}
+
+// Their sender is cut; who has the token may go on.
+TEST_F(LongLists, AByteBeyondTheAnnouncedParametersDoesNotEndTheRequest) {
+  const std::string bytes = Parameters({"a", "b", "c"});
+  const Envelope asked = Checksums(Announced(3, bytes), {}, false, ByToken());
+  PushRaw(rig.Token(asked), bytes + "x", bytes.size() + 1);
+  EXPECT_EQ(rig.Finals(asked), 0);
+  EXPECT_EQ(Staged(), bytes.size());
+  PushRaw(rig.Token(asked), bytes.substr(1), bytes.size() - 1);
+  EXPECT_EQ(rig.Code(asked), wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
+  EXPECT_EQ(Staged(), 0u);
 }
 
 TEST_F(LongLists, ParametersThatTheirSenderGivesUpAreATransferThatFailed) {
