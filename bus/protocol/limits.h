@@ -27,8 +27,8 @@ inline constexpr size_t kMembersMax = 1024;     // sent_to, away and roster, eac
 inline constexpr size_t kChecksMax = 64;        // of one status
 inline constexpr size_t kDropCausesMax = 64;    // of one status
 
-inline constexpr size_t kFileListMax = 1000;    // ids named in one message; beyond: a parameter set
-inline constexpr size_t kCopyProofsMax = 64;    // of one delete
+inline constexpr size_t kFileListMax = 1000;  // ids named in one message; beyond: a parameter set
+inline constexpr size_t kCopyProofsMax = 64;  // of one delete
 inline constexpr size_t kSourceStampBytesMax = 64;
 inline constexpr size_t kRateRulesMax = 64;
 inline constexpr int kRateStepsMax = 48;  // of one rule

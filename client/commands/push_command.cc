@@ -19,16 +19,15 @@ namespace {
 class PushCommand final : public Command {
  public:
   CommandFacts facts() const override {
-    return {
-        .name = "push",
-        .summary = "store a file by a token, without settings or coordinator",
-        .description =
-            "A token, as put --token-only prints it, is enough: it says which pillar waits for "
-            "the bytes. It is done when they are on stable storage there, and recorded. What "
-            "has come before an interruption is kept there, and the same command sends only "
-            "what is missing. TOKEN may be @FILE or - (standard input).",
-        .examples = {"push --token-file letter.token letter.txt",
-                     "put --id a.txt --token-only --pillar p1 | bitrepo push - a.txt"}};
+    return {.name = "push",
+            .summary = "store a file by a token, without settings or coordinator",
+            .description =
+                "A token, as put --token-only prints it, is enough: it says which pillar waits for "
+                "the bytes. It is done when they are on stable storage there, and recorded. What "
+                "has come before an interruption is kept there, and the same command sends only "
+                "what is missing. TOKEN may be @FILE or - (standard input).",
+            .examples = {"push --token-file letter.token letter.txt",
+                         "put --id a.txt --token-only --pillar p1 | bitrepo push - a.txt"}};
   }
 
   Shape shape() override {
