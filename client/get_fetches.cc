@@ -201,7 +201,12 @@ void GetOperation::OnFetchLost(Attempt& attempt, const absl::Status& how) {
     });
     return;
   }
-  here_.desk.TransferFailed(id_, pillar, how);
+  // A pillar that served by the token and then knows it no more was started anew meanwhile.
+  const bool restarted = attempt.fetches > 1 && absl::IsInvalidArgument(how);
+  here_.desk.TransferFailed(
+      id_, pillar,
+      restarted ? absl::UnavailableError(absl::StrCat(pillar.text(), " was started anew meanwhile"))
+                : how);
 }
 
 // The bytes do not have the digest on record: all must come anew. Whoever brought all of them is

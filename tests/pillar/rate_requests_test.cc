@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "channel/transfer/rate_limiter.h"
+#include "pillar/requests/group_commit.h"
 #include "tests/pillar/pillar_rig.h"
 #include "tests/support/status_matchers.h"
 
@@ -66,6 +67,7 @@ TEST_F(RateRequests, WhatIsSetIsTold) {
 TEST_F(RateRequests, IsInTheAuditTrailWithWhatItWasBefore) {
   Set(wire::RATE_NODE, "", "10M");
   Set(wire::RATE_NODE, "", "08:00,2M;19:00,off");
+  rig.Run(2 * requests::kAuditPause);
   const auto page = rig.store.memory.ReadAudit({}, 100);
   ASSERT_OK(page);
   std::vector<std::string> details;
