@@ -70,9 +70,14 @@ class Component final : public bus::Bus::Handler {
       header.set_collection_id("books");
       body.mutable_put_file_request()->set_file_id("f");
       body.mutable_put_file_request()->set_size_bytes(number);
+      body.mutable_put_file_request()->mutable_digest()->set_algorithm(wire::SHA256);
+      body.mutable_put_file_request()->mutable_digest()->set_value(std::string(32, 'd'));
     }
-    const std::string secret =
-        kind == wire::REQUEST && operation == wire::PUT_FILE ? "the-token" : "";
+    const bool asks = kind == wire::REQUEST && operation == wire::PUT_FILE;
+    if (asks) {
+      body.mutable_put_file_request()->set_from_source(true);
+    }
+    const std::string secret = asks ? "the-token" : "";
     const auto sealed = protocol::SealEnvelope(*to, std::move(header), std::move(body), secret);
     EXPECT_OK(sealed);
     return bus_->Publish(*sealed);

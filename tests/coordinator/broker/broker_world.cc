@@ -127,7 +127,12 @@ Frames BrokerWorld::RequestOf(const Talker& talker, const std::string& pillar, w
   } else if (kind == wire::IDENTIFY) {
     body.mutable_put_file_identify()->set_file_id("f");
   } else {
-    body.mutable_put_file_request()->set_file_id("f");
+    wire::PutFileRequest& put = *body.mutable_put_file_request();
+    put.set_file_id("f");
+    put.set_size_bytes(1);
+    put.mutable_digest()->set_algorithm(wire::SHA256);
+    put.mutable_digest()->set_value(std::string(32, 'd'));
+    put.set_from_source(true);
     secret = "the-secret";
   }
   return Seal({Kind::kPillar, pillar}, header, body, secret);
