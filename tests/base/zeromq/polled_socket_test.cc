@@ -149,11 +149,12 @@ TEST_F(PolledSocketTest, ASendThatSwallowsTheSignalOfAMessageDoesNotLoseTheMessa
   ASSERT_EQ(zmq_getsockopt(spoke_->socket().handle(), ZMQ_FD, &descriptor, &size), 0);
   pollfd readable{descriptor, POLLIN, 0};
   ASSERT_EQ(poll(&readable, 1, 10'000), 1);
-  // ... which this makes quiet again.
-  Message more = Of({"more"});
-  ASSERT_EQ(spoke_->Send(more), SendResult::kSent);
-  readable.revents = 0;
-  EXPECT_EQ(poll(&readable, 1, 0), 0) << "the send looked: the test tests something";
+  // ... which one of these makes quiet again: a send looks once in a while.
+  do {
+    Message more = Of({"more"});
+    ASSERT_NE(spoke_->Send(more), SendResult::kUnroutable);
+    readable.revents = 0;
+  } while (poll(&readable, 1, 0) == 1);
   EXPECT_TRUE(RunUntil(
       loop_, [&] { return at_spoke_.size() == 1; }, absl::Seconds(3)));
 }
