@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -129,6 +130,8 @@ bool ZmqHubLink::HasRoom(Peer& peer, uint64_t wire_bytes) const {
   }
   const std::optional<uint64_t> acked = BytesAcked(peer.descriptor);
   peer.acked_bytes = acked.value_or(peer.sent_bytes);
+  // The greeting and heartbeats of ZeroMQ itself are acknowledged too.
+  peer.sent_bytes = std::max(peer.sent_bytes, peer.acked_bytes);
   return peer.sent_bytes + wire_bytes <= peer.acked_bytes + kUnsentBytesMax;
 }
 
@@ -143,7 +146,7 @@ SendResult ZmqHubLink::Send(PeerNumber peer, const Frames& frames) {
   uint64_t wire_bytes = 0;
   for (const std::string& frame : frames) {
     message.push_back(zeromq::Frame::Copy(frame));
-    wire_bytes += zeromq::WireBytes(frame.size());
+    wire_bytes += zeromq::SentWireBytes(frame.size());
   }
   if (!HasRoom(found->second, wire_bytes)) {
     return SendResult::kBlocked;

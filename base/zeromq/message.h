@@ -48,5 +48,9 @@ using Message = std::vector<Frame>;
 // The most a frame of so many bytes takes on a connection: a peer may use ZMTP's long header for
 // any.
 constexpr uint64_t WireBytes(uint64_t frame_bytes) { return frame_bytes + 9; }
+// What libzmq sends for one: ZMTP 3's short header where the length fits a byte.
+constexpr uint64_t SentWireBytes(uint64_t frame_bytes) {
+  return frame_bytes + (frame_bytes > 255 ? 9 : 2);
+}
 
 }  // namespace bitrepo::zeromq

@@ -56,7 +56,13 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
     BITREPO_CHECK(!message.empty(), "a message has a frame");
     for (size_t i = 0; i < message.size(); ++i) {
       const int more = i + 1 < message.size() ? ZMQ_SNDMORE : 0;
-      if (zmq_msg_send(message[i].handle(), socket_.handle(), ZMQ_DONTWAIT | more) < 0) {
+      int sent = zmq_msg_send(message[i].handle(), socket_.handle(), ZMQ_DONTWAIT | more);
+      if (sent < 0 && zmq_errno() == EAGAIN && i == 0) {
+        // Room may have been made without the socket's having heard of it: it looks now.
+        GetInt(socket_, ZMQ_EVENTS);
+        sent = zmq_msg_send(message[i].handle(), socket_.handle(), ZMQ_DONTWAIT | more);
+      }
+      if (sent < 0) {
         return Refused(zmq_errno(), /*at_first=*/i == 0);
       }
     }

@@ -175,6 +175,30 @@ TEST_F(ZmqHubLinkTest, AStrangerIsCutInTimeWhateverItSaysAndOneWhoIsKnownStays) 
   EXPECT_EQ(hub.DropCounts()["silent"], 1u);
 }
 
+// What is counted as sent and what the kernel says has arrived are of one measure: any bit between
+// them would add up.
+TEST_F(ZmqHubLinkTest, APeerThatTakesAllIsNeverBlockedHoweverManyMessagesItGets) {
+  base::SeededRandom random(1);
+  SpokeEars spoke(std::make_unique<bus::ZmqSpokeLink>(loop_, context_, hub_.endpoint(), random));
+  ASSERT_OK(spoke.link->Start(spoke));
+  ASSERT_TRUE(
+      Until([&] { return spoke.connected && spoke.Send({"spoke"}) == bus::SendResult::kSent; }));
+  ASSERT_TRUE(Until([&] { return ears_.PeerCalled("spoke") != 0; }));
+  const bus::PeerNumber peer = ears_.PeerCalled("spoke");
+  hub_.MarkGreeted(peer);
+  const bus::Frames small = {"a", "b", "c", "d", "e"};
+  constexpr size_t kAtOnce = 100;
+  // A long header counted for each frame where a short one goes is seven bytes too many.
+  constexpr size_t kMessages = 1 + bus::ZmqHubLink::kUnsentBytesMax / (5 * 7);
+  for (size_t sent = 0; sent < kMessages; sent += kAtOnce) {
+    for (size_t i = 0; i < kAtOnce; ++i) {
+      ASSERT_EQ(hub_.Send(peer, small), bus::SendResult::kSent) << "after " << sent + i;
+    }
+    ASSERT_TRUE(Until([&] { return spoke.heard.size() == kAtOnce; })) << sent;
+    spoke.heard.clear();
+  }
+}
+
 TEST_F(ZmqHubLinkTest, AnAddressThatIsTakenIsRefusedWithItsName) {
   bus::ZmqHubLink second(loop_, context_, hub_.endpoint(), {});
   HubEars ears;
