@@ -87,11 +87,11 @@ class PutByToken : public ::testing::Test {
   }
 
   const std::string bytes_ = Text(kBytes);
+  std::deque<Offer> offers_;  // told of their ends also when the channel dies
   PillarRig rig_;
   transfer::TokenMint mint_{std::string(32, 's'), std::string(16, 's')};
   channel::MemoryChannelLink link_{rig_.net(), rig_.loop, "memory://p2"};
   channel::Channel channel_{SourceNode(), rig_.loop, link_, mint_, rig_.random};
-  std::deque<Offer> offers_;
 };
 
 // [D-72]
