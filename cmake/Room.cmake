@@ -14,7 +14,7 @@
 #     MOCK                           link gmock and its main
 #     NO_MAIN                        the test brings its own main()
 #     SERIAL                         never run beside another test
-#     TIMEOUT 300                    seconds; 120 unless told
+#     TIMEOUT 600                    seconds; 300 unless told
 #     SHARDS 2                       so many ctest entries, each with its part of the tests
 #     ARGS ... ENVIRONMENT N=v ... DEFINES N=v ...)
 #
@@ -144,7 +144,7 @@ function(room_test)
                         "SOURCES;HEADERS;DEPS;LIBS;DEFINES;ARGS;ENVIRONMENT")
   bitrepo_no_leftovers()
   if(NOT DEFINED arg_TIMEOUT)
-    set(arg_TIMEOUT 120)
+    set(arg_TIMEOUT 300)
   endif()
   set(framework GTest::gtest)
   if(arg_MOCK)
