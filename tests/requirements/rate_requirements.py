@@ -65,8 +65,8 @@ class RateRequirements(RequirementTest):
                      "-o", path)
 
     def test_A7_what_may_wait_is_sent_while_there_is_room(self):
-        path = self.file("a7", 24 * MIB)
-        large = self.file("a7-large", 96 * MIB)
+        path = self.file("a7", 64 * MIB)
+        large = self.file("a7-large", 192 * MIB)
         self.rate("24M")
         times = []
         background = None
@@ -85,4 +85,4 @@ class RateRequirements(RequirementTest):
         self.assertIsNone(background.poll(), "it was there all the time")
         self.assertLess(beside, alone / 0.9, "others keep nine tenths of what they have alone")
         self.rate("off")
-        self.assertEqual(0, background.wait(timeout=60))
+        self.assertEqual(0, background.wait(timeout=120))
