@@ -64,10 +64,7 @@ absl::StatusOr<std::unique_ptr<ConnectionGuard>> ConnectionGuard::Watch(
 void ConnectionGuard::OnEvent(ConnectionEvent event, int value) {
   switch (event) {
     case ConnectionEvent::kAccepted:
-      ledger_.OnAccepted(value, loop_.Now());
-      cookies_[value] = CookieOf(value).value_or(0);
-      CarryOutCuts();
-      SampleLater();
+      OnAccepted(value);
       break;
     case ConnectionEvent::kDisconnected:
       ledger_.OnClosed(value);
@@ -87,6 +84,17 @@ void ConnectionGuard::OnEvent(ConnectionEvent event, int value) {
   }
 }
 
+// Once for each connection: its first message may have told of it before ZeroMQ does.
+void ConnectionGuard::OnAccepted(int descriptor) {
+  if (StillTheSame(descriptor)) {
+    return;
+  }
+  ledger_.OnAccepted(descriptor, loop_.Now());
+  cookies_[descriptor] = CookieOf(descriptor).value_or(0);
+  CarryOutCuts();
+  SampleLater();
+}
+
 std::optional<uint64_t> ConnectionGuard::CookieOf(int descriptor) {
   uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
@@ -98,6 +106,12 @@ std::optional<uint64_t> ConnectionGuard::CookieOf(int descriptor) {
 
 void ConnectionGuard::OnDelivered(int descriptor, uint64_t wire_bytes) {
   ++delivered_;
+  if (!StillTheSame(descriptor)) {
+    monitor_->CatchUp();
+    if (CookieOf(descriptor).has_value()) {
+      OnAccepted(descriptor);
+    }
+  }
   ledger_.OnDelivered(descriptor, wire_bytes, loop_.Now());
 }
 

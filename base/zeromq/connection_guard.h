@@ -27,7 +27,7 @@ namespace bitrepo::zeromq {
 // and shuts offenders down; libzmq then finds them closed. A descriptor is touched only while its
 // socket cookie is the one it had when it was accepted, so that a number used again is left alone.
 // Local (ipc) connections count, but not their bytes. Threads:  loop-confined; the callback is
-// called on the loop, never from inside a call to this class. Lifetime: made before the socket
+// called on the loop, never from inside a call to this class but OnDelivered. Lifetime: made before the socket
 // binds; destroyed before the socket, not by its own callback.
 class ConnectionGuard {
  public:
@@ -46,6 +46,8 @@ class ConnectionGuard {
   // still is what it was. Nothing for what is no open socket.
   static std::optional<uint64_t> CookieOf(int descriptor);
 
+  // Call before the message is handed on: it may have overtaken the news that its connection was
+  // accepted, and that the one which had its descriptor before is gone. Both are heeded first.
   void OnDelivered(int descriptor, uint64_t wire_bytes);
   // The socket was asked for a message and had none.
   void OnDrained() { drained_ = true; }
@@ -66,6 +68,7 @@ class ConnectionGuard {
   ConnectionGuard(runtime::EventLoop& loop, ConnectionLedger::Limits limits,
                   absl::AnyInvocable<void(int)> on_closed);
   void OnEvent(ConnectionEvent event, int value);
+  void OnAccepted(int descriptor);
   void SampleLater();
   void Sample();
   void CarryOutCuts();

@@ -71,6 +71,11 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
     return SendResult::kSent;
   }
 
+  void CatchUp() {
+    while (!closed_ && ReceiveOne()) {
+    }
+  }
+
   bool HasMessages() {
     ServeSoon();
     return (GetInt(socket_, ZMQ_EVENTS) & ZMQ_POLLIN) != 0;
@@ -159,7 +164,7 @@ class PolledSocket::Core : public std::enable_shared_from_this<PolledSocket::Cor
     }
     if (frames > options_.frames_max) {
       ++dropped_messages_;
-    } else {
+    } else if (!closed_) {
       on_message_(std::move(message), descriptor);
     }
     return true;
@@ -198,6 +203,12 @@ SendResult PolledSocket::Send(Message& message) { return core_->Send(message); }
 
 void PolledSocket::SetOnWritable(OnWritable on_writable) {
   core_->set_on_writable(std::move(on_writable));
+}
+
+// The callback may destroy this object.
+void PolledSocket::CatchUp() {
+  const std::shared_ptr<Core> core = core_;
+  core->CatchUp();
 }
 
 bool PolledSocket::HasMessages() { return core_->HasMessages(); }

@@ -25,7 +25,7 @@ enum class SendResult {
 // ZeroMQ's descriptor tells changes, not states: it is quiet while messages wait, once anything has
 // looked. So every call that may have looked (a receive, a send) is followed, in a later turn of
 // the loop, by receives until one finds nothing. Threads:  loop-confined; the callbacks are called
-// on the loop, never from inside a call to this class. Lifetime: the loop outlives it. It may be
+// on the loop, never from inside a call to this class but CatchUp. Lifetime: the loop outlives it. It may be
 // destroyed by its own callback. Its guard, when there is one, is
 //           destroyed just before it, in the same turn of the loop.
 class PolledSocket {
@@ -54,6 +54,9 @@ class PolledSocket {
   SendResult Send(Message& message);
   // Called, once, some time after Send has said kBlocked, when it is worth trying again.
   void SetOnWritable(OnWritable on_writable);
+
+  // Hands on all that has come by now, at once: the one call that calls back.
+  void CatchUp();
 
   // True when messages wait that have not been handed on; they will be in a later turn of the loop.
   bool HasMessages();

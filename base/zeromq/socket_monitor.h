@@ -26,7 +26,7 @@ enum class ConnectionEvent {
 };
 
 // Threads:  loop-confined; the callback is called on the loop, never from inside a call to this
-// class. Lifetime: made before the socket binds or connects, destroyed before the socket is; it may
+// class but CatchUp. Lifetime: made before the socket binds or connects, destroyed before the socket is; it may
 // be destroyed by
 //           its own callback.
 class SocketMonitor {
@@ -36,6 +36,9 @@ class SocketMonitor {
                                                               Context& context, Socket& socket,
                                                               OnEvent on_event);
   ~SocketMonitor();
+
+  // Tells, at once, of all that ZeroMQ has said so far.
+  void CatchUp() { reader_->CatchUp(); }
 
  private:
   explicit SocketMonitor(void* watched) : watched_(watched) {}

@@ -311,6 +311,28 @@ TEST_F(ConnectionGuardTest, WhoSaysNothingUsefulIsCutAndWhoDoesStays) {
   EXPECT_EQ(guard_->connection_count(), 1u);
 }
 
+// On a busy loop the first message comes before the news of its connection.
+TEST_F(ConnectionGuardTest, WhoseFirstMessageOvertakesTheNewsOfItsConnectionStays) {
+  ConnectionLedger::Limits limits;
+  limits.greet_within = absl::Milliseconds(200);
+  Open(limits);
+  for (int round = 0; round < 3; ++round) {
+    RawPeer polite(endpoint_);
+    ASSERT_TRUE(polite.ShakeHands("DEALER"));
+    ASSERT_TRUE(polite.SendFrame("hello", /*more=*/false));
+    last_descriptor_ = -1;
+    while (last_descriptor_ < 0) {
+      hub_->CatchUp();  // and the loop stands still
+    }
+    EXPECT_FALSE(RunUntil(
+        loop_, [&] { return closed_ > round; }, absl::Milliseconds(400)));
+    EXPECT_EQ(CountOf("silent"), 0u);
+    EXPECT_EQ(guard_->connection_count(), 1u);
+    guard_->Cut(last_descriptor_);  // the next one has its descriptor
+    EXPECT_TRUE(RunUntil(loop_, [&] { return closed_ == round + 1; }));
+  }
+}
+
 TEST_F(ConnectionGuardTest, WhoFallsQuietIsCutAndWhoGoesOnStays) {
   ConnectionLedger::Limits limits;
   limits.greet_within = absl::InfiniteDuration();
