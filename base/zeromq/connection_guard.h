@@ -27,8 +27,8 @@ namespace bitrepo::zeromq {
 // and shuts offenders down; libzmq then finds them closed. A descriptor is touched only while its
 // socket cookie is the one it had when it was accepted, so that a number used again is left alone.
 // Local (ipc) connections count, but not their bytes. Threads:  loop-confined; the callback is
-// called on the loop, never from inside a call to this class but OnDelivered. Lifetime: made before the socket
-// binds; destroyed before the socket, not by its own callback.
+// called on the loop, never from inside a call to this class but OnDelivered. Lifetime: made before
+// the socket binds; destroyed before the socket, not by its own callback.
 class ConnectionGuard {
  public:
   static constexpr absl::Duration kSampleEvery = absl::Milliseconds(50);

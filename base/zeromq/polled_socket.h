@@ -25,8 +25,8 @@ enum class SendResult {
 // ZeroMQ's descriptor tells changes, not states: it is quiet while messages wait, once anything has
 // looked. So every call that may have looked (a receive, a send) is followed, in a later turn of
 // the loop, by receives until one finds nothing. Threads:  loop-confined; the callbacks are called
-// on the loop, never from inside a call to this class but CatchUp. Lifetime: the loop outlives it. It may be
-// destroyed by its own callback. Its guard, when there is one, is
+// on the loop, never from inside a call to this class but CatchUp. Lifetime: the loop outlives it.
+// It may be destroyed by its own callback. Its guard, when there is one, is
 //           destroyed just before it, in the same turn of the loop.
 class PolledSocket {
  public:

@@ -26,8 +26,8 @@ enum class ConnectionEvent {
 };
 
 // Threads:  loop-confined; the callback is called on the loop, never from inside a call to this
-// class but CatchUp. Lifetime: made before the socket binds or connects, destroyed before the socket is; it may
-// be destroyed by
+// class but CatchUp. Lifetime: made before the socket binds or connects, destroyed before the
+// socket is; it may be destroyed by
 //           its own callback.
 class SocketMonitor {
  public:
