@@ -188,14 +188,14 @@ RateFlow::RateFlow(RateLimiter& limiter, RateTerms terms)
     background_.emplace();
     ++limiter_.background_flows_;
   }
-  limiter_.flows_.insert(this);
+  limiter_.flows_.push_back(this);
   limiter_.Join(*this);
 }
 
 RateFlow::~RateFlow() {
   OnArrived(under_way_);
   limiter_.Leave(*this);
-  limiter_.flows_.erase(this);
+  std::erase(limiter_.flows_, this);
   if (background_) --limiter_.background_flows_;
   limiter_.DropUnused();
 }

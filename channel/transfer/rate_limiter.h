@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -104,7 +103,7 @@ class RateLimiter {
   uint32_t minute_ = 0;
   std::map<RuleKey, RateRule> rules_;
   std::map<BucketKey, Bucket> buckets_;  // with an address for good
-  std::set<RateFlow*> flows_;
+  std::vector<RateFlow*> flows_;         // as they joined
   size_t background_flows_ = 0;
 };
 
