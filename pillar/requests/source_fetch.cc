@@ -68,16 +68,11 @@ SourceFetch::SourceFetch(RequestParts& parts, SourceToken token, bool digest_onl
   ++parts_.source_fetches;
   HoldStreamOpen();
   auto whole = std::make_shared<WholeSink>(std::move(sink), token);
-  base::RangeSet missing;
-  missing.Add(base::ByteRange::Whole(token.size_bytes));
-  for (const base::ByteRange& held : whole->held().ranges()) missing.Remove(held);
-  if (digest_only || (missing.empty() && token.size_bytes > 0)) {
+  if (digest_only || (token.size_bytes > 0 && bytes_done() == token.size_bytes)) {
     whole->Commit(token.size_bytes, token.sha256, [](const wire::ResponseInfo&) {});
     return;
   }
   channel::TransferEvents events = Events();
-  events.on_progress = [on_progress = std::move(events.on_progress), held = whole->held().bytes()](
-                           uint64_t bytes_done) mutable { on_progress(held + bytes_done); };
   events.on_end = [on_end = std::move(events.on_end), failed = whole->failed(),
                    issuer = token.issuer](absl::Status how) mutable {
     if (!how.ok() && !failed->load()) {
@@ -86,8 +81,9 @@ SourceFetch::SourceFetch(RequestParts& parts, SourceToken token, bool digest_onl
     }
     on_end(std::move(how));
   };
-  transfer_ = parts_.channel.Fetch(std::move(token.text), missing.ranges(), std::move(whole),
-                                   std::move(events), background);
+  // No ranges: what is missing may lie in more than one fetch can name; the sink says what is held.
+  transfer_ = parts_.channel.Fetch(std::move(token.text), {}, std::move(whole), std::move(events),
+                                   background);
 }
 
 SourceFetch::~SourceFetch() {

@@ -5,8 +5,12 @@
 
 #include <deque>
 
+#include "base/runtime/system_disk.h"
+#include "channel/transfer/receiver.h"
 #include "pillar/requests/source_fetch.h"
+#include "pillar/store/disk_file_store.h"
 #include "tests/pillar/pillar_rig.h"
+#include "tests/support/temp_dir.h"
 
 namespace bitrepo::pillar {
 namespace {
@@ -31,7 +35,9 @@ channel::ChannelOptions SourceNode() {
 // A component that grants what a test says, beside the pillar.
 class PutByToken : public ::testing::Test {
  protected:
-  PutByToken() { EXPECT_TRUE(channel_.Start().ok()); }
+  explicit PutByToken(RigOptions options = {}) : rig_(std::move(options)) {
+    EXPECT_TRUE(channel_.Start().ok());
+  }
 
   struct Offer {
     std::string text;
@@ -282,6 +288,79 @@ TEST_F(PutByToken, APillarThatKeepsDigestsOnlyFetchesNoByte) {
   // The digest alone has come to the store, and the one of this rig wants bytes.
   EXPECT_EQ(checksums.Code(request), wire::REQUEST_NOT_SUPPORTED);
   EXPECT_EQ(offer.source->read_bytes, 0u);
+}
+
+// A store that keeps what came of a file in part.
+class DiskHome {
+ protected:
+  RigOptions Options() {
+    RigOptions options;
+    options.open_store = [this](PillarRig& rig) {
+      disk_ = runtime::SystemDisk::Open(directory_.path()).value();
+      store::DiskStoreOptions of_store;
+      of_store.collections = {{Photos(), nullptr}};
+      of_store.keep_free_bytes = 0;
+      store_ = store::DiskFileStore::Open(of_store, *disk_, rig.loop.clock(), random_).value();
+      return RigStore{store_.get(), nullptr};
+    };
+    options.close_store = [this] { store_.reset(); };
+    return options;
+  }
+
+  testing_support::TempDir directory_;
+  base::SeededRandom random_{5};
+  std::unique_ptr<runtime::SystemDisk> disk_;
+  std::unique_ptr<store::DiskFileStore> store_;
+};
+
+class ResumedPutByToken : private DiskHome, public PutByToken {
+ protected:
+  static constexpr uint64_t kPieceBytes = 4096;
+  ResumedPutByToken() : PutByToken(Options()) {}
+
+  // So many pieces of the file came earlier, a hole behind each.
+  void Leave(size_t pieces) {
+    const store::StagingKey key{"alice", Sha256Of(bytes_).ToString(), "earlier"};
+    const auto staged = store_->StageAgain(Photos(), File("a"), kBytes, key).value();
+    for (uint64_t i = 0; i < pieces; ++i) {
+      const uint64_t at = 2 * i * kPieceBytes;
+      const std::span<const char> piece = std::span(bytes_).subspan(at, kPieceBytes);
+      ASSERT_TRUE(staged->Write(at, std::as_bytes(piece)).ok());
+    }
+  }
+  uint64_t BytesDone(const protocol::Envelope& put) const {
+    uint64_t done = 0;
+    for (const protocol::Envelope& told : rig_.Progress(put)) {
+      done = std::max<uint64_t>(done, told.body.progress().bytes_done());
+    }
+    return done;
+  }
+  // `comes`: what of the file the source is read for.
+  void ExpectGoesOn(size_t pieces, uint64_t comes) {
+    Leave(pieces);
+    Offer& offer = Grant(bytes_);
+    offer.source->hold = true;
+    const protocol::Envelope put = Put(offer.text, bytes_);
+    rig_.Run(absl::Seconds(3));
+    EXPECT_EQ(BytesDone(put), pieces * kPieceBytes);
+    offer.source->hold = false;
+    offer.source->ReleaseAll();
+    rig_.Run(absl::Seconds(3));
+    EXPECT_EQ(rig_.Code(put), wire::OPERATION_COMPLETED) << TextOf(put);
+    EXPECT_EQ(offer.source->read_bytes, comes);
+    EXPECT_TRUE(rig_.GetFile("a").second == bytes_);
+  }
+};
+
+// [S-60]
+TEST_F(ResumedPutByToken, OnlyWhatIsMissingIsFetched) { ExpectGoesOn(1, kBytes - kPieceBytes); }
+
+TEST_F(ResumedPutByToken, AlsoWhereItHasAsManyHolesAsAReceiverHasPieces) {
+  ExpectGoesOn(transfer::kFragmentsMax, kBytes - transfer::kFragmentsMax * kPieceBytes);
+}
+
+TEST_F(ResumedPutByToken, OfOneMoreTheLastPieceComesAgain) {
+  ExpectGoesOn(transfer::kFragmentsMax + 1, kBytes - transfer::kFragmentsMax * kPieceBytes);
 }
 
 }  // namespace
