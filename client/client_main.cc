@@ -58,17 +58,9 @@ class Machine {
   absl::StatusOr<client::ClientMachinery> Make(const std::string& coordinator,
                                                std::function<void(int)> on_signal) {
     BITREPO_RETURN_IF_ERROR(zeromq::CheckDialEndpoint(coordinator));
-    BITREPO_RETURN_IF_ERROR(runtime::RaiseDescriptorLimit().status());
     client::ClientMachinery machinery;
-    machinery.random = random_;
-    machinery.loop = std::make_unique<runtime::SystemEventLoop>();
-    // Before any other thread starts, so that all have the signals blocked.
-    BITREPO_ASSIGN_OR_RETURN(
-        std::unique_ptr<runtime::Signals> signals,
-        runtime::Signals::Watch(*machinery.loop, {SIGINT, SIGTERM, SIGUSR1}, std::move(on_signal)));
-    machinery.attached = std::shared_ptr<runtime::Signals>(std::move(signals));
+    BITREPO_RETURN_IF_ERROR(Begin(machinery, std::move(on_signal)));
     machinery.channel_loop = std::make_unique<runtime::SystemEventLoop>();
-    machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(kLaneThreads);
     machinery.spoke_link =
         std::make_unique<bus::ZmqSpokeLink>(*machinery.loop, BusContext(), coordinator, *random_);
     machinery.channel_link = std::make_unique<channel::ZmqChannelLink>(*machinery.channel_loop, "");
@@ -76,16 +68,8 @@ class Machine {
   }
 
   absl::StatusOr<client::TokenMachinery> MakeForTokens(std::function<void(int)> on_signal) {
-    BITREPO_RETURN_IF_ERROR(runtime::RaiseDescriptorLimit().status());
     client::TokenMachinery machinery;
-    machinery.random = random_;
-    machinery.loop = std::make_unique<runtime::SystemEventLoop>();
-    // Before any other thread starts, so that all have the signals blocked.
-    BITREPO_ASSIGN_OR_RETURN(
-        std::unique_ptr<runtime::Signals> signals,
-        runtime::Signals::Watch(*machinery.loop, {SIGINT, SIGTERM, SIGUSR1}, std::move(on_signal)));
-    machinery.attached = std::shared_ptr<runtime::Signals>(std::move(signals));
-    machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(kLaneThreads);
+    BITREPO_RETURN_IF_ERROR(Begin(machinery, std::move(on_signal)));
     machinery.link = std::make_unique<channel::ZmqChannelLink>(*machinery.loop, "");
     return machinery;
   }
@@ -97,6 +81,21 @@ class Machine {
   }
 
  private:
+  // What every machinery stands on.
+  template <typename Machinery>
+  absl::Status Begin(Machinery& machinery, std::function<void(int)> on_signal) {
+    BITREPO_RETURN_IF_ERROR(runtime::RaiseDescriptorLimit().status());
+    machinery.random = random_;
+    machinery.loop = std::make_unique<runtime::SystemEventLoop>();
+    // Before any other thread starts, so that all have the signals blocked.
+    BITREPO_ASSIGN_OR_RETURN(
+        std::unique_ptr<runtime::Signals> signals,
+        runtime::Signals::Watch(*machinery.loop, {SIGINT, SIGTERM, SIGUSR1}, std::move(on_signal)));
+    machinery.attached = std::shared_ptr<runtime::Signals>(std::move(signals));
+    machinery.workers = std::make_unique<runtime::ThreadWorkerPool>(kLaneThreads);
+    return absl::OkStatus();
+  }
+
   zeromq::Context& BusContext() {
     if (!context_) context_.emplace(/*io_threads=*/1, kBusSockets);
     return *context_;
