@@ -2,7 +2,6 @@
 // An operation whose answers are its finals alone: nothing to move, nothing to page.
 #pragma once
 
-#include <functional>
 #include <utility>
 
 #include "client/ongoing_operation.h"
@@ -12,16 +11,16 @@ namespace bitrepo::client {
 // Loop-confined; see OngoingOperation.
 class AskOperation final : public OngoingOperation {
  public:
-  using End = absl::AnyInvocable<void(const base::ConversationId&, const protocol::Outcome&)>;
-  AskOperation(Surroundings surroundings, base::ConversationId id, OperationEvents events, End end)
+  AskOperation(Surroundings surroundings, base::ConversationId id, OperationEvents events,
+               EndHandler<OutcomeResult> end)
       : OngoingOperation(surroundings, id, std::move(events)), end_(std::move(end)) {}
 
-  void OnConversationDone(const protocol::Outcome& outcome) override { end_(id_, outcome); }
+  void OnConversationDone(const protocol::Outcome& outcome) override { end_({id_, outcome}); }
 
  private:
   void OnNews(const protocol::ConversationEvent& /*event*/) override {}
 
-  End end_;
+  EndHandler<OutcomeResult> end_;
 };
 
 }  // namespace bitrepo::client

@@ -48,21 +48,6 @@ ListOperation<wire::FileInfoItem>::Page FileInfoPage(const wire::Body& body) {
   return PageOf<wire::FileInfoItem>(body.get_file_infos_final());
 }
 
-// The finals of those that have given one of this kind.
-template <typename Final>
-FinalsResult<Final> FinalsOf(const base::ConversationId& id, const protocol::Outcome& outcome,
-                             bool (wire::Body::*has)() const,
-                             const Final& (wire::Body::*get)() const) {
-  FinalsResult<Final> result{id, outcome, {}};
-  for (const auto& [component, contributor] : outcome.contributors) {
-    if (contributor.state != protocol::ContributorResult::State::kDone) continue;
-    if (contributor.final != nullptr && (contributor.final->body.*has)()) {
-      result.finals[component] = (contributor.final->body.*get)();
-    }
-  }
-  return result;
-}
-
 // A page handler of one kind of final, for those of any.
 template <typename Final>
 PagesOperation::OnPage PagesTo(PageHandler<Final> handler,
@@ -168,12 +153,26 @@ struct Client::State final : public bus::Bus::Handler {
                                 EndHandler<OutcomeResult> end) {
     const base::ConversationId id = spec.id;
     return Open(std::move(spec),
-                std::make_shared<AskOperation>(
-                    surroundings, id, std::move(told),
-                    [end = std::move(end)](const base::ConversationId& conversation,
-                                           const protocol::Outcome& outcome) mutable {
-                      end(OutcomeResult{conversation, outcome});
-                    }));
+                std::make_shared<AskOperation>(surroundings, id, std::move(told), std::move(end)));
+  }
+
+  // Likewise, with the finals of those that have done it.
+  template <typename Final>
+  absl::StatusOr<Operation> AskForFinals(protocol::ConversationSpec spec, OperationEvents told,
+                                         bool (wire::Body::*has)() const,
+                                         const Final& (wire::Body::*get)() const,
+                                         EndHandler<FinalsResult<Final>> end) {
+    return Ask(std::move(spec), std::move(told),
+               [has, get, end = std::move(end)](OutcomeResult asked) mutable {
+                 FinalsResult<Final> result{asked.conversation, std::move(asked.outcome), {}};
+                 for (const auto& [component, contributor] : result.outcome.contributors) {
+                   if (contributor.state != protocol::ContributorResult::State::kDone) continue;
+                   if (contributor.final != nullptr && (contributor.final->body.*has)()) {
+                     result.finals[component] = (contributor.final->body.*get)();
+                   }
+                 }
+                 end(std::move(result));
+               });
   }
 
   // The conversation of a list, its `asked` taken over; pages, or transfers where the ids are too
@@ -290,16 +289,9 @@ absl::StatusOr<Operation> Client::DeleteFile(DeleteFileSpec spec,
   if (spec.checksums) *request.mutable_checksums() = *spec.checksums;
   conversation.reach = protocol::Reach::kAll;
   conversation.named = spec.pillars;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<AskOperation>(
-                          state_->surroundings, id, std::move(spec.events),
-                          [end = std::move(end)](const base::ConversationId& conversation_id,
-                                                 const protocol::Outcome& outcome) mutable {
-                            end(FinalsOf<wire::DeleteFileFinal>(conversation_id, outcome,
-                                                                &wire::Body::has_delete_file_final,
-                                                                &wire::Body::delete_file_final));
-                          }));
+  return state_->AskForFinals(std::move(conversation), std::move(spec.events),
+                              &wire::Body::has_delete_file_final, &wire::Body::delete_file_final,
+                              std::move(end));
 }
 
 absl::StatusOr<Operation> Client::UndeleteFile(UndeleteFileSpec spec,
@@ -313,16 +305,9 @@ absl::StatusOr<Operation> Client::UndeleteFile(UndeleteFileSpec spec,
   if (spec.old_digest) *request.mutable_old_digest() = ToWire(*spec.old_digest);
   conversation.reach = protocol::Reach::kAll;
   conversation.named = spec.pillars;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(std::move(conversation),
-                      std::make_shared<AskOperation>(
-                          state_->surroundings, id, std::move(spec.events),
-                          [end = std::move(end)](const base::ConversationId& conversation_id,
-                                                 const protocol::Outcome& outcome) mutable {
-                            end(FinalsOf<wire::UndeleteFileFinal>(
-                                conversation_id, outcome, &wire::Body::has_undelete_file_final,
-                                &wire::Body::undelete_file_final));
-                          }));
+  return state_->AskForFinals(std::move(conversation), std::move(spec.events),
+                              &wire::Body::has_undelete_file_final,
+                              &wire::Body::undelete_file_final, std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetFile(GetFileSpec spec, EndHandler<GetFileResult> end) {
@@ -361,21 +346,9 @@ absl::StatusOr<Operation> Client::GetStatus(GetStatusSpec spec, EndHandler<GetSt
   conversation.reach = protocol::Reach::kAll;
   conversation.named = spec.pillars;
   conversation.to_coordinator = !spec.collection;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(
-      std::move(conversation),
-      std::make_shared<AskOperation>(
-          state_->surroundings, id, std::move(spec.events),
-          [end = std::move(end)](const base::ConversationId& conversation_id,
-                                 const protocol::Outcome& outcome) mutable {
-            GetStatusResult result{conversation_id, outcome, {}};
-            for (const auto& [component, contributor] : outcome.contributors) {
-              if (contributor.final != nullptr && contributor.final->body.has_get_status_final()) {
-                result.finals[component] = contributor.final->body.get_status_final();
-              }
-            }
-            end(std::move(result));
-          }));
+  return state_->AskForFinals(std::move(conversation), std::move(spec.events),
+                              &wire::Body::has_get_status_final, &wire::Body::get_status_final,
+                              std::move(end));
 }
 
 absl::StatusOr<Operation> Client::SetRates(SetRatesSpec spec, EndHandler<SetRatesResult> end) {
@@ -386,22 +359,9 @@ absl::StatusOr<Operation> Client::SetRates(SetRatesSpec spec, EndHandler<SetRate
   conversation.request.set_reason(spec.reason);
   conversation.reach = protocol::Reach::kAll;
   conversation.named = spec.pillars;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(
-      std::move(conversation),
-      std::make_shared<AskOperation>(
-          state_->surroundings, id, std::move(spec.events),
-          [end = std::move(end)](const base::ConversationId& conversation_id,
-                                 const protocol::Outcome& outcome) mutable {
-            SetRatesResult result{conversation_id, outcome, {}};
-            for (const auto& [component, contributor] : outcome.contributors) {
-              if (contributor.final != nullptr && contributor.final->body.has_set_rates_final() &&
-                  contributor.final->body.response().code() == wire::OPERATION_COMPLETED) {
-                result.finals[component] = contributor.final->body.set_rates_final();
-              }
-            }
-            end(std::move(result));
-          }));
+  return state_->AskForFinals(std::move(conversation), std::move(spec.events),
+                              &wire::Body::has_set_rates_final, &wire::Body::set_rates_final,
+                              std::move(end));
 }
 
 absl::StatusOr<Operation> Client::GetAuditTrails(GetAuditTrailsSpec spec,
@@ -479,21 +439,17 @@ absl::StatusOr<Operation> Client::GetRoster(GetRosterSpec spec, EndHandler<GetRo
   conversation.request.mutable_roster_request();
   conversation.reach = protocol::Reach::kAll;
   conversation.to_coordinator = true;
-  const base::ConversationId id = conversation.id;
-  return state_->Open(
-      std::move(conversation),
-      std::make_shared<AskOperation>(
-          state_->surroundings, id, std::move(spec.events),
-          [end = std::move(end)](const base::ConversationId& conversation_id,
-                                 const protocol::Outcome& outcome) mutable {
-            GetRosterResult result{conversation_id, outcome, {}};
-            for (const auto& [component, contributor] : outcome.contributors) {
-              if (contributor.final != nullptr && contributor.final->body.has_roster_reply()) {
-                result.roster = contributor.final->body.roster_reply();
-              }
-            }
-            end(std::move(result));
-          }));
+  return state_->Ask(
+      std::move(conversation), std::move(spec.events),
+      [end = std::move(end)](OutcomeResult asked) mutable {
+        GetRosterResult result{asked.conversation, std::move(asked.outcome), {}};
+        for (const auto& [component, contributor] : result.outcome.contributors) {
+          if (contributor.final != nullptr && contributor.final->body.has_roster_reply()) {
+            result.roster = contributor.final->body.roster_reply();
+          }
+        }
+        end(std::move(result));
+      });
 }
 
 }  // namespace bitrepo::client

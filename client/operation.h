@@ -288,11 +288,7 @@ struct GetStatusSpec {
   std::optional<protocol::Patience> patience = {};
   OperationEvents events = {};
 };
-struct GetStatusResult {
-  base::ConversationId conversation;
-  protocol::Outcome outcome;
-  absl::btree_map<base::ComponentId, wire::GetStatusFinal> finals;
-};
+using GetStatusResult = FinalsResult<wire::GetStatusFinal>;
 
 // ---- SetRates: how fast pillars let bytes come, until they restart.
 struct SetRatesSpec {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replace, delete and undelete. Numbers like C-31 are those of the bitrepository.org client cases,
-// restated.
+// Replace, delete, undelete and the rates. Numbers like C-31 are those of the bitrepository.org
+// client cases, restated.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+#include "channel/transfer/rate_limiter.h"
 #include "client/wire_words.h"
 #include "tests/client/memory_repository.h"
 #include "tests/support/status_matchers.h"
@@ -240,6 +242,36 @@ TEST(UndeleteFile, WhatStandsThereIsNamedOrStays) {
   EXPECT_EQ(back->result->outcome.verdict, Verdict::kSuccess);
   EXPECT_TRUE(repository.HasBytes("p1", "a", "old"));
   EXPECT_TRUE(repository.HasBytes("p2", "a", "old"));
+}
+
+// ---- rates
+
+TEST(SetRates, WhoRefusesTellsHisRatesAndHasNoFinal) {
+  MemoryRepository repository(2);
+  const auto set = [&repository](SetRatesSpec spec) {
+    std::optional<SetRatesResult> told;
+    EXPECT_OK(repository.client().SetRates(
+        std::move(spec), [&told](SetRatesResult result) { told = std::move(result); }));
+    EXPECT_TRUE(repository.RunUntil([&told] { return told.has_value(); }));
+    return *std::move(told);
+  };
+  SetRatesSpec full{.collection = Photos(), .pillars = {PillarId("p1")}};
+  for (size_t i = 0; i < transfer::kRateRulesMax; ++i) {
+    wire::RateRule& rule = full.rules.emplace_back();
+    rule.set_level(wire::RATE_PARTNER);
+    rule.set_name(absl::StrCat("partner", i));
+    rule.add_steps()->set_bytes_per_second(1'000'000);
+  }
+  const SetRatesResult first = set(full);
+  ASSERT_THAT(first.finals, ElementsAre(Key(PillarId("p1"))));
+  EXPECT_EQ(first.finals.at(PillarId("p1")).rates_size(), int{transfer::kRateRulesMax});
+  SetRatesSpec another{.collection = Photos()};
+  another.rules.emplace_back().set_level(wire::RATE_NODE);
+  another.rules.back().add_steps()->set_bytes_per_second(1'000'000);
+  const SetRatesResult result = set(another);
+  EXPECT_EQ(result.outcome.verdict, Verdict::kPartial);
+  EXPECT_TRUE(result.outcome.contributors.at(PillarId("p1")).final->body.has_set_rates_final());
+  EXPECT_THAT(result.finals, ElementsAre(Key(PillarId("p2"))));
 }
 
 }  // namespace
