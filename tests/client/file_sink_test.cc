@@ -9,12 +9,11 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <sstream>
 #include <utility>
 #include <vector>
 
-#include "tests/pillar/slow_workers.h"
-#include "tests/support/manual_event_loop.h"
+#include "tests/client/sink_bench.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -27,14 +26,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using testing_support::IsOk;
+using testing_support::NamesIn;
 using testing_support::StatusIs;
-
-base::ByteRange Range(uint64_t offset, uint64_t length) {
-  return *base::ByteRange::Within(offset + length, offset, length);
-}
-base::Digest Sha256(absl::string_view text) {
-  return base::Hasher::Of(base::Algorithm::kSha256, text);
-}
+using testing_support::TextOf;
 
 wire::FileInfo File(uint64_t size_bytes) {
   wire::FileInfo file;
@@ -44,45 +38,16 @@ wire::FileInfo File(uint64_t size_bytes) {
   return file;
 }
 
-class FileSinks : public ::testing::Test {
+class FileSinks : public SinkBench {
  protected:
   absl::StatusOr<std::shared_ptr<FileSink>> Create(
       const std::string& path, uint64_t size, std::optional<base::Digest> expected = std::nullopt) {
     return FileSink::Create(path, "default", File(size), Range(0, size), std::move(expected),
                             workers_);
   }
-  absl::Status Write(channel::Sink& sink, uint64_t offset, const std::string& text) {
-    absl::Status result = absl::UnknownError("no answer");
-    sink.Write(Range(offset, text.size()), base::Buffer::Of(text),
-               [&result](absl::Status written) { result = std::move(written); });
-    loop_.Advance(absl::Seconds(1));
-    return result;
-  }
-  wire::ResponseInfo Commit(channel::Sink& sink, uint64_t size,
-                            std::optional<base::Digest> digest) {
-    wire::ResponseInfo result;
-    sink.Commit(size, std::move(digest),
-                [&result](wire::ResponseInfo answer) { result = std::move(answer); });
-    loop_.Advance(absl::Seconds(1));
-    return result;
-  }
-  std::vector<std::string> Names() {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(directory_.path())) {
-      names.push_back(entry.path().filename().string());
-    }
-    return names;
-  }
-  static std::string Text(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
 
   testing_support::TempDir directory_;
   const std::string path_ = directory_.Path("file");
-  testing_support::ManualEventLoop loop_;
-  pillar::SlowWorkers workers_{loop_};
 };
 
 constexpr char kPart[] = ".file.bitrepo-part";
@@ -92,11 +57,11 @@ TEST_F(FileSinks, AFileAppearsWholeAtItsCommitAndNotBefore) {
   const auto sink = Create(path_, 8);
   ASSERT_OK(sink);
   EXPECT_OK(Write(**sink, 0, "half"));
-  EXPECT_THAT(Names(), UnorderedElementsAre(kPart, kMap));
+  EXPECT_THAT(NamesIn(directory_.path()), UnorderedElementsAre(kPart, kMap));
   EXPECT_OK(Write(**sink, 4, "half"));
   EXPECT_EQ(Commit(**sink, 8, Sha256("halfhalf")).code(), wire::OPERATION_COMPLETED);
-  EXPECT_THAT(Names(), ElementsAre("file"));
-  EXPECT_EQ(Text(path_), "halfhalf");
+  EXPECT_THAT(NamesIn(directory_.path()), ElementsAre("file"));
+  EXPECT_EQ(TextOf(path_), "halfhalf");
 }
 
 TEST_F(FileSinks, AFileThatIsThereIsReplacedAtTheEndOrStays) {
@@ -107,14 +72,15 @@ TEST_F(FileSinks, AFileThatIsThereIsReplacedAtTheEndOrStays) {
     EXPECT_OK(Write(**sink, 0, "bad"));
     EXPECT_EQ(Commit(**sink, 3, Sha256("new")).code(), wire::DATA_LOSS);
   }
-  EXPECT_THAT(Names(), ElementsAre("file")) << "wrong bytes are not gone on with";
-  EXPECT_EQ(Text(path_), "old");
+  EXPECT_THAT(NamesIn(directory_.path()), ElementsAre("file"))
+      << "wrong bytes are not gone on with";
+  EXPECT_EQ(TextOf(path_), "old");
   const auto sink = Create(path_, 3);
   ASSERT_OK(sink);
   EXPECT_OK(Write(**sink, 0, "new"));
-  EXPECT_EQ(Text(path_), "old");
+  EXPECT_EQ(TextOf(path_), "old");
   EXPECT_EQ(Commit(**sink, 3, Sha256("new")).code(), wire::OPERATION_COMPLETED);
-  EXPECT_EQ(Text(path_), "new");
+  EXPECT_EQ(TextOf(path_), "new");
 }
 
 TEST_F(FileSinks, WhatCameBeforeAnAbortIsHeldByTheNextGetOfTheSameBytes) {
@@ -130,13 +96,13 @@ TEST_F(FileSinks, WhatCameBeforeAnAbortIsHeldByTheNextGetOfTheSameBytes) {
   EXPECT_EQ((*sink)->held().ToString(), "0+4");
   EXPECT_OK(Write(**sink, 4, "rest"));
   EXPECT_EQ(Commit(**sink, 8, Sha256("halfrest")).code(), wire::OPERATION_COMPLETED);
-  EXPECT_THAT(Names(), ElementsAre("file"));
-  EXPECT_EQ(Text(path_), "halfrest");
+  EXPECT_THAT(NamesIn(directory_.path()), ElementsAre("file"));
+  EXPECT_EQ(TextOf(path_), "halfrest");
 }
 
 TEST_F(FileSinks, AGetThatBroughtNothingLeavesNothing) {
   { ASSERT_OK(Create(path_, 8)); }
-  EXPECT_THAT(Names(), IsEmpty());
+  EXPECT_THAT(NamesIn(directory_.path()), IsEmpty());
 }
 
 TEST_F(FileSinks, APartThatIsWholeNeedsNoByteMore) {
@@ -149,7 +115,7 @@ TEST_F(FileSinks, APartThatIsWholeNeedsNoByteMore) {
   ASSERT_OK(sink);
   EXPECT_EQ((*sink)->held().ToString(), "0+4");
   EXPECT_EQ(Commit(**sink, 4, Sha256("text")).code(), wire::OPERATION_COMPLETED);
-  EXPECT_THAT(Names(), ElementsAre("file"));
+  EXPECT_THAT(NamesIn(directory_.path()), ElementsAre("file"));
 }
 
 // Each lane works when the test says so.
@@ -246,7 +212,7 @@ TEST_F(FileSinks, AnEarlierPartThatIsDamagedIsThrownAwayAndNobodyIsBlamed) {
   const wire::ResponseInfo answer = Commit(**sink, 8, Sha256("halfrest"));
   EXPECT_EQ(answer.code(), wire::FAILURE) << "DATA_LOSS would accuse the pillar";
   EXPECT_THAT(answer.text(), HasSubstr("the same command again gets all of it"));
-  EXPECT_THAT(Names(), IsEmpty());
+  EXPECT_THAT(NamesIn(directory_.path()), IsEmpty());
 }
 
 TEST_F(FileSinks, BytesComeInAnyOrder) {
@@ -257,7 +223,7 @@ TEST_F(FileSinks, BytesComeInAnyOrder) {
   EXPECT_OK(Write(**sink, 3, "345"));
   EXPECT_OK(Write(**sink, 0, "012"));
   EXPECT_EQ(Commit(**sink, 9, Sha256("012345678")).code(), wire::OPERATION_COMPLETED);
-  EXPECT_EQ(Text(path_), "012345678");
+  EXPECT_EQ(TextOf(path_), "012345678");
 }
 
 // Else a second source could change what was digested already.
@@ -268,7 +234,7 @@ TEST_F(FileSinks, WhatCameFirstStays) {
   EXPECT_OK(Write(**sink, 2, "xx45"));
   EXPECT_OK(Write(**sink, 0, "yyyyyy67"));
   EXPECT_EQ(Commit(**sink, 8, Sha256("01234567")).code(), wire::OPERATION_COMPLETED);
-  EXPECT_EQ(Text(path_), "01234567");
+  EXPECT_EQ(TextOf(path_), "01234567");
 }
 
 TEST_F(FileSinks, WhatLiesInTooManyPiecesComesAgainInPart) {
@@ -291,7 +257,7 @@ TEST_F(FileSinks, TooFewBytesAreNotKept) {
   const wire::ResponseInfo answer = Commit(**sink, 8, std::nullopt);
   EXPECT_EQ(answer.code(), wire::DATA_LOSS);
   EXPECT_THAT(answer.text(), HasSubstr("4 bytes came instead of 8"));
-  EXPECT_THAT(Names(), IsEmpty());
+  EXPECT_THAT(NamesIn(directory_.path()), IsEmpty());
 }
 
 TEST_F(FileSinks, TheCallersOwnDigestIsAskedTooWhateverTheRecordSays) {
@@ -302,14 +268,14 @@ TEST_F(FileSinks, TheCallersOwnDigestIsAskedTooWhateverTheRecordSays) {
   const wire::ResponseInfo answer = Commit(**sink, 4, Sha256("text"));
   EXPECT_EQ(answer.code(), wire::DATA_LOSS);
   EXPECT_THAT(answer.text(), HasSubstr("as given"));
-  EXPECT_THAT(Names(), IsEmpty());
+  EXPECT_THAT(NamesIn(directory_.path()), IsEmpty());
 }
 
 TEST_F(FileSinks, AnEmptyFileIsAFile) {
   const auto sink = Create(path_, 0);
   ASSERT_OK(sink);
   EXPECT_EQ(Commit(**sink, 0, Sha256("")).code(), wire::OPERATION_COMPLETED);
-  EXPECT_THAT(Names(), ElementsAre("file"));
+  EXPECT_THAT(NamesIn(directory_.path()), ElementsAre("file"));
 }
 
 TEST_F(FileSinks, ADirectoryThatIsNotThereOrGoesIsTold) {
@@ -330,7 +296,8 @@ TEST_F(FileSinks, APlaceThatIsADirectoryMeanwhileKeepsWhatIsThere) {
   EXPECT_OK(Write(**sink, 0, "text"));
   fs::create_directory(path_);
   EXPECT_EQ(Commit(**sink, 4, Sha256("text")).code(), wire::FAILURE);
-  EXPECT_THAT(Names(), UnorderedElementsAre("file", kPart, kMap)) << "for when it is gone";
+  EXPECT_THAT(NamesIn(directory_.path()), UnorderedElementsAre("file", kPart, kMap))
+      << "for when it is gone";
   EXPECT_TRUE(fs::is_directory(path_));
 }
 

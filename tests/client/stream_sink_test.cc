@@ -8,8 +8,7 @@
 
 #include <csignal>
 
-#include "tests/pillar/slow_workers.h"
-#include "tests/support/manual_event_loop.h"
+#include "tests/client/sink_bench.h"
 #include "tests/support/status_matchers.h"
 
 namespace bitrepo::client {
@@ -18,34 +17,7 @@ namespace {
 using testing_support::IsOk;
 using testing_support::StatusIs;
 
-base::ByteRange Range(uint64_t offset, uint64_t length) {
-  return *base::ByteRange::Within(offset + length, offset, length);
-}
-base::Digest Sha256(absl::string_view text) {
-  return base::Hasher::Of(base::Algorithm::kSha256, text);
-}
-
-class StreamSinks : public ::testing::Test {
- protected:
-  absl::Status Write(channel::Sink& sink, uint64_t offset, const std::string& text) {
-    absl::Status result = absl::UnknownError("no answer");
-    sink.Write(Range(offset, text.size()), base::Buffer::Of(text),
-               [&result](absl::Status written) { result = std::move(written); });
-    loop_.Advance(absl::Seconds(1));
-    return result;
-  }
-  wire::ResponseInfo Commit(channel::Sink& sink, uint64_t size,
-                            std::optional<base::Digest> digest) {
-    wire::ResponseInfo result;
-    sink.Commit(size, std::move(digest),
-                [&result](wire::ResponseInfo answer) { result = std::move(answer); });
-    loop_.Advance(absl::Seconds(1));
-    return result;
-  }
-
-  testing_support::ManualEventLoop loop_;
-  pillar::SlowWorkers workers_{loop_};
-};
+using StreamSinks = SinkBench;
 
 TEST_F(StreamSinks, BytesThatCameBeforeAreSkippedAndAGapIsRefused) {
   int ends[2];

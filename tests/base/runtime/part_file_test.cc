@@ -11,9 +11,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "base/random.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -26,7 +26,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using testing_support::IsOk;
+using testing_support::NamesIn;
 using testing_support::StatusIs;
+using testing_support::TextOf;
 
 constexpr char kIdentity[] = "these very bytes";
 
@@ -44,18 +46,6 @@ class PartFiles : public ::testing::Test {
                             bool read_soon = false) {
     return part.Write(Range(offset, text.size()), std::as_bytes(std::span(text)), read_soon);
   }
-  std::vector<std::string> Names() {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(directory_.path())) {
-      names.push_back(entry.path().filename().string());
-    }
-    return names;
-  }
-  static std::string Text(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
 
   testing_support::TempDir directory_;
   const std::string path_ = directory_.Path("file");
@@ -69,12 +59,13 @@ TEST_F(PartFiles, APartThatIsPublishedIsTheFileAndLeavesNothing) {
   ASSERT_OK(part);
   EXPECT_OK(Write(**part, 4, "5678"));
   EXPECT_OK(Write(**part, 0, "1234"));
-  EXPECT_EQ(Text(path_), "old");
-  EXPECT_THAT(Names(), UnorderedElementsAre("file", ".file.bitrepo-part", ".file.bitrepo-map"));
+  EXPECT_EQ(TextOf(path_), "old");
+  EXPECT_THAT(NamesIn(directory_.path()),
+              UnorderedElementsAre("file", ".file.bitrepo-part", ".file.bitrepo-map"));
   EXPECT_OK((*part)->Sync());
   EXPECT_OK((*part)->Publish());
-  EXPECT_EQ(Text(path_), "12345678");
-  EXPECT_THAT(Names(), ElementsAre("file"));
+  EXPECT_EQ(TextOf(path_), "12345678");
+  EXPECT_THAT(NamesIn(directory_.path()), ElementsAre("file"));
 }
 
 TEST_F(PartFiles, WhatWasWrittenIsHeldByTheNextOfTheSameIdentity) {
@@ -103,7 +94,7 @@ TEST_F(PartFiles, ARangeLiesAtTheBeginningOfItsPart) {
   const auto part = Open(kIdentity, Range(100, 8));
   ASSERT_OK(part);
   EXPECT_EQ((*part)->held().ToString(), "100+8");
-  EXPECT_EQ(Text(part_path_), "12345678");
+  EXPECT_EQ(TextOf(part_path_), "12345678");
 }
 
 TEST_F(PartFiles, APartOfOtherBytesIsThrownAway) {
@@ -115,7 +106,7 @@ TEST_F(PartFiles, APartOfOtherBytesIsThrownAway) {
   const auto part = Open();
   ASSERT_OK(part);
   EXPECT_EQ((*part)->held().bytes(), 0u);
-  EXPECT_EQ(Text(part_path_), "");
+  EXPECT_EQ(TextOf(part_path_), "");
 }
 
 TEST_F(PartFiles, AnotherProcessIsToldToWait) {
@@ -125,12 +116,12 @@ TEST_F(PartFiles, AnotherProcessIsToldToWait) {
   EXPECT_THAT(Open(),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another process")));
   EXPECT_THAT(Open("other bytes"), StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_EQ(Text(part_path_), "12") << "nobody else touches it";
+  EXPECT_EQ(TextOf(part_path_), "12") << "nobody else touches it";
 }
 
 TEST_F(PartFiles, NothingIsLeftWhereNothingCame) {
   { ASSERT_OK(Open()); }
-  EXPECT_THAT(Names(), IsEmpty());
+  EXPECT_THAT(NamesIn(directory_.path()), IsEmpty());
 }
 
 TEST_F(PartFiles, AMapWithoutItsPartCountsForNothing) {
@@ -188,7 +179,7 @@ TEST_F(PartFiles, ALongNameIsCutAndStaysItsOwn) {
   ASSERT_OK(PartFile::Open(other, kIdentity, Range(0, 8)));
   EXPECT_OK((*part)->Sync());
   EXPECT_OK((*part)->Publish());
-  EXPECT_EQ(Text(one), "12345678");
+  EXPECT_EQ(TextOf(one), "12345678");
 }
 
 // Large ones go past the page cache, page by page; none of that shows.
@@ -221,7 +212,7 @@ TEST_F(PartFiles, ALargePartIsTheSameBytesWhateverPiecesTheyComeIn) {
               10u);
     EXPECT_OK((*part)->Sync());
     EXPECT_OK((*part)->Publish());
-    EXPECT_TRUE(Text(path_) == bytes);
+    EXPECT_TRUE(TextOf(path_) == bytes);
   }
 }
 
@@ -246,7 +237,7 @@ TEST_F(PartFiles, AKillAtAnyWriteLosesNoneOfThoseBefore) {
     const auto part = Open();
     ASSERT_OK(part);
     EXPECT_EQ((*part)->held().bytes(), writes);
-    EXPECT_EQ(Text(part_path_), std::string("12345678").substr(0, writes));
+    EXPECT_EQ(TextOf(part_path_), std::string("12345678").substr(0, writes));
   }
 }
 
