@@ -74,6 +74,13 @@ struct Bench {
     plan.OnTime(owed, now, out);
     return out;
   }
+  // Until all others stand still for too long.
+  void MoveAlone(int number) {
+    for (absl::Duration gone; gone <= kStalledAfter; gone += kPlanTick) {
+      Move(number, kMiB);
+      Wait(kPlanTick);
+    }
+  }
   base::RangeSet Share(int number) const { return plan.share(Source(number), owed); }
   SourceState State(int number) const { return plan.state(Source(number)); }
 
@@ -221,10 +228,7 @@ TEST(RangePlan, ASlowOneServesAgainWhenItIsAllThereIs) {
   Bench bench(1024 * kMiB, 3);
   bench.Accept(1);
   bench.Offer(2);
-  for (int i = 0; i < 6; ++i) {
-    bench.Move(1, kMiB);
-    bench.Wait(kPlanTick);
-  }
+  bench.MoveAlone(1);
   ASSERT_EQ(bench.State(2), SourceState::kSlow);
   EXPECT_THAT(bench.Lose(1), IsEmpty());
   bench.Accept(2);
@@ -258,10 +262,7 @@ void Reach(Bench& bench, SourceState state) {
       return;
     case SourceState::kSlow:
       bench.Offer(1);
-      for (int i = 0; i < 6; ++i) {
-        bench.Move(2, kMiB);
-        bench.Wait(kPlanTick);
-      }
+      bench.MoveAlone(2);
       return;
     case SourceState::kOut:
       bench.Offer(1);
@@ -289,10 +290,7 @@ bool Do(Bench& bench, SourceState state, SourceEvent event) {
       bench.Lose(1);
       return true;
     case SourceEvent::kStalled:
-      for (int i = 0; i < 6; ++i) {
-        bench.Move(2, kMiB);
-        bench.Wait(kPlanTick);
-      }
+      bench.MoveAlone(2);
       return state == SourceState::kBusy;
     case SourceEvent::kOvertaken: {
       if (state != SourceState::kBusy) return false;
