@@ -100,20 +100,17 @@ wire::Body PutOperation::Request(const ReplaceFileSpec& spec) {
 void PutOperation::OnNews(const protocol::ConversationEvent& event) {
   const auto pillar = base::ComponentId::Parse(event.component);
   if (!pillar.ok()) return;
-  if (event.kind == protocol::EventKind::kProgress && event.message != nullptr &&
-      !event.message->secret.empty()) {
+  if (event.kind == protocol::EventKind::kProgress && event.message != nullptr) {
     const wire::Body& body = event.message->body;
     const uint64_t held = body.has_replace_file_progress()
                               ? body.replace_file_progress().held_bytes()
                               : body.put_file_progress().held_bytes();
     if (held > 0) resumed_[*pillar] = held;
-    OnToken(*pillar, event.message->secret);
-  }
-  // Of bytes that come to it from elsewhere the pillar alone can tell.
-  if (event.kind == protocol::EventKind::kProgress && event.message != nullptr &&
-      !spec_.source_tokens.empty() && events_.on_transfer) {
-    events_.on_transfer(*pillar, event.message->body.progress().bytes_done(),
-                        spec_.size_bytes.value_or(0));
+    if (!event.message->secret.empty()) OnToken(*pillar, event.message->secret);
+    // Of bytes that come to it from elsewhere the pillar alone can tell.
+    if (!spec_.source_tokens.empty() && events_.on_transfer) {
+      events_.on_transfer(*pillar, body.progress().bytes_done(), spec_.size_bytes.value_or(0));
+    }
   }
   if (event.kind == protocol::EventKind::kComponentComplete ||
       event.kind == protocol::EventKind::kComponentFailed) {

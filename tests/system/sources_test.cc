@@ -7,8 +7,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
+#include <memory>
+#include <optional>
+#include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -29,12 +33,13 @@ constexpr uint64_t kLargeBytes = 100 * kMiB;
 // Three pillars, and a large file beside them.
 class Sources : public ::testing::Test {
  protected:
-  Sources() : rig_(3), source_(rig_.Path("source")) {
+  explicit Sources(uint64_t bytes = kLargeBytes, std::string settings = "")
+      : bytes_(bytes), rig_(3, std::move(settings)), source_(rig_.Path("source")) {
     for (const char* pillar : {"p1", "p2", "p3"}) rig_.StartPillar(pillar);
     EXPECT_TRUE(rig_.WaitForPillars());
     base::SeededRandom random(7);
     std::ofstream file(source_, std::ios::binary);
-    for (uint64_t at = 0; at < kLargeBytes; at += kMiB) file << random.Bytes(kMiB);
+    for (uint64_t at = 0; at < bytes_; at += kMiB) file << random.Bytes(kMiB);
   }
 
   void Run(std::vector<std::string> words, int exit_code = 0) {
@@ -53,15 +58,16 @@ class Sources : public ::testing::Test {
                       {});
   }
   static std::string BytesOf(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::ostringstream bytes;
+    bytes << std::ifstream(path, std::ios::binary).rdbuf();
+    return bytes.str();
   }
   bool IsWhole(const std::string& path) { return BytesOf(path) == BytesOf(source_); }
   // Of the one large file that the pillar keeps.
   std::string Stored(const std::string& pillar) {
     for (const auto& entry : fs::recursive_directory_iterator(
              absl::StrCat(rig_.PillarDirectory(pillar), "/default/files"))) {
-      if (entry.is_regular_file() && entry.file_size() == kLargeBytes) {
+      if (entry.is_regular_file() && entry.file_size() == bytes_) {
         return entry.path().string();
       }
     }
@@ -81,6 +87,21 @@ class Sources : public ::testing::Test {
     }
     return 0;
   }
+  // What the pillar has written to files since it was started, as the kernel counts.
+  uint64_t WrittenBy(const std::string& pillar) {
+    std::ifstream counts(absl::StrCat("/proc/", rig_.pillar(pillar).pid(), "/io"));
+    std::string name;
+    uint64_t bytes = 0;
+    while (counts >> name >> bytes && name != "wchar:") {
+    }
+    return bytes;
+  }
+  // Of the file came before, by the record of a put with --json.
+  uint64_t ResumedIn(const std::string& log) {
+    const std::string mark = "\"resumed_bytes\":";
+    const size_t at = log.find(mark);
+    return at == std::string::npos ? 0 : std::stoull(log.substr(at + mark.size()));
+  }
   bool Until(const std::function<bool()>& there, absl::Duration within = absl::Seconds(60)) {
     const absl::Time deadline = absl::Now() + within;
     while (!there()) {
@@ -90,6 +111,7 @@ class Sources : public ::testing::Test {
     return true;
   }
 
+  const uint64_t bytes_;  // of the file
   RepositoryRig rig_;
   const std::string source_;
   std::string log_;
@@ -152,6 +174,46 @@ TEST_F(Sources, OnePillarHandsAFileOnToTheOthers) {
   Run({"put", "--via", "p1", "--id", "large"});
   EXPECT_THAT(log_, HasSubstr("already held"));
 }
+
+// A copy from p1 to p2 under way, of which some has come and much is missing for seconds.
+class HandedOn : public Sources {
+ protected:
+  HandedOn() : Sources(48 * kMiB, "[times]\nsettle = \"1s\"\n") {
+    Run({"put", source_, "--id", "large", "--pillar", "p1"});
+    Run({"rate", "set", "4M", "--pillar", "p2"});
+    const uint64_t before = WrittenBy("p2");
+    copy_ = rig_.Start(kCopy);
+    EXPECT_TRUE(Until([&] { return WrittenBy("p2") >= before + kCameBytes; })) << copy_->Log();
+  }
+  // The same again, when it is back: p2 writes what is missing and no more.
+  void ExpectGoesOnAfterTheDeathOf(const std::string& pillar) {
+    rig_.KillPillar(pillar);
+    const std::optional<int> ended = copy_->Wait(absl::Seconds(60));
+    ASSERT_TRUE(ended.has_value());
+    EXPECT_NE(*ended, 0) << copy_->Log();
+    rig_.StartPillar(pillar);
+    ASSERT_TRUE(rig_.WaitForPillars());
+    Run({"rate", "set", "off", "--pillar", "p2"});
+    const uint64_t before = WrittenBy("p2");
+    std::vector<std::string> again = kCopy;
+    again.emplace_back("--json");
+    Run(again);
+    const uint64_t resumed = ResumedIn(log_);
+    EXPECT_GE(resumed + kBesideBytes, kCameBytes) << log_;
+    EXPECT_LT(WrittenBy("p2") - before, bytes_ - resumed + kBesideBytes);
+    EXPECT_TRUE(IsWhole(Stored("p2")));
+  }
+
+  static constexpr uint64_t kCameBytes = 8 * kMiB;
+  static constexpr uint64_t kBesideBytes = kMiB;  // of records and logs
+  const std::vector<std::string> kCopy = {"put", "--via", "p1", "--id", "large", "--pillar", "p2"};
+  std::unique_ptr<ChildProcess> copy_;
+};
+
+// [S-60]
+TEST_F(HandedOn, GoesOnWhenThePillarThatGetsItHasDied) { ExpectGoesOnAfterTheDeathOf("p2"); }
+
+TEST_F(HandedOn, GoesOnWhenThePillarThatGivesItHasDied) { ExpectGoesOnAfterTheDeathOf("p1"); }
 
 TEST_F(Sources, ASourceGoesToOnePillarAndFromThereToTheOthers) {
   Run({"put", source_, "--id", "large", "--via", "p2"});
