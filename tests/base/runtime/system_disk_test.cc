@@ -2,16 +2,20 @@
 #include "base/runtime/system_disk.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "base/random.h"
+#include "base/runtime/direct_file.h"
 #include "base/runtime/exclusive_rename.h"
 #include "base/runtime/system_disk_file.h"
 #include "tests/conformance/disk_suite.h"
@@ -137,6 +141,37 @@ TEST_F(SystemDiskTest, WritesThatPreferToPassTheCacheAreReadAsTheyWereWritten) {
               testing_support::IsOkAndHolds(text.size()));
   EXPECT_TRUE(read == text);
   EXPECT_THAT((*file)->Size(), testing_support::IsOkAndHolds(text.size()));
+}
+
+// Pages of a file that the kernel has in memory.
+ptrdiff_t PagesInMemory(int descriptor, size_t bytes) {
+  void* const mapped = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+  if (mapped == MAP_FAILED) return -1;
+  std::vector<unsigned char> pages(bytes / static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  const bool told = mincore(mapped, bytes, pages.data()) == 0;
+  munmap(mapped, bytes);
+  return told ? std::count_if(pages.begin(), pages.end(), [](auto page) { return page & 1; }) : -1;
+}
+
+TEST_F(SystemDiskTest, AFreshReadIsNotByWayOfThePageCache) {
+  const std::string text = base::SeededRandom(7).Bytes(1024 * 1024);
+  auto file = disk_->Create("file");
+  ASSERT_OK(file);
+  ASSERT_OK((*file)->WriteAt(0, Bytes(text)));
+  ASSERT_OK((*file)->Sync());
+  const ScopedFd same(open(directory_.Path("file").c_str(), O_RDONLY | O_CLOEXEC));
+  std::string read(text.size(), '\0');
+  const std::span<std::byte> out = std::as_writable_bytes(std::span(read));
+  if (DirectFile(same.get()).ReadFront(0, out.first(kDirectAlignment)).value_or(0) == 0) {
+    GTEST_SKIP() << "no direct reads on the file system of " << directory_.path();
+  }
+  ASSERT_EQ(posix_fadvise(same.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+  ASSERT_EQ(PagesInMemory(same.get(), text.size()), 0);
+  EXPECT_THAT((*file)->ReadFreshAt(0, out), testing_support::IsOkAndHolds(text.size()));
+  EXPECT_TRUE(read == text);
+  EXPECT_EQ(PagesInMemory(same.get(), text.size()), 0);
+  ASSERT_OK((*file)->ReadAt(0, out));
+  EXPECT_GT(PagesInMemory(same.get(), text.size()), 0) << "the measure sees no pages at all";
 }
 
 TEST_F(SystemDiskTest, LinkThenUnlinkDoesNotReplaceEither) {
