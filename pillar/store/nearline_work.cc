@@ -368,7 +368,14 @@ NearlineStore::Reader::~Reader() {
 }
 
 absl::StatusOr<base::Buffer> NearlineStore::Reader::Read(base::ByteRange range) {
-  absl::StatusOr<base::Buffer> read = file_->Read(range);
+  return Judge(file_->Read(range));
+}
+
+absl::StatusOr<base::Buffer> NearlineStore::Reader::ReadFresh(base::ByteRange range) {
+  return Judge(file_->ReadFresh(range));
+}
+
+absl::StatusOr<base::Buffer> NearlineStore::Reader::Judge(absl::StatusOr<base::Buffer> read) {
   if (!absl::IsDataLoss(read.status())) return read;
   cache_->Drop(name_);
   return absl::UnavailableError(absl::StrCat("the copy in the cache is damaged and was dropped (",

@@ -124,8 +124,11 @@ class NearlineStore::Reader final : public StoredFile {
   const FileRecord& record() const override { return file_->record(); }
   // kUnavailable, not kDataLoss, for a damaged copy: it is dropped, and the medium has the file.
   absl::StatusOr<base::Buffer> Read(base::ByteRange range) override;
+  absl::StatusOr<base::Buffer> ReadFresh(base::ByteRange range) override;
 
  private:
+  absl::StatusOr<base::Buffer> Judge(absl::StatusOr<base::Buffer> read);
+
   const std::shared_ptr<StageCache> cache_;
   const std::string name_;
   std::shared_ptr<CachedCopy> copy_;
