@@ -34,7 +34,7 @@ class ListAhead {
   ListAhead& operator=(const ListAhead&) = delete;
 
   // Begins the page behind the one that `work` has just given away; `key` says who will ask for
-  // it, and how.
+  // it, and how. Requires: no files are read for the list.
   void Make(std::string key, std::shared_ptr<ListWork> work);
   // True: that page is made or being made, and `ready` is called with it on the loop, never from
   // inside this call.

@@ -183,10 +183,11 @@ void ListRequest::OnSlice(ListWork::Slice slice) {
   for (const auto& [file_id, why] : slice.losses) {
     parts_.host.RaiseAlarm("data-loss", why, file_id);
   }
-  read_bytes_ = slice.bytes_done;
   read_total_ = slice.bytes_total;
   if (!slice.status.ok()) {
     End(CodeOfOrder(slice.status), slice.status.message());
+  } else if (slice.readers > 0) {
+    Read(slice.readers);
   } else if (!slice.done) {
     RunSlice();
   } else if (order_->page.by_token()) {
@@ -196,6 +197,24 @@ void ListRequest::OnSlice(ListWork::Slice slice) {
     MakePageAhead();  // while this one is sealed and sent
     Finish(std::move(final));
   }
+}
+
+void ListRequest::Read(size_t readers) {
+  readers_ = readers;
+  for (size_t i = 0; i < readers; ++i) {
+    const absl::Status taken = RunThen(
+        runtime::Lane::kRead, [work = work_, i] { return work->Read(i); }, &ListRequest::OnRead);
+    if (!taken.ok()) {
+      End(wire::BUSY, kTooMuch);
+      return;
+    }
+  }
+}
+
+void ListRequest::OnRead(uint64_t bytes) {
+  if (stage_ != Stage::kWorking) return;
+  read_bytes_ += bytes;
+  if (--readers_ == 0) RunSlice();
 }
 
 void ListRequest::Send() {

@@ -3,6 +3,8 @@
 // transfer.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -43,6 +45,8 @@ class ListRequest final : public RequestHandler {
   void MakePageAhead();
   void RunSlice();
   void OnSlice(ListWork::Slice slice);
+  void Read(size_t readers);
+  void OnRead(uint64_t bytes);
 
   // ---- they go out
   void Send();
@@ -58,6 +62,7 @@ class ListRequest final : public RequestHandler {
   std::shared_ptr<ListWork> work_;
   bool accepted_ = false;
   uint64_t received_bytes_ = 0;
+  size_t readers_ = 0;  // at work
   uint64_t read_bytes_ = 0;
   uint64_t read_total_ = 0;
   uint64_t sending_bytes_ = 0;

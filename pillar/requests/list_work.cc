@@ -32,7 +32,6 @@ ListWork::ListWork(store::FileStore& store, const base::Clock& clock, std::share
 ListWork::Slice ListWork::Run() {
   Slice slice;
   slice.status = Advance(slice);
-  slice.bytes_done = bytes_done_;
   slice.bytes_total = next_cursor_.empty() || !order_->page.by_token() ? bytes_known_ : 0;
   return slice;
 }
@@ -41,8 +40,7 @@ absl::Status ListWork::Advance(Slice& slice) {
   if (order_->page.by_token() && staged_.file == nullptr) {
     BITREPO_ASSIGN_OR_RETURN(staged_.file, store_.StageScratch(order_->collection, std::nullopt));
   }
-  uint64_t budget_bytes = kSliceBytes;
-  for (uint32_t answered = 0; answered < kSliceEntries && budget_bytes > 0;) {
+  for (uint32_t answered = 0; answered < kSliceEntries;) {
     if (next_ == entries_.size() &&
         (turned_ || (order_->page.by_token() && !next_cursor_.empty()))) {
       BITREPO_RETURN_IF_ERROR(LoadPage());
@@ -50,17 +48,19 @@ absl::Status ListWork::Advance(Slice& slice) {
     }
     if (next_ == entries_.size() || verdict_) {
       slice.done = true;
+      found_.clear();
       entries_ = {};  // here: memory goes back cheapest on the worker that took it
       next_ = 0;
       return order_->page.by_token() ? Seal() : absl::OkStatus();
     }
     const ListEntry& entry = entries_[next_];
-    if (order_->reads() && entry.record.ok() && entry.record->trouble.empty()) {
-      const absl::StatusOr<bool> read = ReadOn(entry, budget_bytes);
-      if (read.ok() && !*read) continue;
-      BITREPO_RETURN_IF_ERROR(AddRead(entry, read.status(), slice));
-    } else {
+    if (!IsRead(entry)) {
       BITREPO_RETURN_IF_ERROR(Answer(entry, slice));
+    } else if (found_[next_]) {
+      BITREPO_RETURN_IF_ERROR(AddRead(*std::move(found_[next_]), slice));
+    } else {
+      slice.readers = Readers();
+      return absl::OkStatus();
     }
     ++next_;
     ++answered;
@@ -90,6 +90,11 @@ absl::Status ListWork::LoadPage() {
   next_ = 0;
   next_cursor_ = std::move(page.next_cursor);
   if (!order_->reads()) return absl::OkStatus();
+  found_ = std::vector<std::optional<Finding>>(entries_.size());
+  {
+    base::MutexLock lock(mutex_);
+    unread_ = 0;
+  }
   for (const ListEntry& entry : entries_) bytes_known_ += entry.range.length();
   return absl::OkStatus();
 }
@@ -108,41 +113,84 @@ absl::Status ListWork::Answer(const ListEntry& entry, Slice& slice) {
   return Add(std::move(finding), slice);
 }
 
-absl::Status ListWork::Open(const ListEntry& entry) {
-  left_ = entry.range;
-  if (file_ == nullptr || file_->record().generation != entry.record->generation ||
-      file_->record().file_id != entry.file_id) {
-    file_.reset();
-    BITREPO_ASSIGN_OR_RETURN(
-        file_, store_.Open(order_->collection, entry.file_id, entry.record->generation));
+bool ListWork::IsRead(const ListEntry& entry) const {
+  return order_->reads() && entry.record.ok() && entry.record->trouble.empty();
+}
+
+size_t ListWork::Readers() {
+  const auto idle =
+      std::stable_partition(readers_.begin(), readers_.end(),
+                            [](const Reader& reader) { return reader.digester.has_value(); });
+  const auto busy = static_cast<size_t>(idle - readers_.begin());
+  base::MutexLock lock(mutex_);
+  return std::min(kReadsAtOnce, busy + entries_.size() - unread_);
+}
+
+std::optional<size_t> ListWork::TakeUnread() {
+  base::MutexLock lock(mutex_);
+  while (unread_ < entries_.size()) {
+    const size_t entry = unread_++;
+    if (IsRead(entries_[entry])) return entry;
   }
-  BITREPO_ASSIGN_OR_RETURN(digester_, FileDigester::Make(order_->algorithms, order_->salt));
+  return std::nullopt;
+}
+
+uint64_t ListWork::Read(size_t reader) {
+  Reader& self = readers_[reader];
+  uint64_t budget_bytes = kSliceBytes;
+  for (uint32_t read = 0; read < kSliceEntries && budget_bytes > 0; ++read) {
+    if (!self.digester) {
+      const std::optional<size_t> entry = TakeUnread();
+      if (!entry) break;
+      self.entry = *entry;
+    }
+    const absl::StatusOr<bool> ended = ReadOn(self, budget_bytes);
+    if (ended.ok() && !*ended) break;
+    found_[self.entry].emplace(Found(self, ended.status()));
+  }
+  return kSliceBytes - budget_bytes;
+}
+
+absl::Status ListWork::Open(Reader& reader) {
+  const ListEntry& entry = entries_[reader.entry];
+  reader.left = entry.range;
+  if (reader.file == nullptr || reader.file->record().generation != entry.record->generation ||
+      reader.file->record().file_id != entry.file_id) {
+    reader.file.reset();
+    BITREPO_ASSIGN_OR_RETURN(
+        reader.file, store_.Open(order_->collection, entry.file_id, entry.record->generation));
+  }
+  BITREPO_ASSIGN_OR_RETURN(reader.digester, FileDigester::Make(order_->algorithms, order_->salt));
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> ListWork::ReadOn(const ListEntry& entry, uint64_t& budget_bytes) {
-  if (!digester_) BITREPO_RETURN_IF_ERROR(Open(entry));
-  while (!left_.empty()) {
+absl::StatusOr<bool> ListWork::ReadOn(Reader& reader, uint64_t& budget_bytes) {
+  if (!reader.digester) BITREPO_RETURN_IF_ERROR(Open(reader));
+  while (!reader.left.empty()) {
     if (budget_bytes == 0) return false;
-    const uint64_t length = std::min({kReadBytes, left_.length(), budget_bytes});
+    const uint64_t length = std::min({kReadBytes, reader.left.length(), budget_bytes});
     BITREPO_ASSIGN_OR_RETURN(const base::ByteRange range,
-                             base::ByteRange::Make(left_.offset(), length));
+                             base::ByteRange::Make(reader.left.offset(), length));
     const absl::Time began = clock_.Now();
-    BITREPO_ASSIGN_OR_RETURN(const base::Buffer bytes, file_->Read(range));
+    // What is to be fresh comes from the medium.
+    const absl::StatusOr<base::Buffer> bytes =
+        order_->fresh ? reader.file->ReadFresh(range) : reader.file->Read(range);
+    BITREPO_RETURN_IF_ERROR(bytes.status());
     gauge_->AddRead(length, clock_.Now() - began);
-    digester_->Update(bytes.bytes());
-    BITREPO_ASSIGN_OR_RETURN(left_, base::ByteRange::Make(range.end(), left_.length() - length));
-    bytes_done_ += length;
+    reader.digester->Update(bytes->bytes());
+    BITREPO_ASSIGN_OR_RETURN(reader.left,
+                             base::ByteRange::Make(range.end(), reader.left.length() - length));
     budget_bytes -= length;
   }
   return true;
 }
 
 // Not without looking at the record: a whole SHA-256 must be the recorded one.
-absl::Status ListWork::AddRead(const ListEntry& entry, const absl::Status& how, Slice& slice) {
+Finding ListWork::Found(Reader& reader, const absl::Status& how) {
+  const ListEntry& entry = entries_[reader.entry];
   Finding finding{entry, {}, clock_.WallNow(), how};
-  if (how.ok()) finding.digests = digester_->Finish();
-  digester_.reset();
+  if (how.ok()) finding.digests = reader.digester->Finish();
+  reader.digester.reset();
   for (const wire::Digest& digest : finding.digests) {
     if (digest.algorithm() == wire::SHA256 && entry.range.length() == entry.record->size_bytes &&
         digest.value() != entry.record->sha256.bytes()) {
@@ -150,6 +198,10 @@ absl::Status ListWork::AddRead(const ListEntry& entry, const absl::Status& how, 
     }
   }
   if (!finding.trouble.ok()) finding.digests.clear();
+  return finding;
+}
+
+absl::Status ListWork::AddRead(Finding finding, Slice& slice) {
   if (!finding.trouble.ok() && order_->files.has_file_id()) verdict_ = TroubleOf(finding.trouble);
   return Add(std::move(finding), slice);
 }

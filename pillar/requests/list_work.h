@@ -3,6 +3,8 @@
 // a staged file.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "pillar/requests/file_digester.h"
 #include "pillar/requests/gauge.h"
 #include "pillar/requests/list_order.h"
@@ -20,13 +24,15 @@ namespace bitrepo::requests {
 
 inline constexpr uint64_t kSliceBytes =
     16 * 1024 * 1024;  // of files, read in one go, before others get the worker
-inline constexpr uint32_t kSliceEntries = 1000;      // answered in one go
+inline constexpr uint32_t kSliceEntries = 1000;  // answered, or read, in one go
+inline constexpr size_t kReadsAtOnce =
+    3;  // files, or blocks, of one list: of the usual four workers one is left to others
 inline constexpr uint32_t kRecordedItemsMax = 5000;  // of a page that is answered from the records
 inline constexpr uint32_t kReadItemsMax = 100;       // of a page whose files must be read
 inline constexpr uint64_t kReadBlocksBytesMax = 1ull << 30;  // of a page of blocks; but one block
 
-// Holds no more than one page and what one read needs, however long the list is.
-// Threads:  goes from worker to worker, never on two at once.
+// Holds no more than one page and what kReadsAtOnce reads need, however long the list is.
+// Threads:  goes from worker to worker, never on two at once but for its readers.
 // Lifetime: store and clock outlive it.
 class ListWork {
  public:
@@ -34,8 +40,8 @@ class ListWork {
   struct Slice {
     absl::Status status;  // not OK: the answer to the request, and there is no other
     bool done = false;
-    uint64_t bytes_done = 0;                                  // of files, read
-    uint64_t bytes_total = 0;                                 // 0: unknown
+    size_t readers = 0;        // so many Reads are to be done before the next Run
+    uint64_t bytes_total = 0;  // of files, to be read; 0: unknown
     std::vector<std::pair<std::string, std::string>> losses;  // file id and why, for the operators
   };
   // A list that goes by token.
@@ -48,6 +54,9 @@ class ListWork {
            std::shared_ptr<const ListOrder> order, std::unique_ptr<ListSource> source);
 
   Slice Run();
+  // Reads on, as one of the `readers` of the last Run, counted from 0: each on a worker of its own.
+  // Returns how many bytes.
+  uint64_t Read(size_t reader);
   // Requires, all: the last slice was done.
   wire::Body TakeFinal();  // with its items, where they do not go by token
   Staged TakeStaged() { return std::move(staged_); }
@@ -57,14 +66,28 @@ class ListWork {
   void TurnPage();
 
  private:
+  // Of one file at a time.
+  struct Reader {
+    size_t entry = 0;
+    std::shared_ptr<store::StoredFile> file;  // of the entry, or the one before it
+    std::optional<FileDigester> digester;     // while an entry is being read
+    base::ByteRange left = {};
+  };
   absl::Status Advance(Slice& slice);
   absl::Status LoadPage();
   protocol::PageLimits Limits() const;
   absl::Status Answer(const ListEntry& entry, Slice& slice);
+  // Its bytes must be read.
+  bool IsRead(const ListEntry& entry) const;
+  // How many can read on at once; those that are inside a file come first.
+  size_t Readers();
+  // The next entry that must be read.
+  std::optional<size_t> TakeUnread();
   // True when the entry has been read to its end, or cannot be.
-  absl::StatusOr<bool> ReadOn(const ListEntry& entry, uint64_t& budget_bytes);
-  absl::Status Open(const ListEntry& entry);
-  absl::Status AddRead(const ListEntry& entry, const absl::Status& how, Slice& slice);
+  absl::StatusOr<bool> ReadOn(Reader& reader, uint64_t& budget_bytes);
+  absl::Status Open(Reader& reader);
+  Finding Found(Reader& reader, const absl::Status& how);
+  absl::Status AddRead(Finding finding, Slice& slice);
   absl::Status Add(Finding finding, Slice& slice);
   absl::Status Flush();
   absl::Status Seal();
@@ -78,14 +101,14 @@ class ListWork {
   std::vector<ListEntry> entries_;  // of the page being answered
   size_t next_ = 0;
   std::string next_cursor_;
-  bool begun_ = false;  // some page was loaded
-  bool turned_ = true;  // a page is to be loaded that was not
-  uint64_t bytes_done_ = 0;
+  bool begun_ = false;        // some page was loaded
+  bool turned_ = true;        // a page is to be loaded that was not
   uint64_t bytes_known_ = 0;  // of the files of all pages so far
 
-  std::shared_ptr<store::StoredFile> file_;  // of the entry being read, or the one before it
-  std::optional<FileDigester> digester_;     // of the entry being read
-  base::ByteRange left_;
+  std::array<Reader, kReadsAtOnce> readers_;
+  std::vector<std::optional<Finding>> found_;  // of each entry, once it has been read
+  base::Mutex mutex_;
+  size_t unread_ ABSL_GUARDED_BY(mutex_) = 0;  // the first entry that no reader has taken
 
   wire::Body final_;
   std::optional<wire::ResponseInfo> verdict_;  // of the one file asked for

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "bus/protocol/limits.h"
+#include "pillar/requests/list_work.h"
 #include "tests/pillar/list_bench.h"
 #include "tests/support/status_matchers.h"
 
@@ -126,6 +128,80 @@ TEST_F(ListRequests, AFreshChecksumIsReadNow) {
   ASSERT_EQ(rig.Code(sums), wire::OPERATION_COMPLETED);
   EXPECT_EQ(Sums(sums).items(0).digests(0).value(), Sha256Of("hello").bytes());
   EXPECT_GT(Sums(sums).items(0).calculated_at_us(), 1'700'000'000'000'000);
+}
+
+TEST_F(ListRequests, AFreshChecksumIsOfWhatTheMediumHasAndNotOfWhatIsRemembered) {
+  Keep("a", "hello");
+  rig.store.memory_lies = true;
+  const std::string md5 = base::Hasher::Of(base::Algorithm::kMd5, "hello").bytes();
+  EXPECT_NE(Sums(Checksums(All(), {wire::MD5})).items(0).digests(0).value(), md5);
+  EXPECT_EQ(Sums(Checksums(All(), {wire::MD5}, true)).items(0).digests(0).value(), md5);
+  EXPECT_EQ(rig.Code(Checksums(One("a"), {wire::SHA256}, true)), wire::OPERATION_COMPLETED);
+}
+
+TEST_F(ListRequests, SeveralFilesAreReadAtOnceAndAnsweredInTheirOrder) {
+  // Longer than a slice, and shorter: later ones end before earlier ones, and at last one reader,
+  // not the first, reads on alone.
+  std::vector<std::string> files;
+  for (const size_t bytes : {1, 20'000'000, 70'000'000, 0, 3'000'000, 2, 17'000'000, 3}) {
+    files.push_back(base::SeededRandom(files.size()).Bytes(bytes));
+    Keep(absl::StrCat("f", files.size() - 1), files.back());
+  }
+  rig.store.memory.FlipBit(Photos(), File("f4"), 2'500'000);
+  rig.workers.most_waiting = 0;
+  const Envelope sums = Checksums(All(), {wire::SHA1}, true);
+  ASSERT_EQ(rig.Code(sums), wire::OPERATION_COMPLETED);
+  EXPECT_EQ(rig.workers.most_waiting, requests::kReadsAtOnce);
+  ASSERT_EQ(Sums(sums).items_size(), static_cast<int>(files.size()));
+  for (size_t i = 0; i < files.size(); ++i) {
+    const wire::ChecksumItem& item = Sums(sums).items(static_cast<int>(i));
+    EXPECT_EQ(item.file_id(), absl::StrCat("f", i));
+    if (i == 4) {
+      EXPECT_EQ(item.trouble().code(), wire::DATA_LOSS);
+    } else {
+      ASSERT_EQ(item.digests_size(), 1) << i;
+      EXPECT_EQ(item.digests(0).value(),
+                base::Hasher::Of(base::Algorithm::kSha1, files[i]).bytes());
+    }
+  }
+  EXPECT_THAT(rig.Alarms(), ElementsAre("data-loss"));
+}
+
+// For the thread sanitizer.
+TEST_F(ListRequests, ReadersWorkOnThreadsOfTheirOwn) {
+  for (int i = 0; i < 50; ++i) Keep(absl::StrCat("f", 10 + i), std::string(10'000, 'x'));
+  PillarRig::Ask ask;
+  ask.operation = wire::GET_CHECKSUMS;
+  *ask.body.mutable_get_checksums_request()->mutable_files() = All();
+  ask.body.mutable_get_checksums_request()->mutable_checksums()->set_fresh(true);
+  const auto order = requests::OrderOf(rig.Request(std::move(ask)), wire::SHA256);
+  ASSERT_OK(order);
+  const base::SystemClock clock;
+  requests::ListWork work(rig.store, clock, std::make_shared<requests::Gauge>(),
+                          std::make_shared<const requests::ListOrder>(*order),
+                          requests::MakeListSource(rig.store, *order));
+  requests::ListWork::Slice slice = work.Run();
+  EXPECT_EQ(slice.readers, requests::kReadsAtOnce);
+  for (; slice.status.ok() && !slice.done; slice = work.Run()) {
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < slice.readers; ++i) threads.emplace_back([&work, i] { work.Read(i); });
+    for (std::thread& thread : threads) thread.join();
+  }
+  ASSERT_OK(slice.status);
+  const wire::Body final = work.TakeFinal();
+  ASSERT_EQ(final.get_checksums_final().items_size(), 50);
+  for (int i = 0; i < 50; ++i) {
+    const wire::ChecksumItem& item = final.get_checksums_final().items(i);
+    EXPECT_EQ(item.file_id(), absl::StrCat("f", 10 + i));
+    EXPECT_EQ(item.digests_size(), 1);
+  }
+}
+
+TEST_F(ListRequests, OneFileIsReadByOneReader) {
+  Keep("a", base::SeededRandom(4).Bytes(40'000'000));
+  rig.workers.most_waiting = 0;
+  EXPECT_EQ(rig.Code(Checksums(One("a"), {wire::SHA256}, true)), wire::OPERATION_COMPLETED);
+  EXPECT_EQ(rig.workers.most_waiting, 1u);
 }
 
 TEST_F(ListRequests, SeveralAlgorithmsComeInTheOrderAskedFor) {

@@ -3,6 +3,8 @@
 // another in each lane.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
@@ -24,13 +26,15 @@ class SlowWorkers final : public runtime::WorkerPool {
     if (full) return absl::ResourceExhaustedError("the lane is full");
     std::deque<absl::AnyInvocable<void()>>& waiting = waiting_[lane];
     waiting.push_back(std::move(work));
+    most_waiting = std::max(most_waiting, waiting.size());
     if (waiting.size() == 1) RunLater(lane);
     return absl::OkStatus();
   }
   // Forgets what was not yet run, as a killed process does.
   void Drop() { waiting_.clear(); }
 
-  bool full = false;  // every lane refuses
+  bool full = false;        // every lane refuses
+  size_t most_waiting = 0;  // pieces in one lane, the running one included
   absl::Duration piece = absl::Milliseconds(1);
 
  private:

@@ -13,10 +13,12 @@
 
 namespace bitrepo::pillar {
 
-// Reads with a bit changed that no check of the store has seen.
+// Reads with a bit changed that no check of the store has seen; `in_memory`: the medium has it
+// right.
 class LyingFile final : public store::StoredFile {
  public:
-  explicit LyingFile(std::unique_ptr<store::StoredFile> file) : file_(std::move(file)) {}
+  LyingFile(std::unique_ptr<store::StoredFile> file, bool in_memory)
+      : file_(std::move(file)), in_memory_(in_memory) {}
   const store::FileRecord& record() const override { return file_->record(); }
   absl::StatusOr<base::Buffer> Read(base::ByteRange range) override {
     absl::StatusOr<base::Buffer> bytes = file_->Read(range);
@@ -25,9 +27,13 @@ class LyingFile final : public store::StoredFile {
     wrong.back() = static_cast<char>(wrong.back() ^ 1);
     return base::Buffer::Of(std::move(wrong));
   }
+  absl::StatusOr<base::Buffer> ReadFresh(base::ByteRange range) override {
+    return in_memory_ ? file_->ReadFresh(range) : Read(range);
+  }
 
  private:
   const std::unique_ptr<store::StoredFile> file_;
+  const bool in_memory_;
 };
 
 // Thread-safe as what it stands before; its own members are the test's.
@@ -106,8 +112,9 @@ class StoreSpy final : public store::FileStore {
       const base::GenerationId& generation) override {
     absl::StatusOr<std::unique_ptr<store::StoredFile>> file =
         memory.Open(collection, file_id, generation);
-    if (!lies || !file.ok()) return file;
-    return std::unique_ptr<store::StoredFile>(std::make_unique<LyingFile>(*std::move(file)));
+    if (!(lies || memory_lies) || !file.ok()) return file;
+    return std::unique_ptr<store::StoredFile>(
+        std::make_unique<LyingFile>(*std::move(file), memory_lies));
   }
   absl::StatusOr<store::RecordPage> List(const store::ListQuery& query, uint32_t limit,
                                          absl::string_view cursor) override {
@@ -148,8 +155,9 @@ class StoreSpy final : public store::FileStore {
   }
 
   store::MemoryFileStore memory;
-  bool keeps = true;  // what it says of itself
-  bool lies = false;  // what is opened from now on reads wrong
+  bool keeps = true;         // what it says of itself
+  bool lies = false;         // what is opened from now on reads wrong
+  bool memory_lies = false;  // as `lies`, unless it is read fresh
   absl::Status fail_publish;
   absl::Status fail_remove;
   absl::Status fail_restore;
