@@ -41,7 +41,14 @@ absl::Status CheckName(absl::string_view text) {
 
 // The rule that the characters of a file id break, if any.
 std::optional<absl::string_view> BrokenCharacterRule(absl::string_view text) {
+  // Most ids are of these alone.
+  const auto is_printable_ascii = [](char c) { return c >= ' ' && c <= '~'; };
   while (!text.empty()) {
+    const auto* const other = std::find_if_not(text.begin(), text.end(), is_printable_ascii);
+    text.remove_prefix(static_cast<size_t>(other - text.begin()));
+    if (text.empty()) {
+      return std::nullopt;
+    }
     const std::optional<Utf8Char> next = FirstUtf8Char(text);
     if (!next) {
       return "is not valid UTF-8";

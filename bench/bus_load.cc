@@ -86,7 +86,7 @@ class Worker final : public Member {
     std::puts("ready");
     std::fflush(stdout);
   }
-  void OnEnvelope(const protocol::Envelope& envelope) override {
+  void OnEnvelope(protocol::Envelope envelope) override {
     if (envelope.header.kind() != wire::REQUEST) return;
     wire::Body body;
     body.mutable_response()->set_code(wire::OPERATION_COMPLETED);
@@ -156,7 +156,7 @@ class Asker final : public Member {
     }
   }
 
-  void OnEnvelope(const protocol::Envelope& envelope) override {
+  void OnEnvelope(protocol::Envelope envelope) override {
     if (envelope.header.kind() != wire::FINAL || under_way_.empty()) {
       return End(absl::InternalError("something else than the answer came"));
     }

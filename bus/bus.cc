@@ -202,7 +202,7 @@ void Bus::State::OnFrames(Frames frames) {
     last_heard = loop.Now();
   }
   EnvelopeFault fault;
-  const absl::StatusOr<Envelope> envelope = protocol::OpenEnvelope(std::move(frames), fault);
+  absl::StatusOr<Envelope> envelope = protocol::OpenEnvelope(std::move(frames), fault);
   if (!envelope.ok()) {
     ++drops[fault.cause];
     if (phase == Phase::kUp && fault.header_usable) {
@@ -223,7 +223,7 @@ void Bus::State::OnFrames(Frames frames) {
   } else if (kind == wire::REFUSED && answers_hello) {
     OnRefusal(envelope->body.response());
   } else if (phase == Phase::kUp && IsForHandler(kind)) {
-    handler->OnEnvelope(*envelope);
+    handler->OnEnvelope(*std::move(envelope));
   } else if (kind != wire::HEARTBEAT) {
     ++drops[phase == Phase::kUp ? "wrong-kind" : "before-welcome"];
   }

@@ -45,7 +45,7 @@ class Bus {
     virtual void OnBusDown() = 0;
     // Valid by OpenEnvelope, and addressed to this component. Never a hub kind but ROUTED,
     // UNDELIVERED and REFUSED.
-    virtual void OnEnvelope(const protocol::Envelope& envelope) = 0;
+    virtual void OnEnvelope(protocol::Envelope envelope) = 0;
     // The broker will not have this component (CONFLICT: its id is taken by another store). It is
     // not dialled again. BUSY is no refusal.
     virtual void OnRefused(const wire::ResponseInfo& why) = 0;

@@ -78,7 +78,7 @@ struct Client::State final : public bus::Bus::Handler {
     if (events.on_down) events.on_down();
     desk.OnBusDown();
   }
-  void OnEnvelope(const protocol::Envelope& envelope) override { desk.OnEnvelope(envelope); }
+  void OnEnvelope(protocol::Envelope envelope) override { desk.OnEnvelope(std::move(envelope)); }
   void OnRefused(const wire::ResponseInfo& why) override {
     refused = absl::FailedPreconditionError(
         absl::StrCat("the coordinator refused this client: ", why.text()));

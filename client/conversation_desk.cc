@@ -110,7 +110,7 @@ std::optional<protocol::ConversationRemains> ConversationDesk::Leave(
   return live->machine->remains();
 }
 
-void ConversationDesk::OnEnvelope(const protocol::Envelope& envelope) {
+void ConversationDesk::OnEnvelope(protocol::Envelope envelope) {
   auto live = Find(envelope.conversation());
   if (live == nullptr) {
     base::LogLine(base::LogLevel::kDebug, "late-message")
@@ -119,7 +119,7 @@ void ConversationDesk::OnEnvelope(const protocol::Envelope& envelope) {
     return;
   }
   Apply(live, [&](protocol::Conversation& machine, protocol::ConversationOutbox& out) {
-    machine.OnMessage(envelope, loop_.Now(), out);
+    machine.OnMessage(std::move(envelope), loop_.Now(), out);
   });
   Drain();
 }

@@ -60,7 +60,7 @@ class ConversationDesk {
   std::optional<protocol::ConversationRemains> Leave(const base::ConversationId& id);
 
   // From the bus.
-  void OnEnvelope(const protocol::Envelope& envelope);
+  void OnEnvelope(protocol::Envelope envelope);
   void OnBusUp();
   void OnBusDown();
 

@@ -115,8 +115,8 @@ struct Pillar::State final : bus::Bus::Handler,
     auto refusal = protocol::MakeRefusal(spec, fault, parts.loop.clock().WallNow(), parts.random);
     if (refusal.ok()) Publish(*refusal);
   }
-  void OnEnvelope(const protocol::Envelope& envelope) override;
-  void OnIdentify(const protocol::Envelope& identify);
+  void OnEnvelope(protocol::Envelope envelope) override;
+  void OnIdentify(std::shared_ptr<const protocol::Envelope> identify);
   bool Keeps(const std::string& collection_id) const;
   // The bus may be down or full: the asker asks again.
   void Publish(const protocol::Envelope& envelope) {
@@ -196,11 +196,11 @@ bool Pillar::State::Keeps(const std::string& collection_id) const {
                      [&](const auto& kept) { return kept.text() == collection_id; });
 }
 
-void Pillar::State::OnEnvelope(const protocol::Envelope& envelope) {
+void Pillar::State::OnEnvelope(protocol::Envelope envelope) {
   if (stopped) return;
   switch (envelope.header.kind()) {
     case wire::IDENTIFY:
-      OnIdentify(envelope);
+      OnIdentify(std::make_shared<const protocol::Envelope>(std::move(envelope)));
       return;
     case wire::REQUEST:
       if (Keeps(envelope.header.collection_id())) {
@@ -218,15 +218,15 @@ void Pillar::State::OnEnvelope(const protocol::Envelope& envelope) {
   }
 }
 
-void Pillar::State::OnIdentify(const protocol::Envelope& identify) {
+void Pillar::State::OnIdentify(std::shared_ptr<const protocol::Envelope> identify) {
   const auto reply = [this, identify](wire::Body body) {
-    Publish(protocol::MakeReply(spec, identify, wire::IDENTIFY_REPLY, std::move(body), "",
+    Publish(protocol::MakeReply(spec, *identify, wire::IDENTIFY_REPLY, std::move(body), "",
                                 parts.loop.clock().WallNow(), parts.random));
   };
-  const wire::Operation operation = identify.header.operation();
-  if (!Keeps(identify.header.collection_id())) {
+  const wire::Operation operation = identify->header.operation();
+  if (!Keeps(identify->header.collection_id())) {
     reply(requests::IdentifyReplyBody(operation, wire::REQUEST_NOT_UNDERSTOOD_FAILURE,
-                                      NotKept(identify.header.collection_id())));
+                                      NotKept(identify->header.collection_id())));
     return;
   }
   if (stopping) {
@@ -239,7 +239,7 @@ void Pillar::State::OnIdentify(const protocol::Envelope& identify) {
     return;
   }
   ++enquiries;
-  requests::AnswerIdentify(request_parts, identify,
+  requests::AnswerIdentify(request_parts, *identify,
                            [reply, weak = weak_from_this()](wire::Body body) {
                              const std::shared_ptr<State> self = weak.lock();
                              if (self == nullptr || self->stopped) return;

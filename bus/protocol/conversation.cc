@@ -243,8 +243,7 @@ void Conversation::State::OnIdentifyMessage(const Envelope& message, absl::Time 
   }
 }
 
-void Conversation::State::OnLegMessage(const Envelope& message, absl::Time now,
-                                       ConversationOutbox& out) {
+void Conversation::State::OnLegMessage(Envelope message, absl::Time now, ConversationOutbox& out) {
   const wire::Kind kind = message.header.kind();
   const bool from_contributor = kind == wire::PROGRESS || kind == wire::FINAL;
   const bool from_broker = kind == wire::UNDELIVERED || kind == wire::REFUSED;
@@ -253,7 +252,7 @@ void Conversation::State::OnLegMessage(const Envelope& message, absl::Time now,
         (from_broker || (from_contributor && (asker.spec.to_coordinator ||
                                               message.header.from() == component.text())))) {
       Leg* const owner = leg.get();
-      OnLeg(owner, now, out, [&](Leg& it) { it.OnMessage(message, now, out); });
+      OnLeg(owner, now, out, [&](Leg& it) { it.OnMessage(std::move(message), now, out); });
       return;
     }
   }
@@ -267,7 +266,7 @@ Conversation::Conversation(ConversationSpec spec, absl::Time now, base::Random& 
 }
 Conversation::~Conversation() = default;
 
-void Conversation::OnMessage(const Envelope& message, absl::Time now, ConversationOutbox& out) {
+void Conversation::OnMessage(Envelope message, absl::Time now, ConversationOutbox& out) {
   if (message.conversation() != id()) {
     ++state_->asker.counters.foreign;
   } else if (done()) {
@@ -275,7 +274,7 @@ void Conversation::OnMessage(const Envelope& message, absl::Time now, Conversati
   } else if (state_->identification.Owns(message)) {
     state_->OnIdentifyMessage(message, now, out);
   } else {
-    state_->OnLegMessage(message, now, out);
+    state_->OnLegMessage(std::move(message), now, out);
   }
 }
 

@@ -157,7 +157,7 @@ class Conversation {
 
   // Any envelope that carries this conversation's id: identify replies, ROUTED, UNDELIVERED,
   // REFUSED, progress, finals.
-  void OnMessage(const Envelope& message, absl::Time now, ConversationOutbox& out);
+  void OnMessage(Envelope message, absl::Time now, ConversationOutbox& out);
   void OnBusUp(absl::Time now,
                ConversationOutbox& out);  // unanswered requests are sent again at once
   void OnBusDown(absl::Time now, ConversationOutbox& out);

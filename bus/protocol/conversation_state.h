@@ -88,7 +88,7 @@ struct Conversation::State {
     Record(*leg);
     Fire(PhaseEvent::kLegMoved, now, out);
   }
-  void OnLegMessage(const Envelope& message, absl::Time now, ConversationOutbox& out);
+  void OnLegMessage(Envelope message, absl::Time now, ConversationOutbox& out);
   void OnIdentifyMessage(const Envelope& message, absl::Time now, ConversationOutbox& out);
 
   Asker asker;

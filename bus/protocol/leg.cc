@@ -41,7 +41,7 @@ bool Leg::Owns(const Envelope& message) const {
          (cancel_.has_value() && answers == cancel_->header.message_id());
 }
 
-void Leg::OnMessage(const Envelope& message, absl::Time now, ConversationOutbox& out) {
+void Leg::OnMessage(Envelope message, absl::Time now, ConversationOutbox& out) {
   if (message.header.kind() == wire::PROGRESS && IsStale(message)) {
     ++asker_->counters.stale;
     OnActivity(now, out);  // nothing new, but it lives: one that has begun again counts from 1
@@ -54,7 +54,8 @@ void Leg::OnMessage(const Envelope& message, absl::Time now, ConversationOutbox&
       undelivered_.insert(message.header.message_id());
     }
   }
-  Fire(EventOf(message, now), std::make_shared<const Envelope>(message), now, out);
+  const LegEvent event = EventOf(message, now);
+  Fire(event, std::make_shared<const Envelope>(std::move(message)), now, out);
 }
 
 LegEvent Leg::EventOf(const Envelope& message, absl::Time now) const {

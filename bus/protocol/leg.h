@@ -30,7 +30,7 @@ class Leg {
   // True when `message` answers the request of now, or its cancel.
   bool Owns(const Envelope& message) const;
   // PROGRESS, FINAL, UNDELIVERED or REFUSED. Requires: Owns(message).
-  void OnMessage(const Envelope& message, absl::Time now, ConversationOutbox& out);
+  void OnMessage(Envelope message, absl::Time now, ConversationOutbox& out);
   void OnBusUp(absl::Time now, ConversationOutbox& out);
   void OnActivity(absl::Time now, ConversationOutbox& out);
   void OnTransferFailed(const absl::Status& why, absl::Time now, ConversationOutbox& out);

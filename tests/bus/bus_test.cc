@@ -25,7 +25,7 @@ class Ears final : public Bus::Handler {
     words.push_back("up " + welcome.coordinator_id());
   }
   void OnBusDown() override { words.push_back("down"); }
-  void OnEnvelope(const protocol::Envelope& envelope) override {
+  void OnEnvelope(protocol::Envelope envelope) override {
     words.push_back("heard " + wire::Kind_Name(envelope.header.kind()));
   }
   void OnRefused(const wire::ResponseInfo& why) override {

@@ -71,7 +71,7 @@ class Asker final : public bus::Bus::Handler {
   }
   void OnBusUp(const wire::Welcome& welcome) override { runs.push_back(welcome.coordinator_run()); }
   void OnBusDown() override {}
-  void OnEnvelope(const protocol::Envelope& envelope) override {
+  void OnEnvelope(protocol::Envelope envelope) override {
     if (envelope.header.kind() == wire::FINAL) {
       status = envelope.body.get_status_final();
       ++answers;

@@ -42,7 +42,7 @@ class Component final : public bus::Bus::Handler {
   }
   void OnBusUp(const wire::Welcome& welcome) override { watch_endpoint = welcome.watch_endpoint(); }
   void OnBusDown() override { ++downs; }
-  void OnEnvelope(const protocol::Envelope& envelope) override { heard.push_back(envelope); }
+  void OnEnvelope(protocol::Envelope envelope) override { heard.push_back(std::move(envelope)); }
   void OnRefused(const wire::ResponseInfo& why) override { refused = why.text(); }
   void OnFault(const protocol::EnvelopeFault& fault) override { ADD_FAILURE() << fault.text; }
 

@@ -133,8 +133,8 @@ std::shared_ptr<std::optional<absl::Status>> Asker::Fetch(const std::string& tok
 
 void Asker::OnBusUp(const wire::Welcome& /*welcome*/) { Look(); }
 
-void Asker::OnEnvelope(const protocol::Envelope& envelope) {
-  heard.push_back(envelope);
+void Asker::OnEnvelope(protocol::Envelope envelope) {
+  heard.push_back(std::move(envelope));
   Look();
 }
 

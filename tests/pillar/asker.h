@@ -50,7 +50,7 @@ class Asker final : private bus::Bus::Handler {
  private:
   void OnBusUp(const wire::Welcome& welcome) override;
   void OnBusDown() override {}
-  void OnEnvelope(const protocol::Envelope& envelope) override;
+  void OnEnvelope(protocol::Envelope envelope) override;
   void OnRefused(const wire::ResponseInfo& why) override;
   void OnFault(const protocol::EnvelopeFault& fault) override;
   void Look();

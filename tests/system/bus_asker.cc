@@ -51,7 +51,7 @@ wire::Body BusAsker::Ask(wire::Operation operation, wire::Body body) {
   return final_.value_or(wire::Body());
 }
 
-void BusAsker::OnEnvelope(const protocol::Envelope& envelope) {
+void BusAsker::OnEnvelope(protocol::Envelope envelope) {
   if (envelope.header.kind() == wire::FINAL && envelope.header.answers() == asked_) {
     final_ = envelope.body;
   }
