@@ -75,12 +75,13 @@ TransferId Channel::Push(std::string token, std::shared_ptr<Source> source, Tran
 }
 
 TransferId Channel::Fetch(std::string token, std::vector<base::ByteRange> ranges,
-                          std::shared_ptr<Sink> sink, TransferEvents events, bool background) {
+                          std::shared_ptr<Sink> sink, TransferEvents events, bool background,
+                          uint64_t window_bytes) {
   const TransferId id{++state_->last_transfer};
   state_->Post([id, token = std::move(token), ranges = std::move(ranges), sink = std::move(sink),
-                events = std::move(events), background](ChannelCore& core) mutable {
+                events = std::move(events), background, window_bytes](ChannelCore& core) mutable {
     core.Fetch(id, std::move(token), std::move(ranges), std::move(sink), std::move(events),
-               background);
+               background, window_bytes);
   });
   return id;
 }

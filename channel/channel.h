@@ -101,8 +101,10 @@ class Channel {
   // `ranges` within the token's; empty: all that it grants and the sink does not hold. Segments
   // come in order of the ranges.
   // What comes in the `background` yields to all other bytes that come to this channel.
+  // `window_bytes`: most that is under way, from kSegmentBytes to kWindowBytes.
   TransferId Fetch(std::string token, std::vector<base::ByteRange> ranges,
-                   std::shared_ptr<Sink> sink, TransferEvents events, bool background = false);
+                   std::shared_ptr<Sink> sink, TransferEvents events, bool background = false,
+                   uint64_t window_bytes = kWindowBytes);
   void Cancel(TransferId transfer, absl::Status why);
   // As Cancel, but the peer is not told: for it the stream breaks with the session, and the token
   // may be used again, also by another process.

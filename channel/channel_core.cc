@@ -120,10 +120,11 @@ void ChannelCore::Push(TransferId id, std::string token, std::shared_ptr<Source>
 }
 
 void ChannelCore::Fetch(TransferId id, std::string token, std::vector<base::ByteRange> ranges,
-                        std::shared_ptr<Sink> sink, TransferEvents events, bool background) {
-  auto fetch =
-      std::make_shared<DialledFetch>(services_, id, std::move(token), std::move(ranges),
-                                     std::move(sink), std::move(events), background, *this);
+                        std::shared_ptr<Sink> sink, TransferEvents events, bool background,
+                        uint64_t window_bytes) {
+  auto fetch = std::make_shared<DialledFetch>(services_, id, std::move(token), std::move(ranges),
+                                              std::move(sink), std::move(events), background,
+                                              window_bytes, *this);
   transfers_[id] = fetch;
   if (closed_) {
     fetch->End(absl::CancelledError("the data channel is closed"));

@@ -46,7 +46,8 @@ class ChannelCore final : public Link::Handler,
   void Push(TransferId id, std::string token, std::shared_ptr<Source> source,
             TransferEvents events);
   void Fetch(TransferId id, std::string token, std::vector<base::ByteRange> ranges,
-             std::shared_ptr<Sink> sink, TransferEvents events, bool background);
+             std::shared_ptr<Sink> sink, TransferEvents events, bool background,
+             uint64_t window_bytes);
   RateGate& rates() { return *services_.rates; }
   void Inquire(TransferId id, std::string token, DialledInquiry::Done done);
   void Cancel(TransferId id, const absl::Status& why);

@@ -11,11 +11,13 @@ using transfer::FrameType;
 
 DialledFetch::DialledFetch(TransferServices services, TransferId id, std::string token,
                            std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink,
-                           TransferEvents events, bool background, Host& host)
+                           TransferEvents events, bool background, uint64_t window_bytes,
+                           Host& host)
     : DialledTransfer(std::move(services), id, std::move(token), std::move(events), host),
       ranges_(std::move(ranges)),
       sink_(std::move(sink)),
-      background_(background) {}
+      background_(background),
+      window_bytes_(window_bytes) {}
 
 DialledFetch::~DialledFetch() {
   if (receiving_ != nullptr) {
@@ -60,6 +62,7 @@ absl::Status DialledFetch::Prepare(const wire::TokenBody& token) {
     digest_ = *std::move(digest);
   }
   spec.wanted = ranges_;
+  spec.window_bytes = window_bytes_;
   receiving_ = std::make_shared<ReceivingEnd>(
       services_, sink_, std::move(spec),
       transfer::RateTerms{token.collection_id(), token.issuer(), 0, background_},

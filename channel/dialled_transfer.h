@@ -129,7 +129,7 @@ class DialledFetch final : public DialledTransfer, private ReceivingEnd::Owner {
  public:
   DialledFetch(TransferServices services, TransferId id, std::string token,
                std::vector<base::ByteRange> ranges, std::shared_ptr<Sink> sink,
-               TransferEvents events, bool background, Host& host);
+               TransferEvents events, bool background, uint64_t window_bytes, Host& host);
   ~DialledFetch() override;
   void OnBlocked(bool /*blocked*/) override {}
 
@@ -156,6 +156,7 @@ class DialledFetch final : public DialledTransfer, private ReceivingEnd::Owner {
   std::vector<base::ByteRange> ranges_;
   std::shared_ptr<Sink> sink_;
   const bool background_;
+  const uint64_t window_bytes_;
   std::optional<base::Digest>
       digest_;  // when all of a file is asked for whose digest the token names
   std::shared_ptr<ReceivingEnd> receiving_;

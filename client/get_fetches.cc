@@ -10,6 +10,9 @@
 
 namespace bitrepo::client {
 
+// The sources of one get share one window: no more comes twice after a kill than from one alone.
+static_assert(channel::kWindowBytes / kSourcesMax >= channel::kSegmentBytes);
+
 void GetOperation::Begin(Acceptance accepted) {
   if (absl::Status ready = Prepare(accepted); !ready.ok()) {
     if (sink_.ok()) here_.desk.TransferFailed(id_, accepted.pillar, std::move(ready));
@@ -112,8 +115,9 @@ void GetOperation::Fetch(Attempt& attempt) {
     });
   };
   // Where nothing is owed the sink says so, and the issuer hears that it has ended well.
-  attempt.transfer = here_.channel.Fetch(attempt.accepted.token, share.ranges(), attempt.sink,
-                                         std::move(events), spec_.background);
+  attempt.transfer =
+      here_.channel.Fetch(attempt.accepted.token, share.ranges(), attempt.sink, std::move(events),
+                          spec_.background, channel::kWindowBytes / (several_ ? spec_.sources : 1));
 }
 
 // What it was asked for has come from another meanwhile: its token is of no use, and it may be

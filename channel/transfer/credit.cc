@@ -32,6 +32,12 @@ void CreditPool::Return(uint64_t bytes) {
   free_ += bytes;
 }
 
+CreditWindow::CreditWindow(CreditPool& pool, uint64_t window_bytes)
+    : pool_(pool), window_bytes_(window_bytes) {
+  BITREPO_CHECK(window_bytes >= kSegmentBytesMax && window_bytes <= kStreamWindowBytes,
+                "a window takes a segment, and no more than a sender remembers");
+}
+
 CreditWindow::~CreditWindow() {
   SetHungry(false);
   pool_.Return(committed());
@@ -46,7 +52,7 @@ void CreditWindow::SetHungry(bool hungry) {
 
 bool CreditWindow::Begin(uint64_t bytes, RateFlow* flow) {
   End();
-  if (committed() + bytes > kStreamWindowBytes || !pool_.Take(bytes)) {
+  if (committed() + bytes > window_bytes_ || !pool_.Take(bytes)) {
     return false;
   }
   limit_ = bytes;
@@ -92,7 +98,7 @@ void CreditWindow::Release(uint64_t bytes) {
 
 std::optional<uint64_t> CreditWindow::Grow(uint64_t to_come, bool turn, uint64_t again) {
   const uint64_t needed = to_come > ahead() ? to_come - ahead() : 0;
-  const uint64_t room = kStreamWindowBytes - std::min(committed(), kStreamWindowBytes);
+  const uint64_t room = window_bytes_ - std::min(committed(), window_bytes_);
   uint64_t segment = kSegmentBytesMax;
   if (flow_ != nullptr) {
     flow_->StopWaiting();

@@ -54,10 +54,11 @@ class CreditPool {
 
 // The receiver's view of one transfer, over the streams that carry it one after the other.
 // Invariant: granted and not arrived, plus arrived and not released, is taken from the pool and at
-// most kStreamWindowBytes.
+// most the window.
 class CreditWindow {
  public:
-  explicit CreditWindow(CreditPool& pool) : pool_(pool) {}
+  // Requires: `window_bytes` is at least a segment and at most kStreamWindowBytes.
+  explicit CreditWindow(CreditPool& pool, uint64_t window_bytes = kStreamWindowBytes);
   ~CreditWindow();  // gives everything back
   CreditWindow(const CreditWindow&) = delete;
   CreditWindow& operator=(const CreditWindow&) = delete;
@@ -91,6 +92,7 @@ class CreditWindow {
   void SetHungry(bool hungry);
 
   CreditPool& pool_;
+  const uint64_t window_bytes_;
   RateFlow* flow_ = nullptr;  // of the present stream
   bool hungry_ = false;
   uint64_t limit_ = 0;    // of the present stream

@@ -19,7 +19,8 @@ base::ByteRange From(uint64_t from, uint64_t length) {
 
 }  // namespace
 
-Receiver::Receiver(ReceiverSpec spec, CreditPool& pool) : spec_(std::move(spec)), window_(pool) {
+Receiver::Receiver(ReceiverSpec spec, CreditPool& pool)
+    : spec_(std::move(spec)), window_(pool, spec_.window_bytes) {
   BITREPO_CHECK(spec_.wanted.size() <= kWantedRangesMax, "no more ranges are wanted than allowed");
   for (const base::ByteRange& range : spec_.wanted) {
     wanted_.Add(range);

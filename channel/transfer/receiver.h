@@ -39,6 +39,7 @@ struct ReceiverSpec {
   // What is written already, of `wanted`; of more than kFragmentsMax pieces the later ones come
   // again.
   base::RangeSet held;
+  uint64_t window_bytes = kStreamWindowBytes;  // most that is under way
 };
 
 // What the host is to do, in this order.

@@ -29,6 +29,7 @@ class GetFromSeveral : public ::testing::Test {
     spec.sink = [this](const wire::FileInfo&, base::ByteRange) {
       sinks_.made.push_back(std::make_shared<channel::TextSink>());
       sinks_.made.back()->any_order = any_order_;
+      sinks_.made.back()->hold = hold_;
       sinks_.made.back()->wrong_bytes = wire::DATA_LOSS;
       return absl::StatusOr<std::shared_ptr<channel::Sink>>(sinks_.made.back());
     };
@@ -76,6 +77,7 @@ class GetFromSeveral : public ::testing::Test {
 
   const std::string bytes_ = Noise(kLargeBytes);
   bool any_order_ = true;
+  bool hold_ = false;  // no write is answered
   Sinks sinks_;
   MemoryRepository repository_{3};
 };
@@ -99,6 +101,20 @@ TEST_F(GetFromSeveral, EachBringsAPartAndTogetherTheyBringEachByteOnce) {
     EXPECT_EQ(result.outcome.contributors.at(PillarId(pillar)).state,
               protocol::ContributorResult::State::kDone);
   }
+}
+
+// What a kill of this process can cost.
+TEST_F(GetFromSeveral, TogetherTheyHaveNoMoreThanOneWindowUnderWay) {
+  hold_ = true;
+  const ToldGet get = repository_.Get(Spec());
+  repository_.Run(absl::Seconds(4));
+  ASSERT_EQ(sinks_.made.size(), 1u);
+  channel::TextSink& sink = *sinks_.made[0];
+  EXPECT_GT(sink.held_bytes_most, 2 * channel::kWindowBytes / 3) << "all three have sent";
+  EXPECT_LE(sink.held_bytes_most, channel::kWindowBytes);
+  sink.hold = false;
+  sink.ReleaseAll();
+  ExpectWhole(End(get));
 }
 
 // B11: identification goes to several pillars, the get primitive to one.

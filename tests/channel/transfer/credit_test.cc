@@ -48,6 +48,16 @@ TEST(CreditWindow, GrantsNoMoreThanTheWindowBeyondWhatWasReleased) {
   EXPECT_EQ(pool.free(), 64 * kMiB - kStreamWindowBytes);
 }
 
+TEST(CreditWindow, GrantsWholeSegmentsOfASmallerWindow) {
+  CreditPool pool(64 * kMiB);
+  CreditWindow window(pool, 3 * kMiB - 1);
+  EXPECT_EQ(window.Grow(kEndless, false), std::optional<uint64_t>(2 * kMiB));
+  EXPECT_EQ(window.Grow(kEndless, false), std::nullopt);
+  CreditWindow least(pool, kSegmentBytesMax);
+  EXPECT_EQ(least.Grow(kEndless, false), std::optional<uint64_t>(kSegmentBytesMax));
+  EXPECT_EQ(least.Grow(kEndless, false), std::nullopt);
+}
+
 // [D-22]
 TEST(CreditWindow, WhatComesBeyondTheLimitIsRefused) {
   CreditPool pool(64 * kMiB);
