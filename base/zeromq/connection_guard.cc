@@ -64,7 +64,10 @@ absl::StatusOr<std::unique_ptr<ConnectionGuard>> ConnectionGuard::Watch(
 void ConnectionGuard::OnEvent(ConnectionEvent event, int value) {
   switch (event) {
     case ConnectionEvent::kAccepted:
-      OnAccepted(value);
+      ledger_.OnAccepted(value, loop_.Now());
+      cookies_[value] = CookieOf(value).value_or(0);
+      CarryOutCuts();
+      SampleLater();
       break;
     case ConnectionEvent::kDisconnected:
       ledger_.OnClosed(value);
@@ -84,17 +87,6 @@ void ConnectionGuard::OnEvent(ConnectionEvent event, int value) {
   }
 }
 
-// Once for each connection: its first message may have told of it before ZeroMQ does.
-void ConnectionGuard::OnAccepted(int descriptor) {
-  if (StillTheSame(descriptor)) {
-    return;
-  }
-  ledger_.OnAccepted(descriptor, loop_.Now());
-  cookies_[descriptor] = CookieOf(descriptor).value_or(0);
-  CarryOutCuts();
-  SampleLater();
-}
-
 std::optional<uint64_t> ConnectionGuard::CookieOf(int descriptor) {
   uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
@@ -108,9 +100,6 @@ void ConnectionGuard::OnDelivered(int descriptor, uint64_t wire_bytes) {
   ++delivered_;
   if (!StillTheSame(descriptor)) {
     monitor_->CatchUp();
-    if (CookieOf(descriptor).has_value()) {
-      OnAccepted(descriptor);
-    }
   }
   ledger_.OnDelivered(descriptor, wire_bytes, loop_.Now());
 }

@@ -47,7 +47,8 @@ class ConnectionGuard {
   static std::optional<uint64_t> CookieOf(int descriptor);
 
   // Call before the message is handed on: it may have overtaken the news that its connection was
-  // accepted, and that the one which had its descriptor before is gone. Both are heeded first.
+  // accepted, and that the one which had its descriptor before is gone. Both are heeded first: the
+  // I/O thread, of which the context has one, has told them before it lets the message come.
   void OnDelivered(int descriptor, uint64_t wire_bytes);
   // The socket was asked for a message and had none.
   void OnDrained() { drained_ = true; }
@@ -68,7 +69,6 @@ class ConnectionGuard {
   ConnectionGuard(runtime::EventLoop& loop, ConnectionLedger::Limits limits,
                   absl::AnyInvocable<void(int)> on_closed);
   void OnEvent(ConnectionEvent event, int value);
-  void OnAccepted(int descriptor);
   void SampleLater();
   void Sample();
   void CarryOutCuts();
