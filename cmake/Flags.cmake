@@ -39,9 +39,13 @@ foreach(linker IN ITEMS lld gold)
   endif()
 endforeach()
 
+# Without the three checks of undefined behaviour that stand before every access through a pointer:
+# they make a third of the compile time, the address sanitizer ends the program at the same null and
+# the same overrun, and these machines take any alignment.
 if(BITREPO_SANITIZE)
   string(REPLACE ";" "," sanitizers "${BITREPO_SANITIZE}")
-  add_compile_options("-fsanitize=${sanitizers}" -fno-sanitize-recover=all)
+  add_compile_options("-fsanitize=${sanitizers}" -fno-sanitize=null,alignment,object-size
+                      -fno-sanitize-recover=all)
   add_link_options("-fsanitize=${sanitizers}")
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
