@@ -119,10 +119,10 @@ void Coordinator::CarryOut(BrokerOutbox out) {
   SetTimer();
 }
 
-void Coordinator::Observe(const BrokerOutbox& out) {
+void Coordinator::Observe(BrokerOutbox& out) {
   const absl::Time wall_now = loop_.clock().WallNow();
-  for (const bus::Frames& copy : out.copies) {
-    observer_.OnCopy(copy, wall_now);
+  for (bus::Frames& copy : out.copies) {
+    observer_.OnCopy(std::move(copy), wall_now);
   }
   for (const base::AuditLine& event : out.events) {
     observer_.OnEvent(event, wall_now);

@@ -42,7 +42,7 @@ class Coordinator final : public bus::HubLink::Handler {
   void CarryOut(broker::BrokerOutbox out);
   void Send(broker::BrokerOutbox& out, broker::BrokerOutbox& next);
   // Of what the broker's outbox says, what the observer is to see.
-  void Observe(const broker::BrokerOutbox& out);
+  void Observe(broker::BrokerOutbox& out);
   void Answer(const protocol::Envelope& question, broker::BrokerOutbox& next);
   broker::HostFacts Facts() const;
   void SetTimer();

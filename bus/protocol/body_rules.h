@@ -13,6 +13,8 @@ namespace bitrepo::protocol {
 void ExamineOperation(const wire::Header& header, FieldRules& rules);
 // Requires: a header without objection.
 void ExamineBody(const wire::Header& header, const wire::Body& body, FieldRules& rules);
+// The shared parts alone.
+void ExamineShared(const wire::Header& header, const wire::Body& body, FieldRules& rules);
 // The content alone; in content_rules.cc.
 void ExamineContent(const wire::Header& header, const wire::Body& body, FieldRules& rules);
 

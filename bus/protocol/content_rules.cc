@@ -65,8 +65,7 @@ void ExamineRoster(const wire::RosterReply& roster, FieldRules& rules) {
 void ExamineRateRule(const wire::RateRule& rule, FieldRules& rules) {
   const bool named = rule.level() == wire::RATE_COLLECTION || rule.level() == wire::RATE_PARTNER;
   rules.Require(named || rule.level() == wire::RATE_NODE || rule.level() == wire::RATE_SESSION,
-                "rate",
-                absl::StrCat("the rate level ", static_cast<int>(rule.level()), " is not known"));
+                "rate", {"the rate level ", static_cast<int>(rule.level()), " is not known"});
   rules.Require(named || rule.name().empty(), "rate",
                 "only the rate of a collection or a partner has a name");
   rules.OptionalName("rate.name", rule.name());
@@ -76,7 +75,7 @@ void ExamineRateRule(const wire::RateRule& rule, FieldRules& rules) {
     rules.Require(step.from_minute() < kMinutesOfDay && step.from_minute() > before, "rate",
                   "the steps of a rate are minutes of one day, rising");
     rules.Require(step.bytes_per_second() <= base::kRateMax, "rate",
-                  absl::StrCat("a rate of more than ", base::kRateMax, " bytes in a second"));
+                  {"a rate of more than ", base::kRateMax, " bytes in a second"});
     before = step.from_minute();
   }
 }
@@ -134,10 +133,9 @@ void ExamineGetChecksums(const wire::GetChecksumsRequest& request, FieldRules& r
   rules.Window("calculated", request.calculated());
   rules.Require(request.block_bytes() == 0 || request.files().has_file_id(), "range",
                 "blocks are of one file only");
-  rules.Require(
-      request.block_bytes() == 0 ||
-          (request.block_bytes() >= kBlockBytesMin && request.block_bytes() <= kBlockBytesMax),
-      "range", absl::StrCat("a block has ", kBlockBytesMin, " to ", kBlockBytesMax, " bytes"));
+  rules.Require(request.block_bytes() == 0 || (request.block_bytes() >= kBlockBytesMin &&
+                                               request.block_bytes() <= kBlockBytesMax),
+                "range", {"a block has ", kBlockBytesMin, " to ", kBlockBytesMax, " bytes"});
   const bool ranged = request.has_offset() || request.has_length();
   rules.Require(!ranged || request.files().has_file_id(), "range", "a range is of one file only");
   rules.Range(request.offset(),

@@ -17,7 +17,7 @@
 namespace bitrepo::protocol {
 namespace {
 
-enum class Reading { kAddressee, kBroker, kWatcher };
+enum class Reading { kAddressee, kBroker, kWatcher, kGist };
 
 std::string Sha256(absl::string_view bytes) {
   return base::Hasher::Of(base::Algorithm::kSha256, bytes).bytes();
@@ -53,7 +53,8 @@ size_t TotalBytes(const Envelope& envelope) {
 void ExamineSecret(const Envelope& envelope, Reading reading, FieldRules& rules) {
   rules.BytesAtMost("the secret", envelope.secret, kSecretBytesMax);
   const std::string& promised = envelope.body.secret_sha256();
-  if (envelope.secret.empty() && reading == Reading::kWatcher) {
+  const bool is_copy = reading == Reading::kWatcher || reading == Reading::kGist;
+  if (envelope.secret.empty() && is_copy) {
     return;
   }
   rules.Require(envelope.secret.empty() ? promised.empty() : promised == Sha256(envelope.secret),
@@ -62,28 +63,50 @@ void ExamineSecret(const Envelope& envelope, Reading reading, FieldRules& rules)
 
 void ExamineSignature(const Envelope& envelope, FieldRules& rules) {
   rules.Require(envelope.signature.empty() || envelope.signature.size() == kSignatureBytes,
-                "signature", absl::StrCat("a signature has ", kSignatureBytes, " bytes or none"));
+                "signature", {"a signature has ", kSignatureBytes, " bytes or none"});
 }
 
 bool SpeaksToBroker(wire::Kind kind) {
   return kind == wire::HELLO || kind == wire::HEARTBEAT || kind == wire::BYE;
 }
 
-// The header, and whom to answer.
-void ReadHeader(Envelope& envelope, EnvelopeFault& fault, FieldRules& rules) {
+void ReadHeader(Envelope& envelope, FieldRules& rules) {
   rules.Require(envelope.header_bytes.size() <= kHeaderBytesMax, "oversize",
                 "the header is too large");
   if (!rules.ok()) {
     return;
   }
-  rules.Require(Parse(envelope.header_bytes, envelope.header), "header-garbage",
-                "the header is no header");
-  if (!rules.ok()) {
-    return;
+  if (!Parse(envelope.header_bytes, envelope.header)) {
+    envelope.header.Clear();  // half of one names nobody to answer
+    rules.Require(false, "header-garbage", "the header is no header");
   }
+}
+
+// Why the envelope is refused, and whom to tell.
+EnvelopeFault FaultOf(Envelope& envelope, const Objection& objection) {
+  EnvelopeFault fault;
+  fault.cause = objection.cause;
+  fault.code = objection.code;
+  fault.text = objection.text;
   fault.header_usable = CanBeAnswered(envelope.header);
   if (fault.header_usable) {
-    fault.header = envelope.header;
+    fault.header = std::move(envelope.header);
+  }
+  return fault;
+}
+
+// The shared parts of a body that may have a long list behind them.
+void ReadGist(Envelope& envelope, FieldRules& rules) {
+  wire::BodyHead head;
+  rules.Require(Parse(envelope.body_bytes, head), "body-garbage", "the body is no body");
+  if (head.has_response()) {
+    *envelope.body.mutable_response() = std::move(*head.mutable_response());
+  }
+  if (head.has_progress()) {
+    *envelope.body.mutable_progress() = std::move(*head.mutable_progress());
+  }
+  if (rules.ok()) {
+    ExamineShared(envelope.header, envelope.body, rules);
   }
 }
 
@@ -102,6 +125,11 @@ void Examine(Envelope& envelope, Reading reading, FieldRules& rules) {
   if (!rules.ok()) {
     return;
   }
+  if (reading == Reading::kGist && FindKind(envelope.header.kind())->reply &&
+      envelope.body_bytes.size() > kGistBodyBytesMax) {
+    ReadGist(envelope, rules);
+    return;
+  }
   rules.Require(Parse(envelope.body_bytes, envelope.body), "body-garbage", "the body is no body");
   if (!rules.ok()) {
     return;
@@ -115,13 +143,13 @@ absl::StatusOr<Envelope> Open(Frames frames, Reading reading, EnvelopeFault& fau
   FieldRules rules;
   Envelope envelope;
   rules.Require(frames.size() == kEnvelopeFrames, "frame-count",
-                absl::StrCat(frames.size(), " frames where an envelope has ", kEnvelopeFrames));
+                {frames.size(), " frames where an envelope has ", kEnvelopeFrames});
   size_t bytes = 0;
   for (const std::string& frame : frames) {
     bytes += frame.size();
   }
   rules.Require(bytes <= kEnvelopeBytesMax, "oversize",
-                absl::StrCat(bytes, " bytes where an envelope has at most ", kEnvelopeBytesMax));
+                {bytes, " bytes where an envelope has at most ", kEnvelopeBytesMax});
   if (rules.ok()) {
     auto destination = frames[0].size() <= kDestinationBytesMax
                            ? Destination::Parse(frames[0])
@@ -130,7 +158,7 @@ absl::StatusOr<Envelope> Open(Frames frames, Reading reading, EnvelopeFault& fau
     envelope.body_bytes = std::move(frames[2]);
     envelope.secret = std::move(frames[3]);
     envelope.signature = std::move(frames[4]);
-    ReadHeader(envelope, fault, rules);
+    ReadHeader(envelope, rules);
     if (destination.ok()) {
       envelope.destination = *std::move(destination);
     } else {
@@ -141,9 +169,7 @@ absl::StatusOr<Envelope> Open(Frames frames, Reading reading, EnvelopeFault& fau
     }
   }
   if (!rules.ok()) {
-    fault.cause = rules.objection()->cause;
-    fault.code = rules.objection()->code;
-    fault.text = rules.objection()->text;
+    fault = FaultOf(envelope, *rules.objection());
     return absl::InvalidArgumentError(absl::StrCat(fault.cause, ": ", fault.text));
   }
   return envelope;
@@ -238,6 +264,9 @@ absl::StatusOr<Envelope> OpenForRouting(Frames frames, EnvelopeFault& fault) {
 }
 absl::StatusOr<Envelope> OpenCopy(Frames frames, EnvelopeFault& fault) {
   return Open(std::move(frames), Reading::kWatcher, fault);
+}
+absl::StatusOr<Envelope> OpenGist(Frames frames, EnvelopeFault& fault) {
+  return Open(std::move(frames), Reading::kGist, fault);
 }
 
 std::string SignedBytes(const Envelope& envelope) {

@@ -83,6 +83,10 @@ absl::StatusOr<Envelope> OpenEnvelope(Frames frames, EnvelopeFault& fault);
 absl::StatusOr<Envelope> OpenForRouting(Frames frames, EnvelopeFault& fault);
 // For watchers: as OpenEnvelope, but the secret frame may be empty where the body names a secret.
 absl::StatusOr<Envelope> OpenCopy(Frames frames, EnvelopeFault& fault);
+// For who remembers how conversations went: as OpenCopy, but of a reply with a body of more than
+// kGistBodyBytesMax only the shared parts are read and judged, and `body` has no content. Such a
+// reply is a list, and its items are for the asker alone.
+absl::StatusOr<Envelope> OpenGist(Frames frames, EnvelopeFault& fault);
 // What a watcher may see.
 Frames WithoutSecret(Frames frames);
 

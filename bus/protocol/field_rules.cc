@@ -46,13 +46,25 @@ void FieldRules::Require(bool holds, absl::string_view cause, absl::string_view 
   }
 }
 
+void FieldRules::Require(bool holds, absl::string_view cause,
+                         std::initializer_list<absl::AlphaNum> parts, wire::ResponseCode code) {
+  if (holds || !ok()) {
+    return;
+  }
+  std::string text;
+  for (const absl::AlphaNum& part : parts) {
+    absl::StrAppend(&text, part);
+  }
+  Require(false, cause, text, code);
+}
+
 void FieldRules::Name(absl::string_view field, const std::string& value) {
   if (!ok()) {
     return;
   }
   const auto name = base::ComponentId::Parse(value);
   if (!name.ok()) {
-    Require(false, "field", absl::StrCat(field, ": ", name.status().message()));
+    Require(false, "field", {field, ": ", name.status().message()});
   }
 }
 
@@ -68,7 +80,7 @@ void FieldRules::FileId(absl::string_view field, const std::string& value) {
   }
   const auto id = base::FileId::Parse(value);
   if (!id.ok()) {
-    Require(false, "file-id", absl::StrCat(field, ": ", id.status().message()));
+    Require(false, "file-id", {field, ": ", id.status().message()});
   }
 }
 
@@ -77,17 +89,15 @@ void FieldRules::Text(absl::string_view field, const std::string& value, size_t 
     return;
   }
   if (value.size() > bytes_max) {
-    Require(false, "field",
-            absl::StrCat(field, " has ", value.size(), " bytes; at most ", bytes_max));
+    Require(false, "field", {field, " has ", value.size(), " bytes; at most ", bytes_max});
   } else if (!IsUtf8(value)) {
-    Require(false, "field",
-            absl::StrCat(field, " is not UTF-8: ", base::Printable(value, kShownBytes)));
+    Require(false, "field", {field, " is not UTF-8: ", base::Printable(value, kShownBytes)});
   }
 }
 
 void FieldRules::Uuid(absl::string_view field, const std::string& value) {
   if (!IsUuid(value)) {
-    Require(false, "field", absl::StrCat(field, " is no id of 16 bytes"));
+    Require(false, "field", {field, " is no id of 16 bytes"});
   }
 }
 
@@ -99,43 +109,39 @@ void FieldRules::OptionalUuid(absl::string_view field, const std::string& value)
 
 void FieldRules::Count(absl::string_view field, int count, size_t count_max) {
   if (count < 0 || static_cast<size_t>(count) > count_max) {
-    Require(false, "list-limit",
-            absl::StrCat(field, " has ", count, " items; at most ", count_max));
+    Require(false, "list-limit", {field, " has ", count, " items; at most ", count_max});
   }
 }
 
 void FieldRules::BytesAtMost(absl::string_view field, const std::string& value, size_t bytes_max) {
   if (value.size() > bytes_max) {
-    Require(false, "field",
-            absl::StrCat(field, " has ", value.size(), " bytes; at most ", bytes_max));
+    Require(false, "field", {field, " has ", value.size(), " bytes; at most ", bytes_max});
   }
 }
 
 void FieldRules::NotNegative(absl::string_view field, int64_t value) {
   if (value < 0) {
-    Require(false, "field", absl::StrCat(field, " is negative"));
+    Require(false, "field", {field, " is negative"});
   }
 }
 
 void FieldRules::PlainDigest(absl::string_view field, const wire::Digest& digest) {
   AnyDigest(field, digest);
   if (IsHmac(digest.algorithm())) {
-    Require(false, "digest", absl::StrCat(field, " needs an algorithm without salt"));
+    Require(false, "digest", {field, " needs an algorithm without salt"});
   }
 }
 
 void FieldRules::AnyDigest(absl::string_view field, const wire::Digest& digest) {
   const size_t bytes = DigestBytesOf(digest.algorithm());
   if (bytes == 0) {
-    Require(false, "digest",
-            absl::StrCat(field, ": unknown algorithm ", static_cast<int>(digest.algorithm())),
+    Require(false, "digest", {field, ": unknown algorithm ", static_cast<int>(digest.algorithm())},
             digest.algorithm() == wire::DIGEST_ALGORITHM_UNSPECIFIED
                 ? wire::REQUEST_NOT_UNDERSTOOD_FAILURE
                 : wire::REQUEST_NOT_SUPPORTED);
   } else if (digest.value().size() != bytes) {
     Require(false, "digest",
-            absl::StrCat(field, " has ", digest.value().size(), " bytes where its algorithm gives ",
-                         bytes));
+            {field, " has ", digest.value().size(), " bytes where its algorithm gives ", bytes});
   }
 }
 
@@ -166,7 +172,7 @@ void FieldRules::Checksums(const wire::ChecksumSpec& spec) {
 
 void FieldRules::Range(uint64_t offset, std::optional<uint64_t> length) {
   if (ok() && length.has_value() && !base::ByteRange::Make(offset, *length).ok()) {
-    Require(false, "range", absl::StrCat("the range ", offset, "+", *length, " passes 2^64"),
+    Require(false, "range", {"the range ", offset, "+", *length, " passes 2^64"},
             wire::RANGE_ERROR);
   }
 }
@@ -202,7 +208,7 @@ void FieldRules::Window(absl::string_view field, const wire::TimeWindow& window)
   NotNegative(field, window.from_us());
   NotNegative(field, window.until_us());
   if (window.has_from_us() && window.has_until_us() && window.until_us() < window.from_us()) {
-    Require(false, "field", absl::StrCat(field, " ends before it begins"));
+    Require(false, "field", {field, " ends before it begins"});
   }
 }
 

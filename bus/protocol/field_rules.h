@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "proto/types.pb.h"
 
@@ -28,8 +30,11 @@ class FieldRules {
   bool ok() const { return !objection_.has_value(); }
   const std::optional<Objection>& objection() const { return objection_; }
 
-  // Objects with `text` unless `holds`.
+  // Objects with `text` unless `holds`. A text of parts is put together only then: a message that
+  // breaks no rule pays for none.
   void Require(bool holds, absl::string_view cause, absl::string_view text,
+               wire::ResponseCode code = wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
+  void Require(bool holds, absl::string_view cause, std::initializer_list<absl::AlphaNum> parts,
                wire::ResponseCode code = wire::REQUEST_NOT_UNDERSTOOD_FAILURE);
 
   void Name(absl::string_view field,

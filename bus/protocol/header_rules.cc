@@ -20,7 +20,7 @@ constexpr std::array<absl::string_view, 0> kFeatures = {};
 void ExamineDestination(const Destination& destination, const wire::Header& header,
                         const KindRow& kind, FieldRules& rules) {
   rules.Require((kind.goes_to & BitOf(destination.kind)) != 0, "destination",
-                absl::StrCat("a message of this kind does not go to ", destination.ToString()));
+                {"a message of this kind does not go to ", destination.ToString()});
   switch (destination.kind) {
     case DestinationKind::kPillar:
     case DestinationKind::kClient:
@@ -49,7 +49,7 @@ void ExamineConversation(const wire::Header& header, const KindRow& kind, FieldR
   rules.Require(
       kind.in_conversation != Presence::kNever ||
           (header.conversation_id().empty() && header.operation() == wire::OPERATION_UNSPECIFIED),
-      "field", absl::StrCat("a ", kind.name, " belongs to no conversation"));
+      "field", {"a ", kind.name, " belongs to no conversation"});
   const bool of_operation =
       kind.speaker == Speaker::kAsker || kind.speaker == Speaker::kContributor;
   if (!of_operation) {
@@ -85,20 +85,19 @@ void ExamineVersions(const wire::Header& header, FieldRules& rules) {
   rules.Require(header.version() >= 1 && header.min_version() >= 1 &&
                     header.min_version() <= header.version(),
                 "version", "header.version and header.min_version must be 1 or more, in order");
-  rules.Require(
-      header.min_version() <= kProtocolVersion && header.version() >= kProtocolVersionMin,
-      "version",
-      absl::StrCat("version ", header.version(), " (understood from ", header.min_version(),
-                   " on) where ", kProtocolVersionMin, " to ", kProtocolVersion, " are understood"),
-      wire::VERSION_NOT_SUPPORTED);
+  rules.Require(header.min_version() <= kProtocolVersion && header.version() >= kProtocolVersionMin,
+                "version",
+                {"version ", header.version(), " (understood from ", header.min_version(),
+                 " on) where ", kProtocolVersionMin, " to ", kProtocolVersion, " are understood"},
+                wire::VERSION_NOT_SUPPORTED);
   rules.Count("header.must_understand", header.must_understand_size(), kFeaturesMax);
   for (const std::string& feature : header.must_understand()) {
     rules.Text("header.must_understand", feature, kFeatureBytesMax);
     if (std::find(kFeatures.begin(), kFeatures.end(), feature) == kFeatures.end()) {
-      rules.Require(false, "feature",
-                    absl::StrCat("the feature ", base::Printable(feature, kFeatureBytesMax),
-                                 " is not known here"),
-                    wire::REQUEST_NOT_SUPPORTED);
+      rules.Require(
+          false, "feature",
+          {"the feature ", base::Printable(feature, kFeatureBytesMax), " is not known here"},
+          wire::REQUEST_NOT_SUPPORTED);
     }
   }
 }
@@ -115,7 +114,7 @@ void ExamineHeader(const Destination& destination, const wire::Header& header, F
   const KindRow* kind = FindKind(header.kind());
   if (kind == nullptr) {
     rules.Require(false, "kind",
-                  absl::StrCat("the kind ", static_cast<int>(header.kind()), " is not known here"),
+                  {"the kind ", static_cast<int>(header.kind()), " is not known here"},
                   wire::REQUEST_NOT_SUPPORTED);
     return;
   }

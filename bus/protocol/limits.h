@@ -42,6 +42,7 @@ inline constexpr size_t kPageItemsMax = 10000;
 inline constexpr size_t kPageBytesMax =
     192 * 1024;  // of items: a final with them fits the envelope
 inline constexpr size_t kCursorBytesMax = 1024;
+inline constexpr size_t kGistBodyBytesMax = 4096;  // of a reply that OpenGist reads wholly
 
 // How long the asker holds on to a contributor that is not connected when there is reason to think
 // that it returns.

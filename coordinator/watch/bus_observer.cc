@@ -75,10 +75,10 @@ BusObserver::BusObserver(ObserverSpec spec, absl::Time wall_now)
   ledger_.Add(std::move(started), wall_now);
 }
 
-void BusObserver::OnCopy(const protocol::Frames& copy, absl::Time wall_now) {
+void BusObserver::OnCopy(protocol::Frames copy, absl::Time wall_now) {
+  copy.resize(protocol::kEnvelopeFrames);  // without secret and signature
   protocol::EnvelopeFault fault;
-  const absl::StatusOr<Envelope> envelope =
-      protocol::OpenCopy({copy[0], copy[1], copy[2], "", ""}, fault);
+  const absl::StatusOr<Envelope> envelope = protocol::OpenGist(std::move(copy), fault);
   if (!envelope.ok()) {
     return;
   }

@@ -30,7 +30,7 @@ class BusObserver {
 
   // What goes to watchers: destination, header, body. What is no valid message is passed over; its
   // addressee refuses it.
-  void OnCopy(const protocol::Frames& copy, absl::Time wall_now);
+  void OnCopy(protocol::Frames copy, absl::Time wall_now);
   // A record of the trail, but for sequence and time.
   void OnEvent(base::AuditLine event, absl::Time wall_now);
 

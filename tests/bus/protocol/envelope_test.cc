@@ -297,6 +297,55 @@ TEST(Envelope, SecretIsTheOneThatTheBodyNames) {
   EXPECT_FALSE(OpenCopy(other, fault).ok());
 }
 
+// A final that lists files, with a text that makes its body `bytes` long.
+Frames ListOfBytes(size_t bytes) {
+  samples::Sample sample = samples::ByName("get-checksums-final");
+  sample.body.mutable_get_checksums_final()->mutable_items(0)->set_file_id("the item");
+  std::string& text = *sample.body.mutable_response()->mutable_text();
+  for (text = "x"; sample.body.ByteSizeLong() < bytes;) {
+    auto& item = *sample.body.mutable_get_checksums_final()->add_items();
+    item = sample.body.get_checksums_final().items(0);
+    if (sample.body.ByteSizeLong() > bytes) {
+      sample.body.mutable_get_checksums_final()->mutable_items()->RemoveLast();
+      text += std::string(bytes - sample.body.ByteSizeLong(), 'x');
+    }
+  }
+  return Forged(sample);
+}
+
+TEST(Envelope, GistOfALongReplyIsHowItWent) {
+  EnvelopeFault fault;
+  for (const size_t surplus : {0, 1}) {
+    const Frames list = ListOfBytes(kGistBodyBytesMax + surplus);
+    ASSERT_EQ(list[2].size(), kGistBodyBytesMax + surplus);
+    ASSERT_OK_AND_ASSIGN(const Envelope gist, OpenGist(list, fault));
+    EXPECT_EQ(gist.body.response().code(), wire::OPERATION_COMPLETED);
+    EXPECT_EQ(gist.body.has_get_checksums_final(), surplus == 0);
+  }
+  samples::Sample bad = samples::ByName("get-checksums-final");
+  bad.body.mutable_response()->set_code(wire::OPERATION_PROGRESS);
+  bad.body.mutable_get_checksums_final()->add_items()->set_file_id(
+      std::string(kGistBodyBytesMax, 'x'));
+  EXPECT_FALSE(OpenGist(Forged(bad), fault).ok()) << "what is read is judged";
+  EXPECT_EQ(fault.cause, "field");
+  bad.body.mutable_response()->set_code(wire::OPERATION_COMPLETED);
+  EXPECT_OK(OpenGist(Forged(bad), fault)) << "what is not read is not";
+  EXPECT_FALSE(OpenCopy(Forged(bad), fault).ok());
+}
+
+TEST(Envelope, GistOfALongRequestIsAllOfIt) {
+  samples::Sample sample = samples::ByName("get-checksums-request");
+  wire::GetChecksumsRequest& request = *sample.body.mutable_get_checksums_request();
+  request.clear_offset();
+  request.clear_length();
+  request.clear_block_bytes();
+  auto& list = *request.mutable_files()->mutable_list();
+  while (sample.body.ByteSizeLong() <= kGistBodyBytesMax) list.add_file_ids("a file id");
+  EnvelopeFault fault;
+  ASSERT_OK_AND_ASSIGN(const Envelope opened, OpenGist(Forged(sample), fault));
+  EXPECT_GT(opened.body.get_checksums_request().files().list().file_ids_size(), 0);
+}
+
 TEST(Envelope, SecretHasALimitAndItsKinds) {
   samples::Sample sample = samples::ByName("put-file-progress");
   sample.secret = std::string(kSecretBytesMax, 's');
