@@ -30,22 +30,21 @@ bus::Membership MembershipOf(const ClientOptions& options) {
   return membership;
 }
 
+using FinalMessage = std::shared_ptr<const protocol::Envelope>;
+
 template <typename Item, typename Final>
-typename ListOperation<Item>::Page PageOf(const Final& final) {
-  typename ListOperation<Item>::Page page;
-  page.items.assign(final.items().begin(), final.items().end());
-  page.last = final.page().next_cursor().empty();
-  return page;
+ListPage<Item> PageOf(const FinalMessage& message, const Final& final) {
+  return {{message, &final.items()}, final.page().next_cursor().empty()};
 }
 
-ListOperation<wire::ChecksumItem>::Page ChecksumPage(const wire::Body& body) {
-  return PageOf<wire::ChecksumItem>(body.get_checksums_final());
+ListPage<wire::ChecksumItem> ChecksumPage(const FinalMessage& message) {
+  return PageOf<wire::ChecksumItem>(message, message->body.get_checksums_final());
 }
-ListOperation<wire::FileInfo>::Page FileIdPage(const wire::Body& body) {
-  return PageOf<wire::FileInfo>(body.get_file_ids_final());
+ListPage<wire::FileInfo> FileIdPage(const FinalMessage& message) {
+  return PageOf<wire::FileInfo>(message, message->body.get_file_ids_final());
 }
-ListOperation<wire::FileInfoItem>::Page FileInfoPage(const wire::Body& body) {
-  return PageOf<wire::FileInfoItem>(body.get_file_infos_final());
+ListPage<wire::FileInfoItem> FileInfoPage(const FinalMessage& message) {
+  return PageOf<wire::FileInfoItem>(message, message->body.get_file_infos_final());
 }
 
 // A page handler of one kind of final, for those of any.

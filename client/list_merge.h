@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,13 @@
 #include "client/operation.h"
 
 namespace bitrepo::client {
+
+// One page of a pillar. The items lie in the message that they came in.
+template <typename Item>
+struct ListPage {
+  std::shared_ptr<const google::protobuf::RepeatedPtrField<Item>> items;
+  bool last = true;  // no other follows
+};
 
 // Use: Expect every pillar, then OnPage and OnEnd as they come, Take what is known, and ask Hungry
 // pillars for more: at most two pages of each are held.
@@ -38,14 +46,14 @@ class ListMerge {
   // A pillar whose pages belong to the list. Requires: before the first Take.
   void Expect(const base::ComponentId& pillar) { lists_[pillar]; }
 
-  // The next page of a pillar; `last` when no other follows. False when it is out of order: the
+  // The next page of a pillar. False when it is out of order: the
   // list of this pillar ends before what is.
-  bool OnPage(const base::ComponentId& pillar, std::vector<Item> items, bool last) {
+  bool OnPage(const base::ComponentId& pillar, const ListPage<Item>& page) {
     List& list = lists_[pillar];
     if (list.ended) return true;
     list.asked = false;
-    list.page_items = items.size();
-    for (Item& item : items) {
+    list.page_items = static_cast<size_t>(page.items->size());
+    for (const Item& item : *page.items) {
       const std::optional<uint64_t> number = NextNumber(list, IdOf(item));
       if (!number) {
         list.ended = true;
@@ -55,9 +63,9 @@ class ListMerge {
       list.begun = true;
       list.newest_id = IdOf(item);
       list.newest_number = *number;
-      list.items.push_back({std::move(item), *number});
+      list.items.push_back({std::shared_ptr<const Item>(page.items, &item), *number});
     }
-    list.ended = last;
+    list.ended = page.last;
     return true;
   }
 
@@ -76,14 +84,14 @@ class ListMerge {
       const Placed* lowest = Lowest();
       if (lowest == nullptr) break;
       ListRow<Item>& row = rows.emplace_back();
-      row.file_id = IdOf(lowest->item);
+      row.file_id = IdOf(*lowest->item);
       row.number = named_ ? 0 : lowest->number;
       const Key key = named_ ? KeyOf(*lowest) : Key(row.file_id, row.number);
       for (auto& [pillar, list] : lists_) {
         if (!list.items.empty() && KeyOf(list.items.front()) == key) {
-          Item item = std::move(list.items.front().item);
+          std::shared_ptr<const Item> item = std::move(list.items.front().item);
           list.items.pop_front();
-          if (IsNotHeld(item)) {
+          if (IsNotHeld(*item)) {
             row.lacking.push_back(pillar);
           } else {
             row.pillars.emplace(pillar, std::move(item));
@@ -111,7 +119,7 @@ class ListMerge {
   // An item and which one of its id it is (a block, a generation), or, of ids that were named, its
   // position.
   struct Placed {
-    Item item;
+    std::shared_ptr<const Item> item;
     uint64_t number = 0;
   };
   // Where an item stands; of ids that were named their position alone says it. Lives as the item.
@@ -128,7 +136,7 @@ class ListMerge {
   };
 
   Key KeyOf(const Placed& placed) const {
-    return {named_ ? absl::string_view() : absl::string_view(IdOf(placed.item)), placed.number};
+    return {named_ ? absl::string_view() : absl::string_view(IdOf(*placed.item)), placed.number};
   }
 
   // The number of the item that comes next in `list`; nothing when its id may not come there.

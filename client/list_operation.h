@@ -20,11 +20,7 @@ inline constexpr size_t kRowsAtOnceMax = 1024;
 template <typename Item>
 class ListOperation final : public OngoingOperation {
  public:
-  struct Page {
-    std::vector<Item> items;
-    bool last = true;
-  };
-  using ReadPage = Page (*)(const wire::Body& body);
+  using ReadPage = ListPage<Item> (*)(const std::shared_ptr<const protocol::Envelope>& final);
 
   ListOperation(Surroundings surroundings, base::ConversationId id, OperationEvents events,
                 ReadPage read_page, ListMerge<Item> merge, RowHandler<Item> on_rows,
@@ -52,7 +48,7 @@ class ListOperation final : public OngoingOperation {
         break;
       case protocol::EventKind::kPage:
       case protocol::EventKind::kComponentComplete:
-        if (event.message != nullptr) OnFinal(*pillar, event.message->body);
+        if (event.message != nullptr) OnFinal(*pillar, event.message);
         break;
       case protocol::EventKind::kComponentFailed:
         merge_.OnEnd(*pillar);
@@ -63,9 +59,9 @@ class ListOperation final : public OngoingOperation {
     }
   }
 
-  void OnFinal(const base::ComponentId& pillar, const wire::Body& body) {
-    Page page = read_page_(body);
-    if (!merge_.OnPage(pillar, std::move(page.items), page.last)) {
+  void OnFinal(const base::ComponentId& pillar,
+               const std::shared_ptr<const protocol::Envelope>& final) {
+    if (!merge_.OnPage(pillar, read_page_(final))) {
       here_.desk.TransferFailed(
           id_, pillar,
           absl::DataLossError(absl::StrCat(pillar.text(), " lists its files out of order")));

@@ -51,13 +51,13 @@ class RowReader {
   using Answers = absl::btree_map<base::ComponentId, ItemStream>;
 
   bool Take(const base::ComponentId& pillar, ItemStream& answer, ListRow<Item>& row) {
-    Item item;
-    const absl::StatusOr<bool> there = answer.Next(item);
-    if (!there.ok() || !*there || IdOf(item) != row.file_id) return false;
-    if (IsNotHeld(item)) {
+    const auto item = std::make_shared<Item>();
+    const absl::StatusOr<bool> there = answer.Next(*item);
+    if (!there.ok() || !*there || IdOf(*item) != row.file_id) return false;
+    if (IsNotHeld(*item)) {
       row.lacking.push_back(pillar);
     } else {
-      row.pillars.emplace(pillar, std::move(item));
+      row.pillars.emplace(pillar, item);
     }
     return true;
   }

@@ -185,12 +185,12 @@ struct ListScope {
   OperationEvents events = {};
 };
 // One file id and what each pillar says of it. A pillar in neither has not said: its list broke
-// off.
+// off. An item stays in the message that it came in, which lives as long as a row refers to it.
 template <typename Item>
 struct ListRow {
   std::string file_id;
   uint64_t number = 0;  // of several of one id in their order: blocks, removed generations
-  absl::btree_map<base::ComponentId, Item> pillars;
+  absl::btree_map<base::ComponentId, std::shared_ptr<const Item>> pillars;
   // Whose list goes past this id without it, or who was asked for it by name and has it not.
   std::vector<base::ComponentId> lacking;
 };

@@ -251,10 +251,10 @@ class ChecksumsCommand final : public Command {
     PillarWords words;
     for (const auto& [pillar, item] : row.pillars) {
       PillarWord& word = words[pillar];
-      if (index < item.digests_size()) {
-        word.digest = absl::BytesToHexString(item.digests(index).value());
+      if (index < item->digests_size()) {
+        word.digest = absl::BytesToHexString(item->digests(index).value());
       } else {
-        word.trouble = item.trouble().text();
+        word.trouble = item->trouble().text();
       }
     }
     return words;
@@ -265,8 +265,8 @@ class ChecksumsCommand final : public Command {
     const std::string* common = nullptr;
     if (!row.lacking.empty() || spec_.algorithms_size() != 1) return nullptr;
     for (const auto& [pillar, item] : row.pillars) {
-      if (item.digests().empty()) return nullptr;
-      const std::string& digest = item.digests(0).value();
+      if (item->digests().empty()) return nullptr;
+      const std::string& digest = item->digests(0).value();
       if (common != nullptr && *common != digest) return nullptr;
       common = &digest;
     }
@@ -340,11 +340,11 @@ class ChecksumsCommand final : public Command {
       record.Set("algorithm", std::string(client::AlgorithmWord(spec_.algorithms(index))));
       if (block_bytes_ > 0) record.Set("block", row.number);
       if (const auto item = row.pillars.find(pillar); item != row.pillars.end()) {
-        if (index < item->second.digests_size()) {
-          record.Set("digest", absl::BytesToHexString(item->second.digests(index).value()));
+        if (index < item->second->digests_size()) {
+          record.Set("digest", absl::BytesToHexString(item->second->digests(index).value()));
         }
-        record.Set("size_bytes", static_cast<uint64_t>(item->second.size_bytes()));
-        record.SetTime("calculated_at", absl::FromUnixMicros(item->second.calculated_at_us()));
+        record.Set("size_bytes", static_cast<uint64_t>(item->second->size_bytes()));
+        record.SetTime("calculated_at", absl::FromUnixMicros(item->second->calculated_at_us()));
       }
       session_->report().Emit(record);
     }

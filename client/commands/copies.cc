@@ -31,7 +31,7 @@ std::optional<Copies> AskForCopies(Session& session, client::BlockingClient& cli
   if (pillars.answered.empty()) return std::nullopt;
   absl::btree_map<base::ComponentId, PillarWord> words;
   for (const auto& [pillar, info] : copies.infos) {
-    words[pillar].digest = absl::BytesToHexString(info.digest().value());
+    words[pillar].digest = absl::BytesToHexString(info->digest().value());
   }
   copies.agreement = Compare(words, pillars.answered, pillars.silent);
   for (const auto& [pillar, contributor] : end.result->outcome.contributors) {

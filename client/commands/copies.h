@@ -2,6 +2,7 @@
 // The copies of one file: who holds it and since when, asked of every pillar of the collection.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -13,7 +14,7 @@
 namespace bitrepo::commands {
 
 struct Copies {
-  absl::btree_map<base::ComponentId, wire::FileInfo> infos;
+  absl::btree_map<base::ComponentId, std::shared_ptr<const wire::FileInfo>> infos;
   Agreement agreement;
   bool found() const { return !infos.empty(); }
 };

@@ -61,7 +61,7 @@ std::optional<CopyProofs> ProveCopies(Session& session, client::BlockingClient& 
                                     .on_rows = std::move(handler)});
       },
       [&](const client::ChecksumRow& row) {
-        for (const auto& [pillar, item] : row.pillars) Weigh(pillar.text(), item, digest, proofs);
+        for (const auto& [pillar, item] : row.pillars) Weigh(pillar.text(), *item, digest, proofs);
       });
   if (!end.result.ok()) {
     if (session.interrupted() == 0) {

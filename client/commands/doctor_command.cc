@@ -234,7 +234,7 @@ class DoctorCommand final : public Command {
           const auto id = base::FileId::Parse(row.file_id);
           if (!id.ok() || row.pillars.empty()) return;
           found = *id;
-          trial_bytes_ = std::min<uint64_t>(1, row.pillars.begin()->second.size_bytes());
+          trial_bytes_ = std::min<uint64_t>(1, row.pillars.begin()->second->size_bytes());
         });
     return found;
   }

@@ -91,12 +91,12 @@ class FileIdsCommand final : public Command {
     absl::btree_map<base::ComponentId, PillarWord> words;
     for (const auto& [pillar, info] : row.pillars) {
       PillarWord& word = words[pillar];
-      word.trouble = info.trouble().text();
-      if (!info.has_trouble()) word.digest = absl::BytesToHexString(info.digest().value());
+      word.trouble = info->trouble().text();
+      if (!info->has_trouble()) word.digest = absl::BytesToHexString(info->digest().value());
     }
     const Agreement agreement = Compare(words, AnsweredOf(row), {});
     if (!agreement.all_same() && uneven_++ == 0) first_uneven_ = row.file_id;
-    const wire::FileInfo& info = row.pillars.begin()->second;
+    const wire::FileInfo& info = *row.pillars.begin()->second;
     const size_t copies = agreement.CountOf(CopyState::kSame);
     session.report().Count(agreement.all_same() ? "even" : "uneven", info.size_bytes());
     JsonRecord record = session.report().Record("item");

@@ -124,7 +124,7 @@ class FileInfosCommand final : public Command {
 
   void Tell(const Row& row) {
     if (removed_) {
-      for (const auto& [pillar, item] : row.pillars) TellRemoved(pillar, item);
+      for (const auto& [pillar, item] : row.pillars) TellRemoved(pillar, *item);
       return;
     }
     if (row.pillars.empty()) {
@@ -134,14 +134,14 @@ class FileInfosCommand final : public Command {
     PillarWords words;
     for (const auto& [pillar, item] : row.pillars) {
       PillarWord& word = words[pillar];
-      word.trouble = item.file().trouble().text();
-      if (!item.file().has_trouble()) {
-        word.digest = absl::BytesToHexString(item.file().digest().value());
+      word.trouble = item->file().trouble().text();
+      if (!item->file().has_trouble()) {
+        word.digest = absl::BytesToHexString(item->file().digest().value());
       }
     }
     const Agreement agreement = Compare(words, AnsweredOf(row), {});
     session_->report().Count(agreement.all_same() ? "even" : "uneven",
-                             row.pillars.begin()->second.file().size_bytes());
+                             row.pillars.begin()->second->file().size_bytes());
     if (session_->flags().json) {
       TellJson(row, agreement);
     } else if (long_) {
@@ -153,7 +153,7 @@ class FileInfosCommand final : public Command {
   }
 
   void TellShort(const Row& row, const Agreement& agreement) {
-    const wire::FileInfo& info = row.pillars.begin()->second.file();
+    const wire::FileInfo& info = row.pillars.begin()->second->file();
     session_->console().Result(absl::StrCat(
         Size(info.size_bytes()), "  ", At(info.stored_at_us()), "  ",
         Fit(absl::StrCat(agreement.CountOf(CopyState::kSame), "/", agreement.copies.size()),
@@ -165,7 +165,7 @@ class FileInfosCommand final : public Command {
     for (const auto& [pillar, state] : agreement.copies) {
       std::string line = absl::StrCat(Fit(pillar.text(), kPillarColumns), " ", WordOf(state));
       if (const auto found = row.pillars.find(pillar); found != row.pillars.end()) {
-        const wire::FileInfoItem& item = found->second;
+        const wire::FileInfoItem& item = *found->second;
         absl::StrAppend(&line, "  ", Size(item.file().size_bytes()), "  stored ",
                         At(item.file().stored_at_us()), "  verified ", At(item.calculated_at_us()),
                         "  ", GenerationOf(item.file()),
@@ -207,7 +207,7 @@ class FileInfosCommand final : public Command {
         JsonRecord record = session_->report().Record("item");
         record.Set("file_id", row.file_id).Set("pillar", pillar.text());
         record.Set("result", ResultWord(state));
-        if (found != row.pillars.end()) Describe(found->second, record);
+        if (found != row.pillars.end()) Describe(*found->second, record);
         if (digest != nullptr) {
           record.Set("algorithm", std::string(client::AlgorithmWord(digest->algorithm())));
           record.Set("digest", absl::BytesToHexString(digest->value()));
@@ -216,10 +216,10 @@ class FileInfosCommand final : public Command {
       };
       if (found == row.pillars.end()) {
         emit(nullptr);
-      } else if (found->second.digests().empty()) {
-        emit(&found->second.file().digest());
+      } else if (found->second->digests().empty()) {
+        emit(&found->second->file().digest());
       } else {
-        for (const wire::Digest& digest : found->second.digests()) emit(&digest);
+        for (const wire::Digest& digest : found->second->digests()) emit(&digest);
       }
     }
   }

@@ -80,7 +80,7 @@ class GetCommand final : public Command {
   }
 
   ExitCode Run(Session& session) override {
-    if (cat_) output_ = "-";
+    if (cat_) output_.assign(1, '-');
     if (!Prepare(session)) return ExitCode::kDone;  // told already
     client::BlockingClient* client = session.Connect();
     if (client != nullptr && token_only_) {

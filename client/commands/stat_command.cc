@@ -42,7 +42,7 @@ class StatCommand final : public Command {
 
  private:
   static void Tell(Session& session, const base::FileId& file_id, const Copies& copies) {
-    const wire::FileInfo& first = copies.infos.begin()->second;
+    const wire::FileInfo& first = *copies.infos.begin()->second;
     std::string text = absl::StrCat(Shown(file_id.text()), "\n  ", Fit("size", kNameColumns),
                                     Counted(first.size_bytes()), " bytes (",
                                     runtime::FormatBytes(first.size_bytes()), ")\n  ",
@@ -53,17 +53,17 @@ class StatCommand final : public Command {
       record.Set("result", ResultWord(state));
       absl::StrAppend(&text, "  ", Fit(pillar.text(), kNameColumns), Fit(WordOf(state), 8));
       if (const auto info = copies.infos.find(pillar); info != copies.infos.end()) {
-        const absl::Time stored_at = absl::FromUnixMicros(info->second.stored_at_us());
-        const std::string digest = absl::BytesToHexString(info->second.digest().value());
+        const absl::Time stored_at = absl::FromUnixMicros(info->second->stored_at_us());
+        const std::string digest = absl::BytesToHexString(info->second->digest().value());
         const auto generation = base::GenerationId::FromBytes(absl::string_view(
-            info->second.generation_id().data(), info->second.generation_id().size()));
+            info->second->generation_id().data(), info->second->generation_id().size()));
         const std::string name = generation.ok() ? generation->ToString() : "";
-        record.Set("size_bytes", static_cast<uint64_t>(info->second.size_bytes()));
+        record.Set("size_bytes", static_cast<uint64_t>(info->second->size_bytes()));
         record.Set("algorithm", "sha256").Set("digest", digest).SetTime("stored_at", stored_at);
         record.Set("generation", name);
         absl::StrAppend(&text, "stored ", Timestamp(stored_at), "  generation ", name);
         if (state == CopyState::kDiffers) {
-          absl::StrAppend(&text, "\n  ", Fit("", kNameColumns), Counted(info->second.size_bytes()),
+          absl::StrAppend(&text, "\n  ", Fit("", kNameColumns), Counted(info->second->size_bytes()),
                           " bytes, sha256 ", digest);
         }
       }

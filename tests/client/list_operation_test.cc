@@ -19,10 +19,16 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using State = protocol::ContributorResult::State;
 
-std::vector<wire::FileInfo> Infos(std::vector<std::string> ids) {
-  std::vector<wire::FileInfo> infos;
-  for (std::string& id : ids) infos.emplace_back().set_file_id(std::move(id));
+using InfoList = google::protobuf::RepeatedPtrField<wire::FileInfo>;
+
+InfoList Infos(const std::vector<std::string>& ids) {
+  InfoList infos;
+  for (const std::string& id : ids) infos.Add()->set_file_id(id);
   return infos;
+}
+
+ListPage<wire::FileInfo> Page(InfoList infos, bool last) {
+  return {std::make_shared<const InfoList>(std::move(infos)), last};
 }
 
 // "a:p1 b:p1,p2-p3": id, who has it, who lacks it.
@@ -52,50 +58,50 @@ class Merge : public ::testing::Test {
 };
 
 TEST_F(Merge, HoldsRowsBackUntilEveryPillarHasSpokenOfThem) {
-  merge_.OnPage(p1_, Infos({"a", "b", "d"}), true);
+  merge_.OnPage(p1_, Page(Infos({"a", "b", "d"}), true));
   EXPECT_THAT(merge_.Take(10), IsEmpty());
-  merge_.OnPage(p2_, Infos({"b", "c"}), false);
+  merge_.OnPage(p2_, Page(Infos({"b", "c"}), false));
   EXPECT_EQ(Text(merge_.Take(10)), "a:p1-p2 b:p1,p2 c:p2-p1");
-  merge_.OnPage(p2_, Infos({}), true);
+  merge_.OnPage(p2_, Page(Infos({}), true));
   EXPECT_EQ(Text(merge_.Take(10)), "d:p1-p2");
 }
 
 TEST_F(Merge, TakesNoMoreThanAsked) {
-  merge_.OnPage(p1_, Infos({"a", "b"}), true);
-  merge_.OnPage(p2_, Infos({"a", "b"}), true);
+  merge_.OnPage(p1_, Page(Infos({"a", "b"}), true));
+  merge_.OnPage(p2_, Page(Infos({"a", "b"}), true));
   EXPECT_EQ(Text(merge_.Take(1)), "a:p1,p2");
   EXPECT_EQ(Text(merge_.Take(1)), "b:p1,p2");
 }
 
 TEST_F(Merge, AListThatBrokeOffSaysNothingOfWhatIsBehindItsEnd) {
-  merge_.OnPage(p1_, Infos({"a", "c"}), true);
-  merge_.OnPage(p2_, Infos({"a"}), false);
+  merge_.OnPage(p1_, Page(Infos({"a", "c"}), true));
+  merge_.OnPage(p2_, Page(Infos({"a"}), false));
   merge_.OnEnd(p2_);
   EXPECT_EQ(Text(merge_.Take(10)), "a:p1,p2 c:p1");
 }
 
 TEST_F(Merge, IdsThatDoNotRiseEndAList) {
-  EXPECT_TRUE(merge_.OnPage(p1_, Infos({"a", "b"}), false));
-  EXPECT_FALSE(merge_.OnPage(p1_, Infos({"b", "c"}), false));
-  merge_.OnPage(p2_, Infos({"c"}), true);
+  EXPECT_TRUE(merge_.OnPage(p1_, Page(Infos({"a", "b"}), false)));
+  EXPECT_FALSE(merge_.OnPage(p1_, Page(Infos({"b", "c"}), false)));
+  merge_.OnPage(p2_, Page(Infos({"c"}), true));
   EXPECT_EQ(Text(merge_.Take(10)), "a:p1-p2 b:p1-p2 c:p2");
 }
 
 TEST_F(Merge, AsksForThePageAfterTheOneInHandAndForNoMore) {
   EXPECT_THAT(merge_.Hungry(), IsEmpty()) << "the first comes by itself";
-  merge_.OnPage(p1_, Infos({"a", "b"}), false);
+  merge_.OnPage(p1_, Page(Infos({"a", "b"}), false));
   EXPECT_THAT(merge_.Hungry(), ElementsAre(p1_));
   EXPECT_THAT(merge_.Hungry(), IsEmpty()) << "once for each page";
-  merge_.OnPage(p1_, Infos({"c", "d"}), false);
+  merge_.OnPage(p1_, Page(Infos({"c", "d"}), false));
   EXPECT_THAT(merge_.Hungry(), IsEmpty()) << "two pages are held";
-  merge_.OnPage(p2_, Infos({"a", "b"}), true);
+  merge_.OnPage(p2_, Page(Infos({"a", "b"}), true));
   merge_.Take(2);
   EXPECT_THAT(merge_.Hungry(), ElementsAre(p1_));
 }
 
 TEST_F(Merge, OrdersIdsAsBytes) {
-  merge_.OnPage(p1_, Infos({"B", "a", "z", "\xC3\xA9"}), true);
-  merge_.OnPage(p2_, Infos({"a"}), true);
+  merge_.OnPage(p1_, Page(Infos({"B", "a", "z", "\xC3\xA9"}), true));
+  merge_.OnPage(p2_, Page(Infos({"a"}), true));
   EXPECT_EQ(Text(merge_.Take(10)), "B:p1-p2 a:p1,p2 z:p1-p2 \xC3\xA9:p1-p2");
 }
 
@@ -103,8 +109,8 @@ TEST_F(Merge, SeveralOfOneIdAreRowsOfTheirOwnInTheirOrder) {
   auto several = ListMerge<wire::FileInfo>::WithSeveralOfOneId();
   several.Expect(p1_);
   several.Expect(p2_);
-  several.OnPage(p1_, Infos({"a", "a", "b"}), true);
-  several.OnPage(p2_, Infos({"a", "b"}), true);
+  several.OnPage(p1_, Page(Infos({"a", "a", "b"}), true));
+  several.OnPage(p2_, Page(Infos({"a", "b"}), true));
   const std::vector<FileIdRow> rows = several.Take(10);
   EXPECT_EQ(Text(rows), "a:p1,p2 a:p1-p2 b:p1,p2");
   EXPECT_EQ(rows[0].number, 0u);
@@ -115,10 +121,10 @@ TEST_F(Merge, NamedIdsComeInTheirPlacesWhateverTheirOrder) {
   ListMerge<wire::FileInfo> named({"b", "a", "b"});
   named.Expect(p1_);
   named.Expect(p2_);
-  std::vector<wire::FileInfo> answers = Infos({"b", "a", "b"});
-  named.OnPage(p1_, answers, true);
-  answers[1].mutable_trouble()->set_code(wire::FILE_NOT_FOUND_FAILURE);
-  named.OnPage(p2_, answers, true);
+  InfoList answers = Infos({"b", "a", "b"});
+  named.OnPage(p1_, Page(answers, true));
+  answers.Mutable(1)->mutable_trouble()->set_code(wire::FILE_NOT_FOUND_FAILURE);
+  named.OnPage(p2_, Page(answers, true));
   EXPECT_EQ(Text(named.Take(10)), "b:p1,p2 a:p1-p2 b:p1,p2");
 }
 
@@ -126,8 +132,8 @@ TEST_F(Merge, AnAnswerToAnotherIdThanTheOneWhoseTurnItIsEndsAList) {
   ListMerge<wire::FileInfo> named({"b", "a"});
   named.Expect(p1_);
   named.Expect(p2_);
-  EXPECT_TRUE(named.OnPage(p1_, Infos({"b", "a"}), true));
-  EXPECT_FALSE(named.OnPage(p2_, Infos({"a", "b"}), true));
+  EXPECT_TRUE(named.OnPage(p1_, Page(Infos({"b", "a"}), true)));
+  EXPECT_FALSE(named.OnPage(p2_, Page(Infos({"a", "b"}), true)));
   EXPECT_EQ(Text(named.Take(10)), "b:p1 a:p1");
 }
 
@@ -192,8 +198,8 @@ TEST_F(GetFileIds, TellWhichPillarLacksAFileAndWhereDigestsDiffer) {
   ASSERT_TRUE(repository_.RunToEnd(list));
   EXPECT_EQ(Text(rows_), "only one:p1-p2 other:p1,p2");
   ASSERT_THAT(rows_, SizeIs(2));
-  EXPECT_NE(rows_[1].pillars.at(PillarId("p1")).digest().value(),
-            rows_[1].pillars.at(PillarId("p2")).digest().value());
+  EXPECT_NE(rows_[1].pillars.at(PillarId("p1"))->digest().value(),
+            rows_[1].pillars.at(PillarId("p2"))->digest().value());
 }
 
 TEST_F(GetFileIds, ASlowReaderHoldsThePillarsPagesBack) {

@@ -137,7 +137,7 @@ TEST_F(NamedIds, ManyComeInTheirOrderWithOneRowForEach) {
   ASSERT_THAT(rows_, SizeIs(3000));
   for (size_t i = 0; i < 3000; ++i) EXPECT_EQ(rows_[i].file_id, ids[i]);
   EXPECT_EQ(Text(2997, 3), "b:1-2 zz:-1-2 a:12");
-  EXPECT_EQ(rows_[2].pillars.at(PillarId("p2")).digests(0).value(), Sha256Of("text a").bytes());
+  EXPECT_EQ(rows_[2].pillars.at(PillarId("p2"))->digests(0).value(), Sha256Of("text a").bytes());
 }
 
 TEST_F(NamedIds, APillarThatDiesHasNotSaidAndTheOtherOneAnswers) {

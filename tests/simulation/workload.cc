@@ -153,8 +153,8 @@ void Workload::Checksums() {
   spec.on_rows = [this](std::vector<client::ChecksumRow> rows, absl::AnyInvocable<void()> more) {
     for (const client::ChecksumRow& row : rows) {
       for (const auto& [pillar, item] : row.pillars) {
-        if (item.digests_size() == 0) continue;
-        truth_.Listed(pillar.text(), row.file_id, absl::BytesToHexString(item.digests(0).value()));
+        if (item->digests_size() == 0) continue;
+        truth_.Listed(pillar.text(), row.file_id, absl::BytesToHexString(item->digests(0).value()));
       }
     }
     more();
@@ -171,7 +171,7 @@ void Workload::FileIds() {
   spec.on_rows = [this](std::vector<client::FileIdRow> rows, absl::AnyInvocable<void()> more) {
     for (const client::FileIdRow& row : rows) {
       for (const auto& [pillar, item] : row.pillars) {
-        truth_.Listed(pillar.text(), row.file_id, absl::BytesToHexString(item.digest().value()));
+        truth_.Listed(pillar.text(), row.file_id, absl::BytesToHexString(item->digest().value()));
       }
     }
     more();
