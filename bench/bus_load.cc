@@ -209,7 +209,7 @@ absl::Status RunAsker(char** argv, Load load) {
 }
 
 int Main(int argc, char** argv) {
-  runtime::TuneAllocator();
+  runtime::TuneProcess();
   const absl::string_view role = argc > 1 ? argv[1] : "";
   Load load;
   absl::Status status;

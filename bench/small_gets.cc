@@ -125,7 +125,7 @@ int main(int argc, char** argv) {
     std::fputs("small_gets COORDINATOR REPOSITORY COLLECTION FILE COUNT\n", stderr);
     return 2;
   }
-  bitrepo::runtime::TuneAllocator();
+  bitrepo::runtime::TuneProcess();
   const absl::Status status = bitrepo::bench::Start(argv, count);
   if (status.ok()) return 0;
   std::fprintf(stderr, "small_gets: %s\n", status.ToString().c_str());

@@ -106,7 +106,7 @@ class Machine {
 };
 
 int Main(int argc, char** argv) {
-  runtime::TuneAllocator();
+  runtime::TuneProcess();
   google::protobuf::SetLogHandler(nullptr);  // what cannot be read, its reader tells
   std::signal(SIGPIPE, SIG_IGN);             // a reader that has gone is told by the write
   const auto random = std::make_shared<base::SystemRandom>();

@@ -87,7 +87,7 @@ absl::Status Run(const coordinator::CoordinatorOptions& options) {
 }
 
 int Main(int argc, const char* const* argv) {
-  runtime::TuneAllocator();
+  runtime::TuneProcess();
   google::protobuf::SetLogHandler(nullptr);  // what cannot be read, its reader tells
   const auto flags = runtime::ParseDaemonFlags(
       argc, argv, {"bitrepo-coordinator", BITREPO_VERSION, "carries the bus of a bit repository"});

@@ -337,7 +337,7 @@ Ending Run(const pillar::PillarSettings& settings) {
 }
 
 int Main(int argc, const char* const* argv) {
-  runtime::TuneAllocator();
+  runtime::TuneProcess();
   google::protobuf::SetLogHandler(nullptr);  // what cannot be read, its reader tells
   const auto flags = runtime::ParseDaemonFlags(
       argc, argv,

@@ -30,9 +30,11 @@ class Signals {
 
 // Raises RLIMIT_NOFILE to the hard limit and says how many descriptors that is.
 absl::StatusOr<uint64_t> RaiseDescriptorLimit();
-// Explicit allocator thresholds, so that large buffers go back to the system: call once, first in
-// main.
-void TuneAllocator();
+// How all programs of ours run; call once, first in main, before any other thread is there. The
+// allocator gives large buffers back to the system. The scheduler lets a thread finish what it does
+// before it runs another that it has woken on the same core (SCHED_BATCH, sched(7)): they hand each
+// other many small messages, and take them in batches so.
+void TuneProcess();
 // sd_notify without libsystemd: "READY=1", "STOPPING=1"; nothing where NOTIFY_SOCKET is not set.
 void NotifyServiceManager(const char* state);
 
