@@ -2,6 +2,7 @@
 #include "bus/bus.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -51,6 +52,14 @@ bool IsForHandler(wire::Kind kind) {
   }
 }
 
+size_t OutboxBytes(const Frames& frames) {
+  size_t bytes = kOutboxMessageBytes;
+  for (const std::string& frame : frames) {
+    bytes += frame.size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 struct Bus::State final : SpokeLink::Handler {
@@ -65,6 +74,7 @@ struct Bus::State final : SpokeLink::Handler {
 
   void OnConnected() override;
   void OnFrames(Frames frames) override;
+  void OnWritable() override;
   void OnDisconnected() override;
 
   void OnTime();
@@ -78,6 +88,8 @@ struct Bus::State final : SpokeLink::Handler {
   bool IsForUs(const Envelope& envelope) const;
   absl::StatusOr<Envelope> Seal(wire::Kind kind, wire::Body body);
   void Say(wire::Kind kind, wire::Body body);
+  // Now, or when the coordinator takes messages again; kBlocked: too much waits already.
+  SendResult Send(Frames frames);
   void WakeAfter(absl::Duration delay);
 
   Membership self;
@@ -91,6 +103,8 @@ struct Bus::State final : SpokeLink::Handler {
   absl::Duration heartbeat = kHelloAgain;
   absl::Duration gone_after = kGoneAfter;
   wire::Load load;
+  std::deque<Frames> outbox;  // of this connection
+  size_t outbox_bytes = 0;
   runtime::TimerId timer = runtime::TimerId::kNone;
   std::map<std::string, uint64_t> drops;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
@@ -114,8 +128,31 @@ absl::StatusOr<Envelope> Bus::State::Seal(wire::Kind kind, wire::Body body) {
 void Bus::State::Say(wire::Kind kind, wire::Body body) {
   const absl::StatusOr<Envelope> envelope = Seal(kind, std::move(body));
   BITREPO_CHECK(envelope.ok(), "what a component says to its coordinator is valid");
-  // A coordinator that takes nothing now will be silent too, and is then dialled afresh.
-  static_cast<void>(link->Send(ToFrames(*envelope)));
+  // A coordinator that takes nothing for long will be silent too, and is then dialled afresh.
+  static_cast<void>(Send(ToFrames(*envelope)));
+}
+
+SendResult Bus::State::Send(Frames frames) {
+  if (outbox.empty()) {
+    const SendResult result = link->Send(frames);
+    if (result != SendResult::kBlocked) {
+      return result;
+    }
+  }
+  const size_t bytes = OutboxBytes(frames);
+  if (outbox_bytes + bytes > kOutboxBytesMax) {
+    return SendResult::kBlocked;
+  }
+  outbox_bytes += bytes;
+  outbox.push_back(std::move(frames));
+  return SendResult::kSent;
+}
+
+void Bus::State::OnWritable() {
+  while (!outbox.empty() && link->Send(outbox.front()) == SendResult::kSent) {
+    outbox_bytes -= OutboxBytes(outbox.front());
+    outbox.pop_front();
+  }
 }
 
 wire::Body Bus::State::HelloBody() const {
@@ -163,6 +200,8 @@ void Bus::State::GoDown(Phase next) {
   const bool was_up = phase == Phase::kUp;
   phase = next;
   hello.reset();
+  outbox.clear();
+  outbox_bytes = 0;
   loop.CancelTimer(timer);
   if (was_up) {
     handler->OnBusDown();
@@ -305,7 +344,7 @@ absl::Status Bus::Publish(const protocol::Envelope& envelope) {
   if (state_->phase != Phase::kUp) {
     return absl::UnavailableError("there is no coordinator now");
   }
-  switch (state_->link->Send(ToFrames(envelope))) {
+  switch (state_->Send(ToFrames(envelope))) {
     case SendResult::kSent:
       return absl::OkStatus();
     case SendResult::kBlocked:

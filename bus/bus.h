@@ -19,6 +19,10 @@
 
 namespace bitrepo::bus {
 
+// Frames that wait while the coordinator takes none; each message counts kOutboxMessageBytes more.
+inline constexpr size_t kOutboxBytesMax = 16 * 1024 * 1024;
+inline constexpr size_t kOutboxMessageBytes = 512;
+
 struct Membership {
   std::string repository_id;
   wire::ComponentKind kind = wire::CLIENT;
@@ -57,7 +61,9 @@ class Bus {
   ~Bus();
   // kInvalidArgument when the membership could not even be said.
   absl::Status Start(Handler& handler);
-  // kUnavailable while down or blocked: nothing is queued; conversations send again by themselves.
+  // In order. While the coordinator takes none, messages wait. kUnavailable while down, and beyond
+  // kOutboxBytesMax: conversations send again by themselves. What waits when the bus goes down is
+  // lost with the connection.
   absl::Status Publish(const protocol::Envelope& envelope);
   // Goes with each heartbeat of a pillar.
   void SetLoad(wire::Load load);

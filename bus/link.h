@@ -62,6 +62,8 @@ class SpokeLink {
     virtual ~Handler() = default;
     virtual void OnConnected() = 0;
     virtual void OnFrames(Frames frames) = 0;
+    // After a kBlocked: the hub may take messages again.
+    virtual void OnWritable() = 0;
     virtual void OnDisconnected() = 0;
   };
   virtual ~SpokeLink() = default;

@@ -22,6 +22,7 @@ class MemorySpokeLink;
 struct Pipe {
   std::deque<Frames> frames;
   bool scheduled = false;  // a delivery is posted
+  bool blocked = false;    // its sender was refused a message
 };
 
 struct Connection {
@@ -69,6 +70,7 @@ struct MemoryAddress::State : std::enable_shared_from_this<MemoryAddress::State>
   SendResult Enqueue(PeerNumber peer, Pipe& pipe, const Frames& frames,
                      void (*deliver)(State&, uint64_t));
   static void DeliverToHub(State& state, uint64_t peer);
+  static void TellWritable(State& state, uint64_t peer);
   static void DeliverToSpoke(State& state, uint64_t peer);
 
   runtime::EventLoop& loop;
@@ -243,6 +245,7 @@ SendResult MemoryAddress::State::Enqueue(PeerNumber peer, Pipe& pipe, const Fram
     return SendResult::kSent;
   }
   if (pipe.frames.size() >= kMemoryPipeFrames) {
+    pipe.blocked = true;
     return SendResult::kBlocked;
   }
   pipe.frames.push_back(frames);
@@ -264,7 +267,17 @@ void MemoryAddress::State::DeliverToHub(State& state, uint64_t peer) {
   if (pipe.scheduled) {
     state.Post(&DeliverToHub, peer);
   }
+  if (std::exchange(pipe.blocked, false)) {
+    state.Post(&TellWritable, peer);
+  }
   state.hub->handler()->OnFrames(peer, std::move(frames));
+}
+
+void MemoryAddress::State::TellWritable(State& state, uint64_t peer) {
+  const auto found = state.connections.find(peer);
+  if (found != state.connections.end()) {
+    state.spokes[found->second.spoke].link->handler()->OnWritable();
+  }
 }
 
 void MemoryAddress::State::DeliverToSpoke(State& state, uint64_t peer) {

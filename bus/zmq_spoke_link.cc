@@ -37,6 +37,11 @@ absl::Status ZmqSpokeLink::Open() {
   socket_ = std::make_unique<zeromq::PolledSocket>(
       loop_, std::move(socket), options,
       [this](const zeromq::Message& message, int /*descriptor*/) { OnMessage(message); });
+  socket_->SetOnWritable([this] {
+    if (connected_) {
+      handler_->OnWritable();
+    }
+  });
   monitor_ = std::move(monitor);
   return absl::OkStatus();
 }

@@ -323,17 +323,6 @@ TEST_F(BusTest, PublishesOnlyWhileUp) {
   EXPECT_THAT(bus_->Publish(Request()), StatusIs(absl::StatusCode::kUnavailable));
 }
 
-TEST_F(BusTest, AFullLinkRefusesAndQueuesNothing) {
-  Up();
-  size_t taken = 0;
-  while (bus_->Publish(Request()).ok()) {
-    ++taken;
-  }
-  EXPECT_EQ(taken, kMemoryPipeFrames);
-  loop_.RunReady();
-  EXPECT_EQ(broker_.TakeKinds().size(), taken);
-}
-
 // [H-8]
 TEST_F(BusTest, StopSaysByeAndIsSilentAfterwards) {
   Up();

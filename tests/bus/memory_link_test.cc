@@ -22,6 +22,7 @@ class MemoryLinks final : public BusLinksUnderTest {
     struct Deaf final : bus::SpokeLink::Handler {
       void OnConnected() override { link->Send(greeting); }
       void OnFrames(bus::Frames) override { ADD_FAILURE() << "the deaf one heard"; }
+      void OnWritable() override {}
       void OnDisconnected() override {}
       bus::Frames greeting;
       std::unique_ptr<bus::SpokeLink> link;

@@ -75,6 +75,10 @@ class SpokeEars final : public bus::SpokeLink::Handler {
     EXPECT_FALSE(inside) << "called from inside a call to the link";
     heard.push_back(std::move(frames));
   }
+  void OnWritable() override {
+    EXPECT_FALSE(inside) << "called from inside a call to the link";
+    ++writable;
+  }
   void OnDisconnected() override {
     EXPECT_FALSE(inside) << "called from inside a call to the link";
     EXPECT_TRUE(connected) << "disconnected twice";
@@ -90,6 +94,7 @@ class SpokeEars final : public bus::SpokeLink::Handler {
   bool inside = false;
   bool connected = false;
   size_t connections = 0;
+  size_t writable = 0;
   std::vector<bus::Frames> heard;
   std::unique_ptr<bus::SpokeLink> link;  // dies first
 };
@@ -346,6 +351,23 @@ TEST_P(BusLinkSuite, APeerThatReadsNothingBlocksInBoundedMemoryAndHoldsNobodyEls
   EXPECT_TRUE(Until([&] { return other->heard.size() == 1; }));
   hub_->Cut(peer);
   EXPECT_EQ(HubSend(peer, {"x"}), bus::SendResult::kGone);
+}
+
+TEST_P(BusLinkSuite, ABlockedSpokeIsToldWhenTheHubTakesMessagesAgainAndLosesNone) {
+  const auto spoke = NamedSpoke("hasty");
+  const bus::PeerNumber peer = ears_.PeerCalled("hasty");
+  constexpr size_t kBytes = 2 * 1024;
+  constexpr size_t kMessagesMax = 32 * 1024;
+  const auto number = [](size_t i) { return absl::StrCat(i, " ", std::string(kBytes, 'x')); };
+  size_t sent = 0;
+  while (sent < kMessagesMax && spoke->Send({number(sent)}) == bus::SendResult::kSent) ++sent;
+  ASSERT_LT(sent, kMessagesMax) << "not blocked in one turn of the loop";
+  ASSERT_TRUE(Until([&] { return spoke->writable > 0; }));
+  EXPECT_EQ(spoke->Send({number(sent)}), bus::SendResult::kSent);
+  ASSERT_TRUE(Until([&] { return ears_.heard[peer].size() == sent + 2; }));
+  for (size_t i = 0; i <= sent; ++i) {
+    ASSERT_EQ(ears_.heard[peer][i + 1].front().substr(0, 8), number(i).substr(0, 8));
+  }
 }
 
 TEST_P(BusLinkSuite, ASecondHubAtTheSameAddressIsRefused) {

@@ -190,6 +190,7 @@ TEST_F(CoordinatorTest, TellsItsLinkWhoHasBecomeAMemberAndNobodyElse) {
   struct Ears final : bus::SpokeLink::Handler {
     void OnConnected() override {}
     void OnFrames(bus::Frames /*frames*/) override {}
+    void OnWritable() override {}
     void OnDisconnected() override {}
   } ears;
   const auto stranger = address_.NewSpoke("stranger");

@@ -19,24 +19,29 @@ class BusRelay::Route final : public bus::SpokeLink::Handler {
     BITREPO_CHECK(spoke_.Start(*this).ok(), "the coordinator's endpoint can be dialled");
   }
   void PassOn(bus::Frames frames) {
-    if (connected_) {
-      spoke_.Send(frames);
-    } else {
-      waiting_.push_back(std::move(frames));
-    }
+    waiting_.push_back(std::move(frames));
+    SendOn();
   }
 
  private:
   void OnConnected() override {
     connected_ = true;
-    for (const bus::Frames& frames : std::exchange(waiting_, {})) spoke_.Send(frames);
+    SendOn();
   }
+  void OnWritable() override { SendOn(); }
   void OnFrames(bus::Frames frames) override { relay_.hub_->Send(peer_, frames); }
   void OnDisconnected() override {
     relay_.loop_.Post([&relay = relay_, peer = peer_] {
       relay.hub_->Cut(peer);
       relay.routes_.erase(peer);
     });
+  }
+
+  void SendOn() {
+    while (connected_ && !waiting_.empty() &&
+           spoke_.Send(waiting_.front()) == bus::SendResult::kSent) {
+      waiting_.pop_front();
+    }
   }
 
   BusRelay& relay_;

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +14,7 @@
 #include "bus/protocol/response_code.h"
 #include "tests/bus/protocol/golden_vectors.h"
 #include "tests/bus/protocol/message_samples.h"
+#include "tests/support/files.h"
 
 namespace bitrepo::protocol {
 namespace {
@@ -43,12 +43,10 @@ std::string Write(const Vector& vector) {
 }
 
 Vector Read(const std::string& name) {
-  std::ifstream file(FileOf(name));
-  std::stringstream text;
-  text << file.rdbuf();
+  const std::string text = testing_support::TextOf(FileOf(name));
   Vector vector;
   vector.name = name;
-  for (const absl::string_view line : absl::StrSplit(text.str(), '\n')) {
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
     if (absl::StartsWith(line, "expect ")) {
       vector.cause = line == "expect valid" ? "" : std::string(line.substr(7));
     } else if (absl::StartsWith(line, "  ")) {
@@ -75,10 +73,7 @@ TEST(Golden, WeSayExactlyTheseBytes) {
     }
   }
   for (const Vector& vector : AllVectors()) {
-    std::ifstream file(FileOf(vector.name));
-    std::stringstream text;
-    text << file.rdbuf();
-    EXPECT_EQ(text.str(), Write(vector))
+    EXPECT_EQ(testing_support::TextOf(FileOf(vector.name)), Write(vector))
         << vector.name << ": the bytes on the wire have changed. When that is meant: "
         << "BITREPO_WRITE_GOLDEN=1 protocol_golden_test";
   }

@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -14,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "proto/operations.pb.h"
 #include "tests/bus/protocol/message_samples.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 
 namespace bitrepo::protocol {
@@ -67,10 +67,7 @@ TEST(ItemStream, IsExactlyTheseBytes) {
     if (std::getenv("BITREPO_WRITE_GOLDEN") != nullptr) {
       std::ofstream(FileOf(name)) << text;
     }
-    std::ifstream file(FileOf(name));
-    std::stringstream found;
-    found << file.rdbuf();
-    EXPECT_EQ(found.str(), text)
+    EXPECT_EQ(testing_support::TextOf(FileOf(name)), text)
         << "when that is meant: BITREPO_WRITE_GOLDEN=1 protocol_item_stream_test";
   }
 }

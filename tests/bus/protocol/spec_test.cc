@@ -6,24 +6,17 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 
 #include "bus/protocol/response_code.h"
 #include "tests/bus/protocol/spec_tables.h"
+#include "tests/support/files.h"
 
 namespace bitrepo::protocol {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string Load(const fs::path& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 fs::path Root() { return BITREPO_SOURCE_ROOT; }
 
@@ -58,7 +51,7 @@ TEST(Specification, ItsTablesAreThoseOfTheCode) {
   for (const TableRow& table : kTables) {
     SCOPED_TRACE(std::string(table.page) + " " + table.name);
     const fs::path path = Root() / "docs" / "spec" / table.page;
-    std::string page = Load(path);
+    std::string page = testing_support::TextOf(path);
     const auto [begin, end] = PlaceOf(page, table.name);
     ASSERT_NE(begin, std::string::npos) << "the page has no such place";
     const std::string printed = table.print();
@@ -80,7 +73,7 @@ std::set<std::string> NamesOfTests() {
     if (entry.path().extension() != ".cc") {
       continue;
     }
-    const std::string text = Load(entry.path());
+    const std::string text = testing_support::TextOf(entry.path());
     for (size_t at = text.find("\nTEST"); at != std::string::npos;
          at = text.find("\nTEST", at + 1)) {
       const size_t open = text.find('(', at);
