@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,11 +29,17 @@ constexpr size_t kShownPathBytesMax = 512;
 
 std::string Shown(absl::string_view path) { return base::Printable(path, kShownPathBytesMax); }
 
-int OpenAt(int directory, const std::string& name, int flags) {
+// openat2(2), for which glibc has no function: never leaves `directory`, never through a symbolic
+// link.
+int OpenBeneath(int directory, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
+  how.mode = (flags & O_CREAT) != 0 ? kFileMode : 0;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
   for (;;) {
-    const int fd = openat(directory, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, kFileMode);
+    const auto fd = syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how);
     if (fd >= 0 || errno != EINTR) {
-      return fd;
+      return static_cast<int>(fd);
     }
   }
 }
@@ -45,15 +53,6 @@ absl::StatusOr<std::vector<std::string>> PartsOf(absl::string_view path) {
     }
   }
   return parts;
-}
-
-// Opens the directory `name` in `parent` for looking names up, never through a symbolic link.
-absl::StatusOr<ScopedFd> StepInto(int parent, const std::string& name, absl::string_view path) {
-  ScopedFd directory(OpenAt(parent, name, O_PATH | O_DIRECTORY));
-  if (!directory.valid()) {
-    return base::ErrnoStatus(errno, Shown(path));
-  }
-  return directory;
 }
 
 absl::StatusOr<std::vector<std::string>> NamesIn(ScopedFd directory, absl::string_view path) {
@@ -98,21 +97,23 @@ absl::StatusOr<std::unique_ptr<SystemDisk>> SystemDisk::Open(const std::string& 
 }
 
 absl::StatusOr<SystemDisk::Place> SystemDisk::Find(absl::string_view path) const {
-  BITREPO_ASSIGN_OR_RETURN(std::vector<std::string> parts, PartsOf(path));
-  BITREPO_ASSIGN_OR_RETURN(ScopedFd directory, StepInto(root_.get(), ".", path));
-  for (size_t i = 0; i + 1 < parts.size(); ++i) {
-    BITREPO_ASSIGN_OR_RETURN(directory, StepInto(directory.get(), parts[i], path));
+  BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
+  const size_t slash = path.rfind('/');
+  const bool at_root = slash == absl::string_view::npos;
+  const std::string parent(at_root ? absl::string_view(".") : path.substr(0, slash));
+  ScopedFd directory(OpenBeneath(root_.get(), parent, O_PATH | O_DIRECTORY));
+  if (!directory.valid()) {
+    return base::ErrnoStatus(errno, Shown(path));
   }
-  return Place{std::move(directory), std::move(parts.back())};
+  return Place{std::move(directory), std::string(at_root ? path : path.substr(slash + 1))};
 }
 
 absl::StatusOr<ScopedFd> SystemDisk::OpenDirectory(absl::string_view path) const {
-  Place place{ScopedFd(), "."};
   if (!path.empty()) {
-    BITREPO_ASSIGN_OR_RETURN(place, Find(path));
+    BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
   }
-  const int parent = path.empty() ? root_.get() : place.directory.get();
-  ScopedFd directory(OpenAt(parent, place.name, O_RDONLY | O_DIRECTORY));
+  ScopedFd directory(
+      OpenBeneath(root_.get(), path.empty() ? "." : std::string(path), O_RDONLY | O_DIRECTORY));
   if (!directory.valid()) {
     return base::ErrnoStatus(errno, Shown(path));
   }
@@ -121,9 +122,9 @@ absl::StatusOr<ScopedFd> SystemDisk::OpenDirectory(absl::string_view path) const
 
 absl::StatusOr<std::unique_ptr<DiskFile>> SystemDisk::OpenFile(absl::string_view path,
                                                                int flags) const {
-  BITREPO_ASSIGN_OR_RETURN(const Place place, Find(path));
+  BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
   // O_NONBLOCK: a pipe put here by someone must not stop us in open.
-  ScopedFd fd(OpenAt(place.directory.get(), place.name, flags | O_NONBLOCK));
+  ScopedFd fd(OpenBeneath(root_.get(), std::string(path), flags | O_NONBLOCK));
   if (!fd.valid()) {
     return base::ErrnoStatus(errno, Shown(path));
   }
@@ -180,7 +181,7 @@ absl::Status SystemDisk::MakeDirectories(absl::string_view path) {
       return base::ErrnoStatus(errno, Shown(path));
     }
     BITREPO_RETURN_IF_ERROR(SyncDescriptor(parent, path));
-    ScopedFd next(OpenAt(parent, part, O_RDONLY | O_DIRECTORY));
+    ScopedFd next(OpenBeneath(parent, part, O_RDONLY | O_DIRECTORY));
     if (!next.valid()) {
       return base::ErrnoStatus(errno, Shown(path));
     }
@@ -252,8 +253,8 @@ absl::StatusOr<SpaceInfo> SystemDisk::Space() {
 }
 
 absl::StatusOr<std::unique_ptr<DiskFile>> SystemDisk::Lock(absl::string_view path) {
-  BITREPO_ASSIGN_OR_RETURN(const Place place, Find(path));
-  ScopedFd fd(OpenAt(place.directory.get(), place.name, O_RDWR | O_CREAT));
+  BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
+  ScopedFd fd(OpenBeneath(root_.get(), std::string(path), O_RDWR | O_CREAT));
   if (!fd.valid()) {
     return base::ErrnoStatus(errno, Shown(path));
   }

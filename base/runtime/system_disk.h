@@ -12,8 +12,8 @@
 
 namespace bitrepo::runtime {
 
-// Each part of a path is opened by itself with O_NOFOLLOW, so that no symbolic link anywhere in the
-// tree leads out of it, whoever made it and when. Threads, errors: see Disk.
+// No symbolic link anywhere in the tree is followed, whoever made it and when: paths are resolved
+// by openat2 (Linux 5.6) beneath that descriptor. Threads, errors: see Disk.
 class SystemDisk final : public Disk {
  public:
   // Requires an existing directory; a symbolic link to one is fine here, the path is the operator's
