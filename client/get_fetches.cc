@@ -29,7 +29,7 @@ void GetOperation::Begin(Acceptance accepted) {
   RangeOutbox orders;
   plan_->OnAccepted(pillar, Owed(), here_.loop.Now(), orders);
   Fetch(attempt);
-  if (several_) {
+  if (sources_ > 1) {
     for (const base::ComponentId& other : protocol::RankCandidates(candidates_, std::nullopt)) {
       if (other != pillar) plan_->OnOffered(other, Owed(), here_.loop.Now(), orders);
     }
@@ -71,9 +71,12 @@ absl::Status GetOperation::Prepare(const Acceptance& accepted) {
 
 void GetOperation::MakePlan() {
   const base::RangeSet owed = Owed();
-  several_ = by_plan() && !one_at_a_time_ && target_->takes_any_order() &&
-             owed.bytes() >= kSeveralSourcesFromBytes;
-  plan_.emplace(owed, several_ ? spec_.sources : 1, here_.loop.Now());
+  const bool may_be_several = by_plan() && !one_at_a_time_ && target_->takes_any_order() &&
+                              owed.bytes() >= kSeveralSourcesFromBytes;
+  sources_ = may_be_several
+                 ? std::clamp<uint32_t>(static_cast<uint32_t>(candidates_.size()), 1, spec_.sources)
+                 : 1;
+  plan_.emplace(owed, sources_, here_.loop.Now());
 }
 
 void GetOperation::Fetch(Attempt& attempt) {
@@ -117,7 +120,7 @@ void GetOperation::Fetch(Attempt& attempt) {
   // Where nothing is owed the sink says so, and the issuer hears that it has ended well.
   attempt.transfer =
       here_.channel.Fetch(attempt.accepted.token, share.ranges(), attempt.sink, std::move(events),
-                          spec_.background, channel::kWindowBytes / (several_ ? spec_.sources : 1));
+                          spec_.background, channel::kWindowBytes / sources_);
 }
 
 // What it was asked for has come from another meanwhile: its token is of no use, and it may be

@@ -84,7 +84,7 @@ void GetOperation::OnIdentified(const base::ComponentId& pillar,
     candidate.time_to_deliver = protocol::TimeToDeliverOf(event.message->body);
   }
   candidates_.push_back(std::move(candidate));
-  if (!plan_ || !several_) return;
+  if (!plan_ || sources_ == 1) return;
   RangeOutbox orders;
   plan_->OnOffered(pillar, Owed(), here_.loop.Now(), orders);
   Carry(orders);

@@ -130,7 +130,7 @@ class GetOperation final : public OngoingOperation {
   uint64_t attempts_made_ = 0;
   uint32_t failovers_ = 0;
   bool was_lost_ = false;  // somebody who delivered; whoever begins next goes on for him
-  bool several_ = false;   // may deliver at once
+  uint32_t sources_ = 1;   // that deliver at once
   bool mismatch_ = false;
   bool one_at_a_time_ = false;  // so that it shows who brings wrong bytes
   bool all_here_ = false;

@@ -117,6 +117,20 @@ TEST_F(GetFromSeveral, TogetherTheyHaveNoMoreThanOneWindowUnderWay) {
   ExpectWhole(End(get));
 }
 
+TEST_F(GetFromSeveral, TheOnlyOneThatHasItHasTheWholeWindow) {
+  repository_.StoreAt("p2", "of one", bytes_);
+  hold_ = true;
+  const ToldGet get = repository_.Get(Spec("of one"));
+  repository_.Run(absl::Seconds(4));
+  ASSERT_EQ(sinks_.made.size(), 1u);
+  channel::TextSink& sink = *sinks_.made[0];
+  EXPECT_GT(sink.held_bytes_most, 2 * channel::kWindowBytes / 3);
+  EXPECT_LE(sink.held_bytes_most, channel::kWindowBytes);
+  sink.hold = false;
+  sink.ReleaseAll();
+  ExpectWhole(End(get));
+}
+
 // B11: identification goes to several pillars, the get primitive to one.
 TEST_F(GetFromSeveral, ASmallFileComesFromOnePillarInOneRequest) {
   const std::string small = Noise(kSeveralSourcesFromBytes - 1, 9);
