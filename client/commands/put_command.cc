@@ -41,34 +41,33 @@ class PutCommand final : public Command {
 
   Shape shape() override {
     Shape shape{
-        .flags = {{"-r,--recursive", "", "directories: all files in them, by relative path",
-                   &recursive_},
-                  {"--id", "ID", "file id of the one source; else its name", &id_},
-                  {"--files-from", "FILE",
-                   "more sources, one a line or ended by NUL; - is standard input", &files_from_},
-                  {"--checksum", "ALGO:HEX", "what the file must have; else nothing is stored",
-                   &checksum_},
-                  {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
-                  {"--via", "NAME",
-                   "this pillar first, and the others get the bytes from it; without SRC, what it "
-                   "keeps under --id goes to the others",
-                   &via_},
-                  {"--quorum", "N", "so many copies are enough", &quorum_},
-                  {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
-                  ReceiptFlag(&receipt_),
-                  {"--resume", "",
-                   "go on where the same put was cut short: always done, from the same file",
-                   &resume_},
-                  {"--jobs", "N", "files under way at once (32)", &jobs_},
-                  {"--token-only", "",
-                   "print PILLAR TOKEN for each pillar that lacks the file; whoever has the token "
-                   "may push the bytes with it; SRC may be left out, with --id",
-                   &token_only_},
-                  {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
-                   &bwlimit_},
-                  {"--background", "", "yield to all else that the pillars receive",
-                   &run_.background},
-                  {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
+        .flags =
+            {{"-r,--recursive", "", "directories: all files in them, by relative path",
+              &recursive_},
+             {"--id", "ID", "file id of the one source; else its name", &id_},
+             {"--files-from", "FILE",
+              "more sources, one a line or ended by NUL; - is standard input", &files_from_},
+             {"--checksum", "ALGO:HEX", "what the file must have; else nothing is stored",
+              &checksum_},
+             {"--pillar", "NAME", "only this pillar; may be repeated", &pillars_},
+             {"--via", "NAME",
+              "this pillar first, and the others get the bytes from it; without SRC, what it "
+              "keeps under --id goes to the others",
+              &via_},
+             {"--quorum", "N", "so many copies are enough", &quorum_},
+             {"--reason", "TEXT", "why, for the audit trails", &run_.reason},
+             ReceiptFlag(&receipt_),
+             {"--resume", "",
+              "go on where the same put was cut short: always done, from the same file", &resume_},
+             {"--jobs", "N", absl::StrCat("files under way at once (", kPutsAtOnce, ")"), &jobs_},
+             {"--token-only", "",
+              "print PILLAR TOKEN for each pillar that lacks the file; whoever has the token "
+              "may push the bytes with it; SRC may be left out, with --id",
+              &token_only_},
+             {"--bwlimit", "RATE", "send no faster: 10M is 10 MiB/s; or a table of the day",
+              &bwlimit_},
+             {"--background", "", "yield to all else that the pillars receive", &run_.background},
+             {"-n,--dry-run", "", "tell what would be stored; send nothing", &dry_run_}},
         .arguments =
             ArgumentsRow{"SRC", "file, directory (with -r) or - for standard input", &sources_}};
     for (FlagRow& flag : departure_.Flags()) shape.flags.push_back(std::move(flag));
