@@ -2,9 +2,11 @@
 #include "pillar/store/verified_file.h"
 
 #include <algorithm>
+#include <memory>
 #include <span>
 
 #include "absl/strings/str_cat.h"
+#include "base/runtime/direct_file.h"
 #include "base/status.h"
 #include "pillar/store/content_digests.h"
 
@@ -31,18 +33,24 @@ absl::StatusOr<base::Buffer> VerifiedFile::ReadBy(ReadCall read, base::ByteRange
   const uint64_t first_block = range.offset() / kBlockBytes;
   const uint64_t begin = first_block * kBlockBytes;
   const uint64_t end = std::min<uint64_t>(size, BlockCount(range.end()) * kBlockBytes);
-  // Not initialised: all of it is read, or none of it is given on.
-  const std::shared_ptr<std::byte[]> bytes(new std::byte[end - begin]);
-  absl::Status status = ReadBlocks(read, first_block, {bytes.get(), end - begin});
+  // Not initialised: all of it is read, or none of it is given on. Aligned, so that a direct read
+  // needs no other memory.
+  const size_t room = end - begin + runtime::kDirectAlignment;
+  const std::shared_ptr<std::byte[]> memory(new std::byte[room]);
+  void* aligned = memory.get();
+  size_t left = room;
+  std::align(runtime::kDirectAlignment, end - begin, aligned, left);
+  auto* const bytes = static_cast<std::byte*>(aligned);
+  absl::Status status = ReadBlocks(read, first_block, {bytes, end - begin});
   if (absl::IsDataLoss(status)) {
     // Twice before blame: the first time may have been the memory's fault, or the bus's.
-    status = ReadBlocks(read, first_block, {bytes.get(), end - begin});
+    status = ReadBlocks(read, first_block, {bytes, end - begin});
   }
   if (absl::IsDataLoss(status)) {
     on_damage_(status.message());
   }
   BITREPO_RETURN_IF_ERROR(base::Annotate(status, row_.record.file_id.text()));
-  return base::Buffer({bytes.get() + (range.offset() - begin), range.length()}, bytes);
+  return base::Buffer({bytes + (range.offset() - begin), range.length()}, memory);
 }
 
 // Fills `out`, which begins with a block and ends with one, or with the file.
