@@ -8,7 +8,7 @@ import tempfile
 import time
 import tomllib
 
-from measuring import Peaks, peak_mib, remove_tree
+from measuring import Peaks, peak_mib, retire_tree
 from peers import Talker
 
 PILLAR, COLLECTION, REPOSITORY = "worker", "bench", "bench"
@@ -54,7 +54,7 @@ class BusPair:
         self.worker.close()
         self.coordinator.send_signal(signal.SIGTERM)
         self.coordinator.wait(timeout=10)
-        remove_tree(self.dir)
+        retire_tree(self.dir)
 
 
 def getters(ours, file_id, count, clients):

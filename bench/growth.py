@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 
 from bus_pair import gets_at_once, gets_in_one_process
-from measuring import MIB, Paired, Peaks, exponent, make_file, make_tree, remove_tree
+from measuring import MIB, Paired, Peaks, exponent, make_file, make_tree
 from peers import RawBus
 from repository import repository
 from results import Curve
@@ -61,10 +61,9 @@ def many_small_files(bench):
                   their_label="rsync -a + sync")
     peaks = Peaks()
     for count in sizes(bench, 10_000, 20):
-        tree = make_tree(bench.work / "tree", count, 4096)
+        tree = make_tree(bench.folder("tree"), count, 4096)
         add_point(curve, count, Paired.measure(pairs_of(bench), lambda: our_tree(bench, tree, peaks),
                                                lambda: rsync_tree(bench, tree, peaks)))
-        remove_tree(tree)
     curve.memory = peaks.text()
     return curve
 
@@ -100,7 +99,7 @@ def by_pillars(bench):
               Curve("S4 by pillars", f"pillars, {files:,} files of 4 KiB to all", "s", our_label="bitrepo put -r"),
               Curve("S6 by pillars", f"pillars asked, {gets:,} gets from the fastest", "s", our_label="small_gets")]
     source = bench.large(mib * MIB)
-    tree = make_tree(bench.work / "tree", files, 4096)
+    tree = make_tree(bench.folder("tree"), files, 4096)
     peaks = Peaks()
     for count in PILLARS[:2] if bench.quick else PILLARS:
         seconds = ([], [], [])
@@ -112,7 +111,6 @@ def by_pillars(bench):
                 peaks.merge(ours.peaks())
         for curve, values in zip(curves, seconds):
             add_point(curve, count, Paired(values, []))
-    remove_tree(tree)
     for curve in curves:
         curve.memory = peaks.text()
     return curves
@@ -136,8 +134,7 @@ def by_clients(bench):
     small = make_file(bench.work / "small.bin", 4096)
     peaks = Peaks()
     for count in CLIENTS[:2] if bench.quick else CLIENTS:
-        forest = bench.work / "forest"
-        forest.mkdir()
+        forest = bench.folder("forest")
         trees = [make_tree(forest / str(i), files // count, 4096, prefix=f"{i}-") for i in range(count)]
         seconds = ([], [])
         for _ in range(pairs_of(bench)):
@@ -148,7 +145,6 @@ def by_clients(bench):
                 peaks.merge(ours.peaks())
         for curve, values in zip(curves, seconds):
             add_point(curve, count, Paired(values, []))
-        remove_tree(forest)
     for curve in curves:
         curve.memory = peaks.text()
     return curves

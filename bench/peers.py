@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from measuring import Peaks, peak_mib, remove_tree
+from measuring import Peaks, peak_mib, retire_tree
 
 NGINX = "/usr/sbin/nginx"  # not on the PATH of everyone
 
@@ -94,7 +94,7 @@ class Daemon:
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=10)
-        remove_tree(self.dir)
+        retire_tree(self.dir)
 
 
 class Nginx(Daemon):

@@ -9,7 +9,7 @@ import tempfile
 import time
 import tomllib
 
-from measuring import Peaks, peak_mib, remove_tree, run
+from measuring import Peaks, peak_mib, retire_tree, run
 
 
 class Repository:
@@ -73,7 +73,7 @@ class Repository:
 
     def close(self):
         self.down()
-        remove_tree(self.dir)
+        retire_tree(self.dir)
 
 
 @contextlib.contextmanager

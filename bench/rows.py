@@ -2,14 +2,16 @@
 """The rows of the table: each one piece of work done by us and by a peer, turn by turn."""
 
 import os
+import pathlib
 import shutil
 import statistics
 import subprocess
+import tempfile
 from contextlib import closing
 
 from big_store import BigStore
 from bus_pair import BusPair, gets_in_one_process
-from measuring import (GIB, MIB, Paired, Peaks, drop_page_cache, make_file, make_tree, remove_tree, run,
+from measuring import (GIB, MIB, Paired, Peaks, drop_page_cache, make_file, make_tree, retire_tree, run,
                        run_and_sync)
 from peers import Nginx, RawBus, RsyncDaemon
 from repository import repository
@@ -34,6 +36,10 @@ class Bench:
             self._large[size] = make_file(self.work / f"large-{size}.bin", size)
             os.sync()
         return self._large[size]
+
+    def folder(self, name):
+        """An empty one."""
+        return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
 
     def big_store(self, count):
         """A pillar with so many files; filled further where it has fewer."""
@@ -142,10 +148,9 @@ def rsync_tree(bench, tree, peaks):
 
 def put_small(bench):
     count, size = bench.size(10_000, 100), 4096
-    tree = make_tree(bench.work / "tree", count, size)
+    tree = make_tree(bench.folder("tree"), count, size)
     peaks = Peaks()
     both = Paired.measure(bench.pairs, lambda: our_tree(bench, tree, peaks), lambda: rsync_tree(bench, tree, peaks))
-    remove_tree(tree)
     return Row("S4", f"put of {count:,} files of {size} bytes to one pillar / `rsync -a` to a daemon + sync",
                "`bitrepo put -r TREE`; each file its own conversation, durable before its final",
                "`rsync -a TREE/ rsync://.../data/`, then `sync`; durable only at the end, nothing verified later",
@@ -198,14 +203,13 @@ def bus_rate(bench):
 
 def fresh_checksums(bench):
     files, size = bench.size(64, 4), bench.size(64 * MIB, MIB)
-    tree = bench.work / "fresh"
-    tree.mkdir()
+    tree = bench.folder("fresh")
     for i in range(files):
         make_file(tree / f"{i:02d}.bin", size)
     with repository(bench.programs, bench.work) as ours:
         ours.run("put", "-q", "-r", str(tree))
         ours.client_peaks.clear()  # of the put
-        remove_tree(tree)
+        retire_tree(tree)
         stored = sorted(path for path in ours.store().glob("*/files/**/*") if path.is_file())
         how = drop_page_cache(stored)
         our_list, their_list = bench.work / "ours.txt", bench.work / "theirs.txt"
