@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -195,8 +196,7 @@ TEST_F(Settings, TheShippedSampleIsValidAndShowsTheDefaults) {
 }
 
 TEST_F(Settings, EverySettingOfTheSampleIsShown) {
-  std::ifstream file(BITREPO_SAMPLE);
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text = testing_support::TextOf(BITREPO_SAMPLE);
   for (const char* key :
        {"coordinator", "repository", "collection", "name", "identify_timeout", "silence_timeout"}) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat(key, " = "))) << key;

@@ -12,11 +12,10 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "absl/time/clock.h"
 #include "base/check.h"
+#include "tests/support/files.h"
 
 extern char** environ;
 
@@ -83,11 +82,7 @@ std::optional<int> ChildProcess::Wait(absl::Duration within) {
   return ended_;
 }
 
-std::string ChildProcess::Log() const {
-  std::ostringstream text;
-  text << std::ifstream(log_).rdbuf();
-  return text.str();
-}
+std::string ChildProcess::Log() const { return TextOf(log_); }
 
 ReadyListener::ReadyListener(const std::string& path) : path_(path) {
   sockaddr_un address{};

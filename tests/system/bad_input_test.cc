@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -19,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/random.h"
+#include "tests/support/files.h"
 #include "tests/system/repository_rig.h"
 
 namespace bitrepo::system_test {
@@ -31,12 +31,6 @@ using ::testing::Not;
 
 constexpr size_t kLongBytes = 24 << 20;  // more than a put keeps in memory
 const std::vector<std::string> kPillars = {"p1", "p2", "p3"};
-
-std::string Read(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 // One repository for all rows; "kept" is in it.
 class Input : public ::testing::Test {
@@ -184,7 +178,7 @@ TEST_F(Input, ForeignLongAndBlankIdsGoThroughAWholeRound) {
     std::ofstream(file) << "bytes of " << id;
     Row({"put", "-q", file.string(), absl::StrCat("--id=", id)}, 0);
     Row({"get", "-q", "-o", Out(), "--", id}, 0);
-    EXPECT_EQ(Read(Out()), "bytes of " + id);
+    EXPECT_EQ(testing_support::TextOf(Out()), "bytes of " + id);
     absl::StrAppend(&list, id, "\n");
   }
   fs::remove(Out());
@@ -255,7 +249,7 @@ TEST_F(Input, AnIdThatIsTakenStaysWhatItWas) {
   Row({"put", rig_->Path("other"), "--id", "kept"}, 7, "DUPLICATE_FILE_FAILURE");
   Row({"put", LongSource(), "--id", "kept"}, 7, "DUPLICATE_FILE_FAILURE");
   Row({"get", "kept", "-o", Out()}, 0);
-  EXPECT_EQ(Read(Out()), Read(Source()));
+  EXPECT_EQ(testing_support::TextOf(Out()), testing_support::TextOf(Source()));
   fs::remove(Out());
 }
 
@@ -277,7 +271,7 @@ TEST_F(Input, ARangePastTheEndIsRefused) {
   Row({"checksums", "kept", "--range", "5:100000"}, 7, "RANGE_ERROR");
   EXPECT_FALSE(fs::exists(Out()));
   Row({"get", "-q", "kept", "-o", Out(), "--range", "4:5"}, 0);
-  EXPECT_EQ(Read(Out()), "bytes");
+  EXPECT_EQ(testing_support::TextOf(Out()), "bytes");
   fs::remove(Out());
 }
 

@@ -11,7 +11,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -19,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "tests/support/files.h"
 #include "tests/system/bus_asker.h"
 #include "tests/system/repository_rig.h"
 
@@ -40,12 +40,6 @@ constexpr char kPutsAtOnce[] = "16";
 constexpr uint64_t kCoordinatorMemoryMax = 96ull * 1024 * 1024;
 constexpr char kPutsAtOnce[] = "50";
 #endif
-
-std::string Contents(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 std::vector<Json> RecordsIn(const std::string& text) {
   std::vector<Json> records;
@@ -213,8 +207,9 @@ TEST_F(BusWatchTest, PutsAndGetsAreShownByConversationAndNoTokenIsEver) {
   EXPECT_THAT(plain.log, Not(HasSubstr("put final")));
   EXPECT_THAT(rig_.Run({"replay", recording, "--tree", "--file", "file3"}).log,
               HasSubstr("= done: done at p1, p2, p3; "));
-  for (const std::string& text : {shown, shown_lines, Contents(recording),
-                                  Contents(rig_.Path("words")), tree.log, plain.log, top.log}) {
+  for (const std::string& text :
+       {shown, shown_lines, testing_support::TextOf(recording),
+        testing_support::TextOf(rig_.Path("words")), tree.log, plain.log, top.log}) {
     EXPECT_FALSE(text.empty());
     EXPECT_EQ(text.find(kTokenPrefix), std::string::npos) << "a token is shown";
   }

@@ -7,12 +7,12 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "tests/support/files.h"
 #include "tests/system/repository_rig.h"
 
 namespace bitrepo::system_test {
@@ -35,11 +35,6 @@ class LeftToThePillars : public ::testing::Test {
                                    rig_.Path("errors")),
                       std::move(words));
   }
-  static std::string Text(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
   fs::path StateFile(const std::string& id) const {
     return rig_.Path(absl::StrCat("state/bitrepo/conversations/", id, ".json"));
   }
@@ -59,8 +54,8 @@ TEST_F(LeftToThePillars, AGetIsFinishedByConvWait) {
   ASSERT_EQ(stat(StateFile(id).c_str(), &facts), 0) << id;
   EXPECT_EQ(facts.st_mode & 0777, 0600u) << "it may hold a token";
   const RepositoryRig::Result waited = Run({"conv", "wait", id.substr(0, 20)});
-  EXPECT_EQ(waited.exit_code, 0) << waited.log << Text(rig_.Path("errors"));
-  EXPECT_EQ(Text(rig_.Path("copy")), bytes);
+  EXPECT_EQ(waited.exit_code, 0) << waited.log << testing_support::TextOf(rig_.Path("errors"));
+  EXPECT_EQ(testing_support::TextOf(rig_.Path("copy")), bytes);
   EXPECT_FALSE(fs::exists(StateFile(id))) << "what has ended is forgotten";
   EXPECT_EQ(Run({"conv", "wait", id}).exit_code, 4);
 }
@@ -80,14 +75,15 @@ TEST_F(LeftToThePillars, AConversationThatNobodyLeftIsNotFound) {
 TEST_F(LeftToThePillars, AuditVerifyFindsATrailThatIsNotTheOneItSaw) {
   rig_.WriteFile("file", "bytes\n");
   ASSERT_EQ(Run({"put", rig_.Path("file")}).exit_code, 0);
-  ASSERT_EQ(Run({"audit", "verify"}).exit_code, 0) << Text(rig_.Path("errors"));
+  ASSERT_EQ(Run({"audit", "verify"}).exit_code, 0) << testing_support::TextOf(rig_.Path("errors"));
   const std::string path = rig_.Path("state/bitrepo/audit-anchors");
   struct stat facts {};
   ASSERT_EQ(stat(path.c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
   // As if the trail of p1 had gone on further when it was seen: now it is cut.
   std::string anchors;
-  for (const absl::string_view line : absl::StrSplit(Text(path), '\n', absl::SkipEmpty())) {
+  for (const absl::string_view line :
+       absl::StrSplit(testing_support::TextOf(path), '\n', absl::SkipEmpty())) {
     std::vector<std::string> words = absl::StrSplit(line, ' ');
     if (words.at(1) == "p1") words.at(2) = "1000";
     absl::StrAppend(&anchors, absl::StrJoin(words, " "), "\n");
@@ -96,8 +92,10 @@ TEST_F(LeftToThePillars, AuditVerifyFindsATrailThatIsNotTheOneItSaw) {
   const RepositoryRig::Result cut = Run({"audit", "verify"});
   EXPECT_EQ(cut.exit_code, 6);
   EXPECT_THAT(cut.log, HasSubstr("BROKEN"));
-  EXPECT_THAT(Text(rig_.Path("errors")), HasSubstr("the audit trail of p1 is broken"));
-  EXPECT_THAT(Text(path), HasSubstr(" 1000 ")) << "what was seen is not forgotten";
+  EXPECT_THAT(testing_support::TextOf(rig_.Path("errors")),
+              HasSubstr("the audit trail of p1 is broken"));
+  EXPECT_THAT(testing_support::TextOf(path), HasSubstr(" 1000 "))
+      << "what was seen is not forgotten";
 }
 
 }  // namespace

@@ -6,12 +6,12 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/checksum.h"
+#include "tests/support/files.h"
 #include "tests/system/json_schema.h"
 #include "tests/system/repository_rig.h"
 
@@ -27,11 +27,7 @@ using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 using Json = nlohmann::json;
 
-std::string SchemaText() {
-  std::ostringstream text;
-  text << std::ifstream(BITREPO_JSON_SCHEMA).rdbuf();
-  return text.str();
-}
+std::string SchemaText() { return testing_support::TextOf(BITREPO_JSON_SCHEMA); }
 
 // Two pillars; "one" and "two" are kept. What runs is judged and remembered.
 class JsonLines : public ::testing::Test {

@@ -5,12 +5,12 @@
 
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/child_process.h"
+#include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
 namespace bitrepo::system_test {
@@ -38,12 +38,7 @@ class LocalRepository {
         words, log_, {{"BITREPO_CONFIG", directory_.Path("local/.bitrepo.toml")}});
     return program.Wait(absl::Minutes(2)).value_or(-1);
   }
-  std::string log() const {
-    std::ifstream file(log_);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
+  std::string log() const { return testing_support::TextOf(log_); }
   // What the last program said of one type.
   std::vector<json> Lines(const std::string& type) const {
     std::vector<json> lines;
@@ -58,10 +53,7 @@ class LocalRepository {
     return directory_.Path(name);
   }
   std::string Read(const std::string& name) const {
-    std::ifstream file(directory_.Path(name), std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
+    return testing_support::TextOf(directory_.Path(name));
   }
   std::string Path(const std::string& name) const { return directory_.Path(name); }
 

@@ -9,7 +9,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/random.h"
+#include "tests/support/files.h"
 #include "tests/system/repository_rig.h"
 
 namespace bitrepo::system_test {
@@ -57,12 +57,9 @@ class Sources : public ::testing::Test {
                                    log.substr(line, log.find('\n', line) - line)),
                       {});
   }
-  static std::string BytesOf(const std::string& path) {
-    std::ostringstream bytes;
-    bytes << std::ifstream(path, std::ios::binary).rdbuf();
-    return bytes.str();
+  bool IsWhole(const std::string& path) {
+    return testing_support::TextOf(path) == testing_support::TextOf(source_);
   }
-  bool IsWhole(const std::string& path) { return BytesOf(path) == BytesOf(source_); }
   // Of the one large file that the pillar keeps.
   std::string Stored(const std::string& pillar) {
     for (const auto& entry : fs::recursive_directory_iterator(

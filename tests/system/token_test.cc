@@ -17,6 +17,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "tests/support/files.h"
 #include "tests/system/repository_rig.h"
 
 namespace bitrepo::system_test {
@@ -66,12 +67,7 @@ class Tokens : public ::testing::Test {
   RepositoryRig::Result RunElsewhere(std::vector<std::string> words) {
     return rig_.RunBy(Bare(elsewhere_, absl::StrCat("2>", rig_.Path("errors"))), std::move(words));
   }
-  std::string Errors() const { return Text(rig_.Path("errors")); }
-  static std::string Text(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
+  std::string Errors() const { return testing_support::TextOf(rig_.Path("errors")); }
   std::vector<std::string> Elsewhere() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(elsewhere_)) {
@@ -114,7 +110,7 @@ TEST_F(Tokens, ATokenAloneFetchesTheFile) {
   EXPECT_EQ(fetched.exit_code, 0) << Errors();
   EXPECT_THAT(Errors(), HasSubstr("sha256 proved"));
   EXPECT_THAT(Elsewhere(), ElementsAre("copy"));
-  EXPECT_EQ(Text(elsewhere_ + "/copy"), bytes);
+  EXPECT_EQ(testing_support::TextOf(elsewhere_ + "/copy"), bytes);
   // It is spent.
   EXPECT_EQ(RunElsewhere({"fetch", tokens.begin()->second, "-o", "again"}).exit_code, 7);
   EXPECT_THAT(Errors(), HasSubstr("INVALID_TOKEN"));
@@ -128,12 +124,12 @@ TEST_F(Tokens, ATokenComesFromAFileOrAPipeToo) {
   rig_.WriteFile("token", absl::StrCat("p1 ", TokenFor("file"), "\n"));
   EXPECT_EQ(RunElsewhere({"fetch", "--token-file", rig_.Path("token"), "-o", "copy"}).exit_code, 0)
       << Errors();
-  EXPECT_EQ(Text(elsewhere_ + "/copy"), bytes);
+  EXPECT_EQ(testing_support::TextOf(elsewhere_ + "/copy"), bytes);
   rig_.WriteFile("token", TokenFor("file"));
   EXPECT_EQ(RunElsewhere({"fetch", absl::StrCat("@", rig_.Path("token")), "-o", "copy2"}).exit_code,
             0)
       << Errors();
-  EXPECT_EQ(Text(elsewhere_ + "/copy2"), bytes);
+  EXPECT_EQ(testing_support::TextOf(elsewhere_ + "/copy2"), bytes);
   rig_.WriteFile("token", TokenFor("file"));
   const RepositoryRig::Result streamed =
       rig_.RunBy(Bare(elsewhere_, absl::StrCat("<", rig_.Path("token"), " 2>/dev/null")),
@@ -151,7 +147,7 @@ TEST_F(Tokens, ARangeByTokenIsThatRangeAlone) {
   auto tokens = Ask({"get", "file", "--range", "1000000:1500000"});
   ASSERT_EQ(tokens.size(), 1u);
   EXPECT_EQ(RunElsewhere({"fetch", tokens.begin()->second, "-o", "part"}).exit_code, 0) << Errors();
-  EXPECT_EQ(Text(elsewhere_ + "/part"), bytes.substr(1'000'000, 1'500'000));
+  EXPECT_EQ(testing_support::TextOf(elsewhere_ + "/part"), bytes.substr(1'000'000, 1'500'000));
 }
 
 TEST_F(Tokens, WhoHasTheTokenSaysHowFast) {
@@ -164,7 +160,7 @@ TEST_F(Tokens, WhoHasTheTokenSaysHowFast) {
   EXPECT_EQ(RunElsewhere({"fetch", fetch, "-o", "copy", "--bwlimit", "2M"}).exit_code, 0)
       << Errors();
   EXPECT_GE(absl::Now() - begun, absl::Seconds(1));
-  EXPECT_TRUE(Text(elsewhere_ + "/copy") == bytes);
+  EXPECT_TRUE(testing_support::TextOf(elsewhere_ + "/copy") == bytes);
   const std::string push = Ask({"put", "--id", "pushed", "--pillar", "p2"})["p2"];
   const absl::Time pushing = absl::Now();
   EXPECT_EQ(RunElsewhere({"push", "--bwlimit", "2M", push, "copy"}).exit_code, 0) << Errors();
@@ -184,7 +180,7 @@ TEST_F(Tokens, EachPillarGivesATokenToPushWith) {
     EXPECT_EQ(Run({"get", "file", "--from", pillar, "-o", rig_.Path(pillar + ".copy")}).exit_code,
               0)
         << Errors();
-    EXPECT_TRUE(Text(rig_.Path(pillar + ".copy")) == bytes);
+    EXPECT_TRUE(testing_support::TextOf(rig_.Path(pillar + ".copy")) == bytes);
   }
   // Both hold it: nobody gives a token, and nothing is to be done.
   EXPECT_THAT(Ask({"put", rig_.Path("file")}), IsEmpty());
@@ -357,7 +353,7 @@ TEST_F(StoppedGets, AKilledGetGoesOnWhereItStopped) {
   rig_.pillar("p1").Signal(SIGCONT);
   EXPECT_EQ(Run(get).exit_code, 0) << Errors();
   EXPECT_THAT(Errors(), HasSubstr("of it were here before"));
-  EXPECT_TRUE(Text(copy_) == bytes_);
+  EXPECT_TRUE(testing_support::TextOf(copy_) == bytes_);
   EXPECT_FALSE(fs::exists(part_));
   EXPECT_FALSE(fs::exists(map_));
 }
@@ -379,7 +375,7 @@ TEST_F(StoppedGets, APartThatWasDamagedMeanwhileIsFoundOutAndThrownAway) {
   EXPECT_FALSE(fs::exists(part_));
   EXPECT_FALSE(fs::exists(copy_));
   EXPECT_EQ(Run(get).exit_code, 0) << Errors();
-  EXPECT_TRUE(Text(copy_) == bytes_);
+  EXPECT_TRUE(testing_support::TextOf(copy_) == bytes_);
 }
 
 TEST_F(StoppedGets, AnInterruptedGetNamesTheCommandThatGoesOn) {
@@ -394,7 +390,7 @@ TEST_F(StoppedGets, AnInterruptedGetNamesTheCommandThatGoesOn) {
   // By a token it goes on just so: these are the same bytes.
   const std::string token = TokenFor("file", "p2");
   EXPECT_EQ(RunElsewhere({"fetch", token, "-o", copy_}).exit_code, 0) << Errors();
-  EXPECT_TRUE(Text(copy_) == bytes_);
+  EXPECT_TRUE(testing_support::TextOf(copy_) == bytes_);
   EXPECT_FALSE(fs::exists(part_));
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
-
+#include "tests/support/files.h"
 #include "tests/tidy/room_table.h"
 #include "tests/tidy/rules.h"
 #include "tests/tidy/source_tree.h"
@@ -71,10 +69,9 @@ TEST(TidyTest, ReadmesNameFilesThatAreThere) {
 }
 
 TEST(TidyTest, TheBuildStatesTheSameTableOfRooms) {
-  std::ifstream in(std::string(BITREPO_SOURCE_ROOT) + "/cmake/Floors.cmake");
-  std::ostringstream text;
-  text << in.rdbuf();
-  EXPECT_EQ(ParseFloors(text.str()), MayInclude());
+  const std::string text =
+      testing_support::TextOf(std::string(BITREPO_SOURCE_ROOT) + "/cmake/Floors.cmake");
+  EXPECT_EQ(ParseFloors(text), MayInclude());
 }
 
 }  // namespace

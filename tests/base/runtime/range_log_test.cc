@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/runtime/system_disk.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -45,10 +46,7 @@ class RangeLogTest : public ::testing::Test {
     const auto log = Open(boot);
     return log.ok() ? (*log)->ranges().ToString() : log.status().ToString();
   }
-  std::string Bytes() const {
-    std::ifstream file(directory_.Path(kName), std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }
+  std::string Bytes() const { return testing_support::TextOf(directory_.Path(kName)); }
   void SetBytes(absl::string_view bytes) const {
     std::ofstream(directory_.Path(kName), std::ios::binary | std::ios::trunc) << bytes;
   }

@@ -5,13 +5,13 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "channel/transfer/frame.h"
 #include "channel/transfer/session.h"
 #include "channel/transfer/stream_state.h"
+#include "tests/support/files.h"
 
 namespace bitrepo::transfer {
 namespace {
@@ -96,9 +96,7 @@ std::string Replaced(const std::string& text, const std::string& name, const std
 }
 
 TEST(Specification, ItsTablesAreThoseOfTheCode) {
-  std::stringstream read;
-  read << std::ifstream(kPath).rdbuf();
-  const std::string present = read.str();
+  const std::string present = testing_support::TextOf(kPath);
   const std::string wanted =
       Replaced(Replaced(Replaced(present, "frames", FrameTable()), "session", SessionTable()),
                "stream", StreamTable());

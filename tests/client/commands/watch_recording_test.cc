@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 
 #include <fstream>
-#include <sstream>
 
 #include "tests/bus/overheard.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -32,9 +32,7 @@ class WatchRecordingTest : public ::testing::Test {
       EXPECT_OK(writer->Add(copies_[i], at_ + absl::Seconds(i)));
     }
     EXPECT_OK(writer->Flush());
-    std::ostringstream text;
-    text << std::ifstream(path_).rdbuf();
-    return text.str();
+    return testing_support::TextOf(path_);
   }
   absl::StatusOr<std::vector<RecordingReader::Record>> Read(const std::string& bytes) {
     const std::string path = directory_.Path("read");

@@ -7,13 +7,13 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "tests/pillar/store/store_on_disk.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 
 namespace bitrepo::store {
@@ -31,11 +31,7 @@ class AuditLedgerTest : public ::testing::Test, public testing_support::StoreOnD
     PutAll({"a", "b", "c"});
   }
   std::string LogPath() { return PathOf(absl::StrCat("ledger/", *FilesBelow("ledger").begin())); }
-  std::string Log() {
-    std::ostringstream text;
-    text << std::ifstream(LogPath()).rdbuf();
-    return text.str();
-  }
+  std::string Log() { return testing_support::TextOf(LogPath()); }
   void SetLog(const std::string& text) { std::ofstream(LogPath(), std::ios::trunc) << text; }
   // Changes the catalogue behind the store's back, as someone with the disk in his hands can.
   void Tamper(const std::string& sql) {

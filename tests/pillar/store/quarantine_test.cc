@@ -6,11 +6,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/pillar/store/store_on_disk.h"
+#include "tests/support/files.h"
 #include "tests/support/status_matchers.h"
 
 namespace bitrepo::store {
@@ -30,11 +30,7 @@ class QuarantineTest : public ::testing::Test, public testing_support::StoreOnDi
     fs::create_directories(fs::path(PathOf(path)).parent_path());
     std::ofstream(PathOf(path)) << text;
   }
-  std::string Text(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(PathOf(path)).rdbuf();
-    return text.str();
-  }
+  std::string Text(const std::string& path) { return testing_support::TextOf(PathOf(path)); }
   uint64_t Count() { return CountOf(store().Check().value(), "books").quarantined_files; }
   std::string Ledger() {
     std::string text;
