@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/runtime/exclusive_rename.h"
@@ -44,15 +45,14 @@ int OpenBeneath(int directory, const std::string& path, int flags) {
   }
 }
 
-absl::StatusOr<std::vector<std::string>> PartsOf(absl::string_view path) {
-  std::vector<std::string> parts = absl::StrSplit(path, '/');
-  for (const std::string& part : parts) {
-    if (part.empty() || part == "." || part == ".." || part.find('\0') != std::string::npos) {
+absl::Status CheckPath(absl::string_view path) {
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    if (part.empty() || part == "." || part == ".." || absl::StrContains(part, '\0')) {
       return absl::InvalidArgumentError(
           absl::StrCat("the path \"", Shown(path), "\" has an empty, \".\" or \"..\" part"));
     }
   }
-  return parts;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> NamesIn(ScopedFd directory, absl::string_view path) {
@@ -97,7 +97,7 @@ absl::StatusOr<std::unique_ptr<SystemDisk>> SystemDisk::Open(const std::string& 
 }
 
 absl::StatusOr<SystemDisk::Place> SystemDisk::Find(absl::string_view path) const {
-  BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
+  BITREPO_RETURN_IF_ERROR(CheckPath(path));
   const size_t slash = path.rfind('/');
   const bool at_root = slash == absl::string_view::npos;
   const std::string parent(at_root ? absl::string_view(".") : path.substr(0, slash));
@@ -110,7 +110,7 @@ absl::StatusOr<SystemDisk::Place> SystemDisk::Find(absl::string_view path) const
 
 absl::StatusOr<ScopedFd> SystemDisk::OpenDirectory(absl::string_view path) const {
   if (!path.empty()) {
-    BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
+    BITREPO_RETURN_IF_ERROR(CheckPath(path));
   }
   ScopedFd directory(
       OpenBeneath(root_.get(), path.empty() ? "." : std::string(path), O_RDONLY | O_DIRECTORY));
@@ -122,7 +122,7 @@ absl::StatusOr<ScopedFd> SystemDisk::OpenDirectory(absl::string_view path) const
 
 absl::StatusOr<std::unique_ptr<DiskFile>> SystemDisk::OpenFile(absl::string_view path,
                                                                int flags) const {
-  BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
+  BITREPO_RETURN_IF_ERROR(CheckPath(path));
   // O_NONBLOCK: a pipe put here by someone must not stop us in open.
   ScopedFd fd(OpenBeneath(root_.get(), std::string(path), flags | O_NONBLOCK));
   if (!fd.valid()) {
@@ -173,10 +173,11 @@ absl::Status SystemDisk::MakeDirectories(absl::string_view path) {
   if (path.empty()) {
     return absl::OkStatus();
   }
-  BITREPO_ASSIGN_OR_RETURN(const std::vector<std::string> parts, PartsOf(path));
+  BITREPO_RETURN_IF_ERROR(CheckPath(path));
   ScopedFd opened;
   int parent = root_.get();
-  for (const std::string& part : parts) {
+  for (const absl::string_view name : absl::StrSplit(path, '/')) {
+    const std::string part(name);
     if (mkdirat(parent, part.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
       return base::ErrnoStatus(errno, Shown(path));
     }
@@ -253,7 +254,7 @@ absl::StatusOr<SpaceInfo> SystemDisk::Space() {
 }
 
 absl::StatusOr<std::unique_ptr<DiskFile>> SystemDisk::Lock(absl::string_view path) {
-  BITREPO_RETURN_IF_ERROR(PartsOf(path).status());
+  BITREPO_RETURN_IF_ERROR(CheckPath(path));
   ScopedFd fd(OpenBeneath(root_.get(), std::string(path), O_RDWR | O_CREAT));
   if (!fd.valid()) {
     return base::ErrnoStatus(errno, Shown(path));
