@@ -27,15 +27,6 @@ class Deaf final : public Bus::Handler {
   void OnFault(const protocol::EnvelopeFault& /*fault*/) override {}
 };
 
-Membership Alice() {
-  Membership membership;
-  membership.repository_id = "demo";
-  membership.principal = "alice";
-  membership.session = "alice.1";
-  membership.program_version = "9";
-  return membership;
-}
-
 // A member of the bus.
 class BusOutbox : public ::testing::Test {
  protected:
@@ -47,22 +38,6 @@ class BusOutbox : public ::testing::Test {
     broker_.Welcome(broker_.last.header.message_id());
     loop_.RunReady();
     EXPECT_TRUE(bus_.up());
-  }
-  static protocol::Envelope Request() {
-    wire::Header header;
-    header.set_repository_id("demo");
-    header.set_conversation_id(std::string(16, 'c'));
-    header.set_message_id(std::string(16, 'm'));
-    header.set_kind(wire::REQUEST);
-    header.set_operation(wire::GET_ROSTER);
-    header.set_from("alice");
-    header.set_reply_to("alice.1");
-    wire::Body body;
-    body.mutable_roster_request();
-    auto sealed = protocol::SealEnvelope({protocol::Destination::Kind::kCoordinator, ""},
-                                         std::move(header), std::move(body), "");
-    EXPECT_OK(sealed);
-    return *sealed;
   }
 
   testing_support::ManualEventLoop loop_;

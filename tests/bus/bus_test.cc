@@ -43,15 +43,6 @@ class Ears final : public Bus::Handler {
   std::function<void()> on_refused;
 };
 
-Membership Alice() {
-  Membership membership;
-  membership.repository_id = "demo";
-  membership.principal = "alice";
-  membership.session = "alice.1";
-  membership.program_version = "9";
-  return membership;
-}
-
 Membership Pillar() {
   Membership membership = Alice();
   membership.kind = wire::PILLAR;
@@ -103,22 +94,6 @@ class BusTest : public ::testing::Test {
       broker_.Heartbeat();
       loop_.RunReady();
     }
-  }
-  protocol::Envelope Request() {
-    wire::Header header;
-    header.set_repository_id("demo");
-    header.set_conversation_id(std::string(16, 'c'));
-    header.set_message_id(std::string(16, 'm'));
-    header.set_kind(wire::REQUEST);
-    header.set_operation(wire::GET_ROSTER);
-    header.set_from("alice");
-    header.set_reply_to("alice.1");
-    wire::Body body;
-    body.mutable_roster_request();
-    auto sealed = protocol::SealEnvelope({protocol::Destination::Kind::kCoordinator, ""},
-                                         std::move(header), std::move(body), "");
-    EXPECT_OK(sealed);
-    return *sealed;
   }
 
   testing_support::ManualEventLoop loop_;

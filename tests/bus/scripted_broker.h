@@ -10,11 +10,40 @@
 #include <vector>
 
 #include "base/random.h"
+#include "bus/bus.h"
 #include "bus/memory_link.h"
 #include "bus/protocol/envelope.h"
 #include "tests/support/status_matchers.h"
 
 namespace bitrepo::bus {
+
+// A client of the repository "demo", in its session alice.1.
+inline Membership Alice() {
+  Membership membership;
+  membership.repository_id = "demo";
+  membership.principal = "alice";
+  membership.session = "alice.1";
+  membership.program_version = "9";
+  return membership;
+}
+
+// What she asks of the coordinator.
+inline protocol::Envelope Request() {
+  wire::Header header;
+  header.set_repository_id("demo");
+  header.set_conversation_id(std::string(16, 'c'));
+  header.set_message_id(std::string(16, 'm'));
+  header.set_kind(wire::REQUEST);
+  header.set_operation(wire::GET_ROSTER);
+  header.set_from("alice");
+  header.set_reply_to("alice.1");
+  wire::Body body;
+  body.mutable_roster_request();
+  auto sealed = protocol::SealEnvelope({protocol::Destination::Kind::kCoordinator, ""},
+                                       std::move(header), std::move(body), "");
+  EXPECT_OK(sealed);
+  return *sealed;
+}
 
 // Loop-confined.
 class ScriptedBroker final : public HubLink::Handler {
