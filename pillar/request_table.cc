@@ -41,6 +41,7 @@ struct RequestTable::Entry final : requests::RequestContext {
     });
   }
   void Finished(wire::Body final) override {
+    busy = final.response().code() == wire::BUSY;
     table.Apply(self(), [&](Contribution& machine, ContributionOutbox& out) {
       machine.OnFinished(std::move(final), table.parts_.loop.Now(), out);
     });
@@ -55,6 +56,7 @@ struct RequestTable::Entry final : requests::RequestContext {
   std::optional<Contribution> contribution;  // nothing while the recorded answer is looked up
   std::optional<Envelope> cancel;            // came while it was looked up
   std::shared_ptr<requests::RequestHandler> handler;
+  bool busy = false;  // its final: nothing is kept of it
   wire::Progress last_progress;
   runtime::TimerId timer = runtime::TimerId::kNone;
   bool under_way = true;
@@ -328,7 +330,8 @@ void RequestTable::OnStrayCancel(const Envelope& cancel, const RequestKey& key, 
 
 void RequestTable::OnFinished(const EntryPtr& entry) {
   Leave(entry);
-  Bury(std::move(entry->handler));
+  Bury(entry);
+  if (entry->busy) return;  // forgotten with its handler
   entry->kept_bytes = entry->contribution->kept_bytes();
   finished_bytes_ += entry->kept_bytes;
   finished_.push_back(entry);
@@ -363,14 +366,20 @@ void RequestTable::ForgetOld(absl::Time now) {
 }
 
 // A handler reports from inside its own calls: it is freed when they have returned.
-void RequestTable::Bury(std::shared_ptr<requests::RequestHandler> handler) {
-  if (handler == nullptr) return;
-  buried_.push_back(std::move(handler));
+void RequestTable::Bury(const EntryPtr& entry) {
+  buried_.push_back(entry);
   if (buried_.size() > 1) return;
   parts_.loop.Post([table = std::weak_ptr(self_)] {
     const auto alive = table.lock();
-    if (alive != nullptr) (*alive)->buried_.clear();
+    if (alive != nullptr) (*alive)->FreeBuried();
   });
+}
+
+void RequestTable::FreeBuried() {
+  for (const EntryPtr& entry : std::exchange(buried_, {})) {
+    entry->handler.reset();
+    if (entry->busy) Forget(entry);
+  }
 }
 
 void RequestTable::OnTime(absl::Time now) {

@@ -80,7 +80,8 @@ class RequestTable {
   void Leave(const EntryPtr& entry);   // it is under way no more
   void Forget(const EntryPtr& entry);  // removes it altogether
   void ForgetOld(absl::Time now);
-  void Bury(std::shared_ptr<requests::RequestHandler> handler);
+  void Bury(const EntryPtr& entry);
+  void FreeBuried();
   void AnswerStrayCancel(const protocol::Envelope& cancel, const protocol::RequestKey& key);
   void OnStrayCancel(const protocol::Envelope& cancel, const protocol::RequestKey& key,
                      bool recorded, const wire::Body& final);
@@ -97,8 +98,7 @@ class RequestTable {
   size_t under_way_ = 0;
   bool taking_ = true;
   absl::btree_map<protocol::RequestKey, absl::Time> withdrawn_;
-  std::vector<std::shared_ptr<requests::RequestHandler>>
-      buried_;                           // finished; freed when no call is inside them
+  std::vector<EntryPtr> buried_;  // finished; their handlers are freed when no call is inside
   std::shared_ptr<RequestTable*> self_;  // what callbacks hold weakly
 };
 

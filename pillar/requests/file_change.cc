@@ -96,6 +96,12 @@ store::AuditEvent FileChange::Audit(const wire::Body& final) const {
 }
 
 void FileChange::Refuse(wire::ResponseCode code, absl::string_view text) {
+  if (code == wire::BUSY) {  // nothing is decided: no answer and no trace
+    stage_ = Stage::kCommitting;
+    reader_.reset();
+    Tell(FinalBody(request().header.operation(), code, text));
+    return;
+  }
   Close(FinalBody(request().header.operation(), code, text));
 }
 

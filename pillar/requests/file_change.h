@@ -80,6 +80,7 @@ class FileChange : public RequestHandler {
 
   // Ends with a final that changed nothing: recorded, then told.
   void Close(wire::Body final);
+  // The same, with nothing done; but BUSY is not recorded: the same request may come again.
   void Refuse(wire::ResponseCode code, absl::string_view text);
   // The code of what the store says, and an alarm when the store or its disk is at fault.
   void RefuseFor(const absl::Status& status);
