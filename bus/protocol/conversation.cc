@@ -111,7 +111,7 @@ void Conversation::State::Note(PhaseEvent event, const Envelope& message, absl::
       identification.OnUndelivered(message, now);
       break;
     default:
-      NoteReply(message, out);
+      NoteReply(message, now, out);
       break;
   }
   if (identification.AllAnswered()) {
@@ -119,13 +119,19 @@ void Conversation::State::Note(PhaseEvent event, const Envelope& message, absl::
   }
 }
 
-void Conversation::State::NoteReply(const Envelope& message, ConversationOutbox& out) {
-  switch (identification.OnReply(message)) {
+void Conversation::State::NoteReply(const Envelope& message, absl::Time now,
+                                    ConversationOutbox& out) {
+  const wire::ResponseInfo& response = message.body.response();
+  switch (identification.OnReply(message, now)) {
     case Identification::Reply::kRepeated:
       ++asker.counters.ignored;
       return;
     case Identification::Reply::kForeign:
       ++asker.counters.foreign;
+      return;
+    case Identification::Reply::kBusy:
+      out.events.push_back({EventKind::kWarning, message.header.from(), response.code(),
+                            response.text(), std::make_shared<const Envelope>(message)});
       return;
     case Identification::Reply::kNew:
       break;
@@ -133,7 +139,6 @@ void Conversation::State::NoteReply(const Envelope& message, ConversationOutbox&
   if (identification.IsPassedOver(message)) {
     return;
   }
-  const wire::ResponseInfo& response = message.body.response();
   const bool refuses = IsRefusal(response.code()) && !IsDoneAlready(message);
   out.events.push_back({refuses ? EventKind::kComponentFailed : EventKind::kComponentIdentified,
                         message.header.from(), response.code(), response.text(),
@@ -149,7 +154,7 @@ void Conversation::State::NoteLate(const Envelope& message, absl::Time now,
     ++asker.counters.ignored;
     return;
   }
-  NoteReply(message, out);
+  NoteReply(message, now, out);
   const auto results = identification.Results(false);
   const auto result = results.find(*component);
   if (result == results.end() || !result->second.identified ||

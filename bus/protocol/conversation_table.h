@@ -29,6 +29,7 @@ enum class LegEvent {
   kCompleted,   // a final that says done
   kPage,        // a final that says done, with a next cursor
   kRefusal,     // a final that says anything else
+  kBusy,        // a final that says BUSY: nothing was done, and it may be asked again
   kUnreached,   // not connected, and no copy of the request can have reached it
   kLost,        // not connected, and a copy may have reached it
   kAwayForNow,  // not connected, but it may well return
@@ -43,7 +44,7 @@ enum class LegEvent {
   kCancel,
   kNextPage,
 };
-inline constexpr size_t kLegEvents = 17;
+inline constexpr size_t kLegEvents = 18;
 
 enum class LegAction {
   kIgnore,    // counted, nothing else
@@ -55,13 +56,14 @@ enum class LegAction {
   kLose,      // unknown
   kGiveUp,    // unknown, and CANCEL is sent in case it still hears
   kHold,      // asks again each second until it is back, or not expected back
+  kPostpone,  // told; its patience begins anew, and it is asked again as after silence
   kWarn,      // told, nothing else
   kResend,    // the request, or its CANCEL, again byte for byte
   kWithdraw,  // CANCEL
   kDrop,      // CANCEL, and failed at once
   kAsk,       // a new request for the next page
 };
-inline constexpr size_t kLegActions = 14;
+inline constexpr size_t kLegActions = 15;
 
 struct LegCell {
   LegState next;
@@ -79,6 +81,7 @@ constexpr Row Open(S self) {
            {S::kDone, A::kComplete},       // completed
            {S::kPaged, A::kTurnPage},      // page
            {S::kFailed, A::kFail},         // refusal
+           {S::kAsked, A::kPostpone},      // busy
            {S::kFailed, A::kFail},         // unreached
            {S::kUnknown, A::kLose},        // lost
            {S::kAway, A::kHold},           // away for now
@@ -122,6 +125,7 @@ constexpr Row Withdrawn() {
            {S::kDone, A::kComplete},  // completed
            {S::kFailed, A::kFail},    // page
            {S::kFailed, A::kFail},    // refusal
+           {S::kFailed, A::kFail},    // busy
            {S::kFailed, A::kFail},    // unreached
            {S::kUnknown, A::kLose},   // lost
            {kSelf, A::kWait},         // away for now
@@ -266,15 +270,16 @@ constexpr absl::string_view NameOf(LegState state) {
 }
 constexpr absl::string_view NameOf(LegEvent event) {
   constexpr std::array<absl::string_view, kLegEvents> kNames = {
-      "progress",     "completed",       "page",         "refusal",  "unreached",  "lost",
-      "away for now", "turned away",     "postponed",    "activity", "resend due", "patience over",
-      "bus up",       "transfer failed", "fetch failed", "cancel",   "next page"};
+      "progress",     "completed",  "page",          "refusal",     "busy",
+      "unreached",    "lost",       "away for now",  "turned away", "postponed",
+      "activity",     "resend due", "patience over", "bus up",      "transfer failed",
+      "fetch failed", "cancel",     "next page"};
   return kNames[static_cast<size_t>(event)];
 }
 constexpr absl::string_view NameOf(LegAction action) {
   constexpr std::array<absl::string_view, kLegActions> kNames = {
-      "ignore",  "wait", "report", "complete", "turn page", "fail", "lose",
-      "give up", "hold", "warn",   "resend",   "withdraw",  "drop", "ask"};
+      "ignore", "wait",     "report", "complete", "turn page", "fail", "lose", "give up",
+      "hold",   "postpone", "warn",   "resend",   "withdraw",  "drop", "ask"};
   return kNames[static_cast<size_t>(action)];
 }
 constexpr absl::string_view NameOf(Phase phase) {

@@ -47,7 +47,7 @@ bool Identification::Owns(const Envelope& message) const {
   });
 }
 
-Identification::Reply Identification::OnReply(const Envelope& message) {
+Identification::Reply Identification::OnReply(const Envelope& message, absl::Time now) {
   const auto component = base::ComponentId::Parse(message.header.from());
   if (!component.ok()) {
     return Reply::kForeign;
@@ -61,8 +61,15 @@ Identification::Reply Identification::OnReply(const Envelope& message) {
   if (known.reply != nullptr) {
     return Reply::kRepeated;
   }
-  known.reply = std::make_shared<const Envelope>(message);
   known.away = false;
+  if (message.body.response().code() == wire::BUSY &&
+      (known.busy == nullptr || now - known.busy_since < kBusyPatience)) {
+    known.busy_since = known.busy == nullptr ? now : known.busy_since;
+    known.busy_at = now;
+    known.busy = std::make_shared<const Envelope>(message);
+    return Reply::kBusy;
+  }
+  known.reply = std::make_shared<const Envelope>(message);
   return Reply::kNew;
 }
 
@@ -122,10 +129,14 @@ bool Identification::PreferredIsEnough() const {
          (!spec.fail_over || IsPositive(*preferred->second.reply));
 }
 
+// Who is BUSY is heard where another can serve.
 bool Identification::AllHeard() const {
+  const bool served = MaySelectNow();
   return (!asker_->spec.named.empty() || routed_) &&
-         std::none_of(known_.begin(), known_.end(), [](const auto& entry) {
-           return entry.second.reply == nullptr && entry.second.expected && !entry.second.away;
+         std::none_of(known_.begin(), known_.end(), [served](const auto& entry) {
+           const Known& known = entry.second;
+           return known.reply == nullptr && known.expected && !known.away &&
+                  !(known.busy != nullptr && served);
          });
 }
 
@@ -178,7 +189,12 @@ absl::Time Identification::resend_at() const {
 
 absl::Time Identification::Deadline() const {
   const Patience& patience = asker_->spec.patience;
-  const absl::Time deadline = asker_->Deadline(began_, patience.identify);
+  absl::Time deadline = asker_->Deadline(began_, patience.identify);
+  for (const auto& [component, known] : known_) {
+    if (known.busy != nullptr && known.reply == nullptr && !MaySelectNow()) {
+      deadline = std::max(deadline, asker_->Deadline(known.busy_at, patience.silence));
+    }
+  }
   // Who is absent is not known before the broker has settled: the next identify that is sent again
   // brings its word.
   return settling_ ? std::max(deadline, asker_->Deadline(routed_at_, patience.resend_longest))
@@ -210,8 +226,10 @@ absl::btree_map<base::ComponentId, ContributorResult> Identification::Results(
       result.text = "not asked";
     } else {
       result.state = State::kFailed;
-      result.code = wire::UNREACHABLE;
-      result.text = known.away ? "it is not connected" : std::string(kNoIdentifyReply);
+      result.code = known.busy != nullptr ? wire::BUSY : wire::UNREACHABLE;
+      result.text = known.busy != nullptr ? known.busy->body.response().text()
+                    : known.away          ? "it is not connected"
+                                          : std::string(kNoIdentifyReply);
     }
     results.emplace(component, std::move(result));
   }

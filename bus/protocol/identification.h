@@ -29,9 +29,9 @@ class Identification {
   // True when `message` answers an identify of this conversation.
   bool Owns(const Envelope& message) const;
 
-  enum class Reply { kNew, kRepeated, kForeign };
+  enum class Reply { kNew, kBusy, kRepeated, kForeign };
   // An identify reply. Requires: Owns(message).
-  Reply OnReply(const Envelope& message);
+  Reply OnReply(const Envelope& message, absl::Time now);
   void OnRouted(const wire::Routed& routed, absl::Time now);
   // The identify did not reach the component that it names.
   void OnUndelivered(const Envelope& message, absl::Time now);
@@ -59,6 +59,9 @@ class Identification {
  private:
   struct Known {
     std::shared_ptr<const Envelope> reply;
+    std::shared_ptr<const Envelope> busy;  // the last BUSY, as long as that is no reply for good
+    absl::Time busy_since;                 // the first
+    absl::Time busy_at;
     bool expected = false;  // named, or the broker has passed the identify to it
     bool away = false;
   };

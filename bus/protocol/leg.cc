@@ -49,13 +49,22 @@ void Leg::OnMessage(Envelope message, absl::Time now, ConversationOutbox& out) {
   }
   if (message.header.kind() == wire::UNDELIVERED) {
     away_ = true;
-    // That a CANCEL did not arrive says nothing of the request; nor does the same word twice.
-    if (message.header.answers() == request_.header.message_id() && undelivered_.size() < copies_) {
-      undelivered_.insert(message.header.message_id());
-    }
+    NoteInVain(message);
   }
   const LegEvent event = EventOf(message, now);
   Fire(event, std::make_shared<const Envelope>(std::move(message)), now, out);
+}
+
+// What is said of a CANCEL says nothing of the request; nor does the same word twice.
+void Leg::NoteInVain(const Envelope& message) {
+  if (message.header.answers() == request_.header.message_id() && in_vain_.size() < copies_) {
+    in_vain_.insert(message.header.message_id());
+  }
+}
+
+// Where another would be asked in its place that one is better than waiting.
+bool Leg::MayPostpone(absl::Time now) const {
+  return (holds_on_ || has_paged_) && now - busy_since_.value_or(now) < kBusyPatience;
 }
 
 LegEvent Leg::EventOf(const Envelope& message, absl::Time now) const {
@@ -63,8 +72,9 @@ LegEvent Leg::EventOf(const Envelope& message, absl::Time now) const {
     case wire::PROGRESS:
       return LegEvent::kProgress;
     case wire::FINAL: {
-      if (IsRefusal(message.body.response().code())) {
-        return LegEvent::kRefusal;
+      const wire::ResponseCode code = message.body.response().code();
+      if (IsRefusal(code)) {
+        return code == wire::BUSY && MayPostpone(now) ? LegEvent::kBusy : LegEvent::kRefusal;
       }
       const wire::PageEnd* end = PageEndOf(message.body);
       return end != nullptr && !end->next_cursor().empty() ? LegEvent::kPage : LegEvent::kCompleted;
@@ -80,7 +90,7 @@ LegEvent Leg::EventOf(const Envelope& message, absl::Time now) const {
 }
 
 LegEvent Leg::Unreachable() const {
-  return !heard_ && undelivered_.size() >= copies_ ? LegEvent::kUnreached : LegEvent::kLost;
+  return !heard_ && in_vain_.size() >= copies_ ? LegEvent::kUnreached : LegEvent::kLost;
 }
 
 bool Leg::BringsNewSecret(const Envelope& message) const {
@@ -129,7 +139,7 @@ void Leg::OnNextPage(Envelope request, absl::Time now, ConversationOutbox& out) 
   request_ = std::move(request);
   cancel_.reset();
   copies_ = 0;
-  undelivered_.clear();
+  in_vain_.clear();
   last_sequence_ = 0;
   Fire(LegEvent::kNextPage, nullptr, now, out);
 }
@@ -210,6 +220,14 @@ void Leg::Fire(LegEvent event, std::shared_ptr<const Envelope> message, absl::Ti
       Explain(message->body.response().code(), message->body.response().text());
       Tell(EventKind::kWarning, std::move(message), out);
       return;
+    case LegAction::kPostpone:
+      busy_since_ = busy_since_.value_or(now);
+      last_word_ = now;
+      away_ = false;
+      NoteInVain(*message);
+      Explain(message->body.response().code(), message->body.response().text());
+      Tell(EventKind::kWarning, std::move(message), out);
+      return;
     case LegAction::kWarn:
       Explain(message->body.response().code(), message->body.response().text());
       Tell(EventKind::kWarning, std::move(message), out);
@@ -240,6 +258,7 @@ void Leg::Fire(LegEvent event, std::shared_ptr<const Envelope> message, absl::Ti
 void Leg::Heard(absl::Time now) {
   heard_ = true;
   away_ = false;
+  busy_since_.reset();
   last_word_ = now;
   resends_.Restart(std::max(asker_->spec.patience.resend_first, kWorkingResend), now,
                    asker_->random);

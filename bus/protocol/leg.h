@@ -55,10 +55,12 @@ class Leg {
   void Fire(LegEvent event, std::shared_ptr<const Envelope> message, absl::Time now,
             ConversationOutbox& out);
   LegEvent EventOf(const Envelope& message, absl::Time now) const;
+  bool MayPostpone(absl::Time now) const;
   LegEvent Unreachable() const;
   bool IsStale(const Envelope& message) const;
   bool BringsNewSecret(const Envelope& message) const;
   void Heard(absl::Time now);
+  void NoteInVain(const Envelope& message);
   void Explain(wire::ResponseCode code, std::string text);
   void ExplainEnd(LegEvent event, const std::shared_ptr<const Envelope>& message);
   void SendAgain(ConversationOutbox& out);
@@ -78,13 +80,14 @@ class Leg {
   bool accepted_ = false;
   bool has_paged_ = false;
   bool away_ = false;
+  std::optional<absl::Time> busy_since_;  // it has said nothing but BUSY since
   absl::Time last_word_;
   absl::Time away_until_;
   absl::Time withdrawn_at_;
   Resends resends_;
   uint32_t copies_ = 0;  // of the request, sent
-  // The broker's words on copies that did not arrive, by message id; no more than copies.
-  absl::btree_set<std::string> undelivered_;
+  // The words on copies that had no effect (UNDELIVERED, BUSY), by message id; no more than copies.
+  absl::btree_set<std::string> in_vain_;
   uint32_t last_sequence_ = 0;
   absl::btree_set<std::string> told_secrets_;
   std::string next_cursor_;

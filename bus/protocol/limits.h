@@ -51,6 +51,8 @@ inline constexpr absl::Duration kReturnGrace = absl::Seconds(5);
 inline constexpr absl::Duration kWithdrawPatience = absl::Seconds(5);
 // Silence of a contributor that works before it is asked again: two of its heartbeats.
 inline constexpr absl::Duration kWorkingResend = absl::Seconds(4);
+// How long a contributor that says BUSY, and nothing else, is asked again; then BUSY is its answer.
+inline constexpr absl::Duration kBusyPatience = absl::Minutes(5);
 // Tokens that one contributor may hand out for one request; what comes after them is not told.
 inline constexpr size_t kTokensMax = 64;
 // The least time between two progress messages of one contribution.

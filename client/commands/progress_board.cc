@@ -98,6 +98,9 @@ void ProgressBoard::OnEvent(const std::string& file_id, const protocol::Conversa
       SetPhase(event.component, RowOf(event.component), file_id, "complete", event.kind);
       lost_.erase(file_id);
       break;
+    case protocol::EventKind::kWarning:
+      if (event.code == wire::BUSY) RowOf(event.component).phase = "busy";
+      break;
     default:
       break;
   }

@@ -214,6 +214,10 @@ void MemoryRepository::SlowDown(const std::string& id, int times) {
   machines_.at(id)->workers.piece *= times;
 }
 
+void MemoryRepository::SetFull(const std::string& id, bool full) {
+  machines_.at(id)->workers.full = full;
+}
+
 pillar::StoreSpy& MemoryRepository::store(const std::string& id) { return machines_.at(id)->store; }
 
 bool MemoryRepository::Has(const std::string& pillar, absl::string_view file_id) {

@@ -58,6 +58,8 @@ class MemoryRepository {
   void StartPillar(const std::string& id);  // on the store that it had
   // Each piece of its disk work takes so many times as long from now on.
   void SlowDown(const std::string& id, int times);
+  // Its workers take nothing more on, or do again: meanwhile it is BUSY.
+  void SetFull(const std::string& id, bool full);
   pillar::StoreSpy& store(const std::string& id);
   // Whether the store of that pillar has the file; and with these very bytes.
   bool Has(const std::string& pillar, absl::string_view file_id);

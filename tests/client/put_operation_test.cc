@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/client/memory_repository.h"
 #include "tests/support/status_matchers.h"
 
@@ -144,6 +146,37 @@ TEST(PutFile, APillarThatComesBackInTimeIsServedInTheSamePut) {
   ASSERT_TRUE(repository.RunToEnd(put));
   EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kSuccess);
   EXPECT_TRUE(repository.HasBytes("p2", "back", bytes));
+}
+
+TEST(PutFile, APillarThatIsBusyIsAskedAgainUntilItHasTheFileToo) {
+  MemoryRepository repository(2);
+  repository.SetFull("p2", true);
+  const ToldPut put = repository.Put("waits", "bytes");
+  repository.Run(absl::Minutes(1));
+  EXPECT_EQ(put->ends, 0);
+  repository.SetFull("p2", false);
+  ASSERT_TRUE(repository.RunToEnd(put));
+  EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kSuccess);
+  EXPECT_TRUE(repository.HasBytes("p2", "waits", "bytes"));
+}
+
+TEST(PutFile, APillarThatIsBusyWhenItIsToTakeTheBytesIsAskedAgain) {
+  MemoryRepository repository(1);
+  const std::string bytes = Noise(300'000);
+  const ToldPut put = repository.Put("midway", bytes);
+  ASSERT_TRUE(repository.RunUntil([&] {
+    return std::any_of(put->events.begin(), put->events.end(), [](const auto& event) {
+      return event.kind == protocol::EventKind::kRequestSent;
+    });
+  }));
+  repository.SetFull("p1", true);
+  repository.Run(absl::Seconds(40));
+  EXPECT_EQ(put->ends, 0);
+  repository.SetFull("p1", false);
+  ASSERT_TRUE(repository.RunToEnd(put));
+  EXPECT_EQ(put->result->outcome.verdict, protocol::Verdict::kSuccess);
+  EXPECT_TRUE(repository.HasBytes("p1", "midway", bytes));
+  EXPECT_EQ(repository.store("p1").Audited("PUT_FILE", "BUSY"), 0) << "it decides nothing";
 }
 
 TEST(PutFile, AQuorumOfCopiesIsEnough) {

@@ -146,9 +146,9 @@ TEST_F(Several, OneThatSaidDoneAndWhoseBytesDidNotComeHasFailed) {
   EXPECT_EQ(bench_.Count(EventKind::kComponentFailed, "p-1"), 1u);
   bench_.Ask("p-1", Part(0, 7));
   EXPECT_TRUE(bench_.said().empty()) << "it is not trusted again";
-  bench_.Hear(Final(bench_.request("p-2"), "p-2", wire::BUSY));
+  bench_.Hear(Final(bench_.request("p-2"), "p-2", wire::FAILURE));
   EXPECT_TRUE(bench_.asked("p-3"));
-  bench_.Hear(Final(bench_.request("p-3"), "p-3", wire::BUSY));
+  bench_.Hear(Final(bench_.request("p-3"), "p-3", wire::FAILURE));
   EXPECT_TRUE(bench_.machine().done());
 }
 

@@ -275,6 +275,8 @@ std::string LimitsTable() {
           row("items of one page together", kPageBytesMax, "bytes"),
           row("cursor", kCursorBytesMax, "bytes"),
           row("tokens of one contributor for one request", kTokensMax, ""),
+          row("BUSY of a contributor before that is its answer", kBusyPatience / absl::Seconds(1),
+              "s"),
       });
 }
 
