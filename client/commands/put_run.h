@@ -20,7 +20,7 @@
 
 namespace bitrepo::commands {
 
-inline constexpr int kPutsAtOnce = 64;  // many small ones share wakes, messages and syncs
+inline constexpr int kPutsAtOnce = 128;  // many small ones share wakes, messages and syncs
 inline constexpr int kPutsAtOnceMax = 256;
 // Held in memory for sources under way: a file counts with what its ring may hold.
 inline constexpr uint64_t kPutBytesAtOnceMax = 48 * 1024 * 1024;
