@@ -180,7 +180,12 @@ class LocalCommand final : public Command {
     std::optional<LocalShape> asked = Asked();
     if (!asked) return std::nullopt;
     auto there = LocalLayout::Read(directory_);
-    if (absl::IsNotFound(there.status())) return LocalLayout(directory_, *std::move(asked));
+    if (absl::IsNotFound(there.status())) {
+      asked->repository = absl::StrCat(
+          kLocalRepository, "-",
+          absl::Hex(session_->parts().random->Below(uint64_t{1} << 32), absl::kZeroPad8));
+      return LocalLayout(directory_, *std::move(asked));
+    }
     if (!there.ok()) {
       Fail(there.status());
       return std::nullopt;

@@ -107,6 +107,7 @@ absl::StatusOr<LocalLayout> LocalLayout::Read(const std::string& directory) {
   BITREPO_ASSIGN_OR_RETURN(runtime::Settings settings,
                            runtime::Settings::Load(absl::StrCat(directory, "/", kLayoutFile)));
   LocalShape shape;
+  shape.repository = settings.GetString("repository", std::string(kLocalRepository));
   shape.stores = settings.GetStrings("stores");
   shape.pillars = 0;
   const auto count = [&](absl::string_view key) {
@@ -148,13 +149,13 @@ absl::Status LocalLayout::WriteBeforeStart() const {
   BITREPO_RETURN_IF_ERROR(WriteWhole(
       absl::StrCat(directory_, "/", kLayoutFile),
       absl::StrCat("# Made by bitrepo local up: where each full pillar keeps its files, and what "
-                   "else there is.\nstores = ",
-                   QuotedList(stores), "\nchecksum_pillars = ", shape_.checksum_pillars,
-                   "\nnearline_pillars = ", shape_.nearline_pillars,
-                   "\ntime_scale = ", Fraction(shape_.time_scale),
+                   "else there is.\nrepository = ",
+                   Quoted(shape_.repository), "\nstores = ", QuotedList(stores),
+                   "\nchecksum_pillars = ", shape_.checksum_pillars, "\nnearline_pillars = ",
+                   shape_.nearline_pillars, "\ntime_scale = ", Fraction(shape_.time_scale),
                    "\ncollections = ", QuotedList(shape_.collections), "\n")));
   std::string text = absl::StrCat(
-      "# Made by bitrepo local up.\nrepository = ", Quoted(kLocalRepository),
+      "# Made by bitrepo local up.\nrepository = ", Quoted(shape_.repository),
       "\n\n[coordinator]\nlisten = ", Quoted(kAnyPort), "\nwatch_listen = ", Quoted(kAnyPort),
       "\nruntime_file = ", Quoted(coordinator_.runtime_file), "\n");
   for (const std::string& collection : shape_.collections) {
@@ -167,7 +168,7 @@ absl::Status LocalLayout::WriteBeforeStart() const {
 std::string LocalLayout::PillarSettingsOf(const LocalDaemon& pillar,
                                           const std::string& bus_endpoint) const {
   std::string text =
-      absl::StrCat("# Made by bitrepo local up.\nrepository = ", Quoted(kLocalRepository),
+      absl::StrCat("# Made by bitrepo local up.\nrepository = ", Quoted(shape_.repository),
                    "\n\n[pillar]\nid = ", Quoted(pillar.name), "\nkind = ", Quoted(pillar.kind),
                    "\ncoordinator = ", Quoted(bus_endpoint), "\ndata_listen = ", Quoted(kAnyPort),
                    "\nruntime_file = ", Quoted(pillar.runtime_file),
@@ -205,7 +206,7 @@ absl::Status LocalLayout::WriteAfterStart(const std::string& bus_endpoint) const
   return WriteWhole(client_config(),
                     absl::StrCat("# Made by bitrepo local up: how to reach the repository here.\n",
                                  "coordinator = ", Quoted(bus_endpoint),
-                                 "\nrepository = ", Quoted(kLocalRepository),
+                                 "\nrepository = ", Quoted(shape_.repository),
                                  "\ncollection = ", Quoted(shape_.collections.front()), "\n"));
 }
 

@@ -17,11 +17,14 @@ inline constexpr int kLocalPillars = 3;
 inline constexpr int kLocalPillarsMax = 16;  // of each kind
 inline constexpr int kLocalCollectionsMax = 16;
 inline constexpr double kTimeScaleMax = 1000;
-inline constexpr absl::string_view kLocalRepository = "local";
+inline constexpr absl::string_view kLocalRepository = "local";  // beginning of their names
 inline constexpr absl::string_view kLocalCollection = "default";
 
 // What a local repository is made of. Value.
 struct LocalShape {
+  // Its name. Each has one of its own: what a client remembers of one (how far it has seen the
+  // audit trails) must not be held against another.
+  std::string repository = std::string(kLocalRepository);
   // Where the full pillars keep their files; empty: `pillars` of them under the directory.
   std::vector<std::string> stores = {};
   int pillars = kLocalPillars;

@@ -78,7 +78,7 @@ class FeatureRequirements(unittest.TestCase):
             environment = {**os.environ, **chosen, "BITREPO_CONFIG": str(repository.settings)}
             for name in self.files:
                 self.run_bitrepo(environment, "put", "--id", name, self.folder / name)
-            with BusMember(repository.bus, "local", "tester") as bus:
+            with BusMember(repository.bus, repository.name, "tester") as bus:
                 for name, digest in self.files.items():
                     got = self.folder / f"{name}.got"
                     with WatchRecorder(bus, PILLARS[0]) as record:

@@ -80,7 +80,7 @@ class MessageRequirements(RequirementTest):
         final = next(copy for copy in record.copies if copy.kind == types.FINAL
                      and copy.header.answers == request.header.message_id)
         principal = getattr(request.header, "from")
-        with BusMember(self.repository.bus, "local", principal) as twin:
+        with BusMember(self.repository.bus, self.repository.name, principal) as twin:
             again = Conversation(twin, types.PUT_FILE, COLLECTION)
             again.id = request.header.conversation_id
             twin.open_inbox(again.id)
@@ -131,7 +131,7 @@ class MessageRequirements(RequirementTest):
         self.assertEqual(GET_SEQUENCE[2:], [types.Kind.Name(copy.kind) for copy in asked])
 
     def test_B10_identification_leaves_nothing_behind(self):
-        with BusMember(self.repository.bus, "local", "leaver") as leaver:
+        with BusMember(self.repository.bus, self.repository.name, "leaver") as leaver:
             put = Conversation(leaver, types.PUT_FILE, COLLECTION)
             replies = put.identify(Body(put_file_identify=ops.PutFileIdentify(
                 file_id="b10", size_bytes=1_000_000)))
@@ -213,8 +213,8 @@ class MessageRequirements(RequirementTest):
         """Who asked, by conversation: 20 members with 50 conversations each, all at once."""
         owners = {}
         with contextlib.ExitStack() as stay:
-            members = [stay.enter_context(BusMember(self.repository.bus, "local", f"many-{one}"))
-                       for one in range(20)]
+            where = (self.repository.bus, self.repository.name)
+            members = [stay.enter_context(BusMember(*where, f"many-{one}")) for one in range(20)]
             waiting = []
             for _ in range(50):
                 for member in members:

@@ -36,7 +36,8 @@ class RequirementTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.repository = cls.enterClassContext(LocalRepository(cls.bitrepo, *cls.flags))
-        cls.bus = cls.enterClassContext(BusMember(cls.repository.bus, "local", "tester"))
+        cls.bus = cls.enterClassContext(
+            BusMember(cls.repository.bus, cls.repository.name, "tester"))
 
     # ---- the program
 

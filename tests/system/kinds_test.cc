@@ -35,7 +35,9 @@ class LocalRepository {
     log_ = directory_.Path(absl::StrCat("log-", ++runs_));
     words.insert(words.begin(), BITREPO);
     testing_support::ChildProcess program(
-        words, log_, {{"BITREPO_CONFIG", directory_.Path("local/.bitrepo.toml")}});
+        words, log_,
+        {{"BITREPO_CONFIG", directory_.Path("local/.bitrepo.toml")},
+         {"XDG_STATE_HOME", directory_.Path("state")}});
     return program.Wait(absl::Minutes(2)).value_or(-1);
   }
   std::string log() const { return testing_support::TextOf(log_); }
@@ -117,6 +119,21 @@ TEST(Kinds, AChecksumPillarHasTheDigestAndNeverTheBytes) {
     if (line.contains("kind")) kinds.push_back(line["kind"]);
   }
   EXPECT_THAT(kinds, ElementsAre("full", "checksum"));
+}
+
+// How far the audit trails of one were seen says nothing of another, whose pillars have the names.
+TEST(Kinds, WhatIsRememberedOfOneRepositoryIsNotHeldAgainstAnother) {
+  LocalRepository local({"--pillars", "1"});
+  const std::string file = local.Write("file", "bytes");
+  for (const char* id : {"a", "b", "c"}) ASSERT_EQ(local.Run({"put", file, "--id", id}), 0);
+  ASSERT_EQ(local.Run({"audit", "verify"}), 0) << local.log();
+
+  const std::string other = local.Path("other");
+  const std::string config = absl::StrCat(other, "/.bitrepo.toml");
+  ASSERT_EQ(local.Run({"local", "up", "--dir", other, "--pillars", "1"}), 0) << local.log();
+  ASSERT_EQ(local.Run({"put", file, "--id", "a", "--config", config}), 0) << local.log();
+  EXPECT_EQ(local.Run({"audit", "verify", "--config", config}), 0) << local.log();
+  EXPECT_EQ(local.Run({"local", "down", "--dir", other}), 0) << local.log();
 }
 
 TEST(Kinds, TwoCollectionsKeepOtherBytesUnderOneId) {

@@ -32,8 +32,8 @@ def main(bitrepo, kind, *flags):
             where = repository.directory / bytes_lie
             damage = ["--damage", shlex.join([str(HERE / "damage_local.py"), str(where)])]
         return subprocess.run(
-            [sys.executable, HERE / "acceptance_kit.py", "--bus", repository.bus, "--pillar",
-             pillar, "--kind", kind, "--collection", "first", "--second-collection", "second",
+            [sys.executable, HERE / "acceptance_kit.py", "--bus", repository.bus,
+             "--repository", repository.name, "--pillar", pillar, "--kind", kind, "--collection", "first", "--second-collection", "second",
              *damage, *flags], check=False).returncode
 
 

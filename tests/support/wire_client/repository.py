@@ -39,7 +39,15 @@ class LocalRepository:
     @property
     def bus(self):
         """Where the coordinator listens."""
-        return tomllib.loads(self.settings.read_text())["coordinator"]
+        return self._read_settings()["coordinator"]
+
+    @property
+    def name(self):
+        """What the repository is called."""
+        return self._read_settings()["repository"]
+
+    def _read_settings(self):
+        return tomllib.loads(self.settings.read_text())
 
     def _run(self, action, *flags, seconds):
         subprocess.run([self._bitrepo, "local", action, "--dir", self.directory, *flags],

@@ -30,7 +30,7 @@ class ClientTest(unittest.TestCase):
     def setUpClass(cls):
         cls.repository = cls.enterClassContext(
             repository.LocalRepository(BITREPO, "--pillars", "2"))
-        cls.bus = cls.enterClassContext(BusMember(cls.repository.bus, "local", "snake"))
+        cls.bus = cls.enterClassContext(BusMember(cls.repository.bus, cls.repository.name, "snake"))
 
     def conversation(self, operation):
         return Conversation(self.bus, operation, COLLECTION)
