@@ -111,7 +111,7 @@ void Conversation::State::Note(PhaseEvent event, const Envelope& message, absl::
       identification.OnUndelivered(message, now);
       break;
     default:
-      NoteReply(message, now, out);
+      NoteReply(message, out);
       break;
   }
   if (identification.AllAnswered()) {
@@ -119,19 +119,13 @@ void Conversation::State::Note(PhaseEvent event, const Envelope& message, absl::
   }
 }
 
-void Conversation::State::NoteReply(const Envelope& message, absl::Time now,
-                                    ConversationOutbox& out) {
-  const wire::ResponseInfo& response = message.body.response();
-  switch (identification.OnReply(message, now)) {
+void Conversation::State::NoteReply(const Envelope& message, ConversationOutbox& out) {
+  switch (identification.OnReply(message)) {
     case Identification::Reply::kRepeated:
       ++asker.counters.ignored;
       return;
     case Identification::Reply::kForeign:
       ++asker.counters.foreign;
-      return;
-    case Identification::Reply::kBusy:
-      out.events.push_back({EventKind::kWarning, message.header.from(), response.code(),
-                            response.text(), std::make_shared<const Envelope>(message)});
       return;
     case Identification::Reply::kNew:
       break;
@@ -139,9 +133,12 @@ void Conversation::State::NoteReply(const Envelope& message, absl::Time now,
   if (identification.IsPassedOver(message)) {
     return;
   }
-  const bool refuses = IsRefusal(response.code()) && !IsDoneAlready(message);
-  out.events.push_back({refuses ? EventKind::kComponentFailed : EventKind::kComponentIdentified,
-                        message.header.from(), response.code(), response.text(),
+  const wire::ResponseInfo& response = message.body.response();
+  const EventKind kind = response.code() == wire::BUSY ? EventKind::kWarning
+                         : IsRefusal(response.code()) && !IsDoneAlready(message)
+                             ? EventKind::kComponentFailed
+                             : EventKind::kComponentIdentified;
+  out.events.push_back({kind, message.header.from(), response.code(), response.text(),
                         std::make_shared<const Envelope>(message)});
 }
 
@@ -154,7 +151,7 @@ void Conversation::State::NoteLate(const Envelope& message, absl::Time now,
     ++asker.counters.ignored;
     return;
   }
-  NoteReply(message, now, out);
+  NoteReply(message, out);
   const auto results = identification.Results(false);
   const auto result = results.find(*component);
   if (result == results.end() || !result->second.identified ||
@@ -164,6 +161,10 @@ void Conversation::State::NoteLate(const Envelope& message, absl::Time now,
   outcome.contributors[*component] = result->second;
   if (result->second.state == Result::kWaiting && !result->second.passed_over) {
     queue.push_back(*component);
+    for (auto& [other, leg] : legs) {
+      leg->OnAlternative(now, out);
+      Record(*leg);
+    }
   }
   listening = listening && !identification.AllHeard();
   Proceed(now, out);

@@ -2,6 +2,7 @@
 // Whose turn it is: all at once, the first and then the rest, or one after another until one has
 // done it.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,6 +40,9 @@ void Conversation::State::Queue() {
     Candidate candidate{component, {}};
     if (result.identify_reply != nullptr) {
       candidate.time_to_deliver = TimeToDeliverOf(result.identify_reply->body);
+      if (result.code == wire::BUSY) {  // after all that can
+        candidate.time_to_deliver.set_first_byte_us(std::numeric_limits<uint64_t>::max());
+      }
     }
     candidates.push_back(std::move(candidate));
   }

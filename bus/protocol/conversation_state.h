@@ -46,7 +46,7 @@ struct Conversation::State {
   void Fire(PhaseEvent event, absl::Time now, ConversationOutbox& out,
             const Envelope* message = nullptr);
   void Note(PhaseEvent event, const Envelope& message, absl::Time now, ConversationOutbox& out);
-  void NoteReply(const Envelope& message, absl::Time now, ConversationOutbox& out);
+  void NoteReply(const Envelope& message, ConversationOutbox& out);
   void NoteLate(const Envelope& message, absl::Time now, ConversationOutbox& out);
   void Select(bool late, absl::Time now, ConversationOutbox& out);
   // In conversation_asking.cc: whom to ask, when, and what if they fail.

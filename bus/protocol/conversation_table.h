@@ -29,7 +29,7 @@ enum class LegEvent {
   kCompleted,   // a final that says done
   kPage,        // a final that says done, with a next cursor
   kRefusal,     // a final that says anything else
-  kBusy,        // a final that says BUSY: nothing was done, and it may be asked again
+  kBusy,        // a final that says BUSY of this copy: nothing was done, another may be taken
   kUnreached,   // not connected, and no copy of the request can have reached it
   kLost,        // not connected, and a copy may have reached it
   kAwayForNow,  // not connected, but it may well return
@@ -125,7 +125,7 @@ constexpr Row Withdrawn() {
            {S::kDone, A::kComplete},  // completed
            {S::kFailed, A::kFail},    // page
            {S::kFailed, A::kFail},    // refusal
-           {S::kFailed, A::kFail},    // busy
+           {kSelf, A::kWait},         // busy
            {S::kFailed, A::kFail},    // unreached
            {S::kUnknown, A::kLose},   // lost
            {kSelf, A::kWait},         // away for now

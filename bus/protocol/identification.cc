@@ -16,6 +16,8 @@ namespace {
 using Kind = Destination::Kind;
 
 bool IsPositive(const Envelope& reply) { return !IsRefusal(reply.body.response().code()); }
+// That says nothing of the file: it may be asked.
+bool IsBusy(const Envelope& reply) { return reply.body.response().code() == wire::BUSY; }
 
 }  // namespace
 
@@ -47,7 +49,7 @@ bool Identification::Owns(const Envelope& message) const {
   });
 }
 
-Identification::Reply Identification::OnReply(const Envelope& message, absl::Time now) {
+Identification::Reply Identification::OnReply(const Envelope& message) {
   const auto component = base::ComponentId::Parse(message.header.from());
   if (!component.ok()) {
     return Reply::kForeign;
@@ -61,15 +63,8 @@ Identification::Reply Identification::OnReply(const Envelope& message, absl::Tim
   if (known.reply != nullptr) {
     return Reply::kRepeated;
   }
-  known.away = false;
-  if (message.body.response().code() == wire::BUSY &&
-      (known.busy == nullptr || now - known.busy_since < kBusyPatience)) {
-    known.busy_since = known.busy == nullptr ? now : known.busy_since;
-    known.busy_at = now;
-    known.busy = std::make_shared<const Envelope>(message);
-    return Reply::kBusy;
-  }
   known.reply = std::make_shared<const Envelope>(message);
+  known.away = false;
   return Reply::kNew;
 }
 
@@ -129,14 +124,10 @@ bool Identification::PreferredIsEnough() const {
          (!spec.fail_over || IsPositive(*preferred->second.reply));
 }
 
-// Who is BUSY is heard where another can serve.
 bool Identification::AllHeard() const {
-  const bool served = MaySelectNow();
   return (!asker_->spec.named.empty() || routed_) &&
-         std::none_of(known_.begin(), known_.end(), [served](const auto& entry) {
-           const Known& known = entry.second;
-           return known.reply == nullptr && known.expected && !known.away &&
-                  !(known.busy != nullptr && served);
+         std::none_of(known_.begin(), known_.end(), [](const auto& entry) {
+           return entry.second.reply == nullptr && entry.second.expected && !entry.second.away;
          });
 }
 
@@ -189,12 +180,7 @@ absl::Time Identification::resend_at() const {
 
 absl::Time Identification::Deadline() const {
   const Patience& patience = asker_->spec.patience;
-  absl::Time deadline = asker_->Deadline(began_, patience.identify);
-  for (const auto& [component, known] : known_) {
-    if (known.busy != nullptr && known.reply == nullptr && !MaySelectNow()) {
-      deadline = std::max(deadline, asker_->Deadline(known.busy_at, patience.silence));
-    }
-  }
+  const absl::Time deadline = asker_->Deadline(began_, patience.identify);
   // Who is absent is not known before the broker has settled: the next identify that is sent again
   // brings its word.
   return settling_ ? std::max(deadline, asker_->Deadline(routed_at_, patience.resend_longest))
@@ -218,7 +204,7 @@ absl::btree_map<base::ComponentId, ContributorResult> Identification::Results(
       if (IsDoneAlready(*known.reply)) {
         result.state = State::kDone;
         result.code = wire::OPERATION_COMPLETED;
-      } else if (!IsPositive(*known.reply) && !result.passed_over) {
+      } else if (!IsPositive(*known.reply) && !IsBusy(*known.reply) && !result.passed_over) {
         result.state = State::kFailed;
       }
     } else if (!timed_out && PreferredIsEnough()) {
@@ -226,10 +212,8 @@ absl::btree_map<base::ComponentId, ContributorResult> Identification::Results(
       result.text = "not asked";
     } else {
       result.state = State::kFailed;
-      result.code = known.busy != nullptr ? wire::BUSY : wire::UNREACHABLE;
-      result.text = known.busy != nullptr ? known.busy->body.response().text()
-                    : known.away          ? "it is not connected"
-                                          : std::string(kNoIdentifyReply);
+      result.code = wire::UNREACHABLE;
+      result.text = known.away ? "it is not connected" : std::string(kNoIdentifyReply);
     }
     results.emplace(component, std::move(result));
   }

@@ -29,9 +29,9 @@ class Identification {
   // True when `message` answers an identify of this conversation.
   bool Owns(const Envelope& message) const;
 
-  enum class Reply { kNew, kBusy, kRepeated, kForeign };
+  enum class Reply { kNew, kRepeated, kForeign };
   // An identify reply. Requires: Owns(message).
-  Reply OnReply(const Envelope& message, absl::Time now);
+  Reply OnReply(const Envelope& message);
   void OnRouted(const wire::Routed& routed, absl::Time now);
   // The identify did not reach the component that it names.
   void OnUndelivered(const Envelope& message, absl::Time now);
@@ -49,7 +49,7 @@ class Identification {
   absl::Time Deadline() const;
 
   // Everyone known of, answered or not: state kWaiting for positive answers and who is passed over,
-  // kDone where it is done already, else kFailed.
+  // who is BUSY, kDone where it is done already, else kFailed.
   absl::btree_map<base::ComponentId, ContributorResult> Results(bool timed_out) const;
   // The broker has said who of the collection is there and who is not; those named are known.
   bool AttendanceKnown() const;
@@ -59,9 +59,6 @@ class Identification {
  private:
   struct Known {
     std::shared_ptr<const Envelope> reply;
-    std::shared_ptr<const Envelope> busy;  // the last BUSY, as long as that is no reply for good
-    absl::Time busy_since;                 // the first
-    absl::Time busy_at;
     bool expected = false;  // named, or the broker has passed the identify to it
     bool away = false;
   };

@@ -20,6 +20,11 @@ bool BytesComeToUs(const Envelope& request) {
   return (row != nullptr && row->moves == Moves::kDown) || request.body.page().by_token();
 }
 
+bool AsksHowItIs(wire::Operation operation) {
+  return operation == wire::GET_STATUS || operation == wire::GET_CONVERSATION ||
+         operation == wire::GET_ALARMS;
+}
+
 }  // namespace
 
 Leg::Leg(base::ComponentId component, Envelope request, bool holds_on, Asker& asker, absl::Time now,
@@ -51,6 +56,9 @@ void Leg::OnMessage(Envelope message, absl::Time now, ConversationOutbox& out) {
     away_ = true;
     NoteInVain(message);
   }
+  if (message.header.kind() == wire::FINAL && message.body.response().code() == wire::BUSY) {
+    NoteInVain(message);
+  }
   const LegEvent event = EventOf(message, now);
   Fire(event, std::make_shared<const Envelope>(std::move(message)), now, out);
 }
@@ -62,9 +70,16 @@ void Leg::NoteInVain(const Envelope& message) {
   }
 }
 
-// Where another would be asked in its place that one is better than waiting.
+// Withdrawn, it may still have taken up another copy. Else: where another would be asked in its
+// place that one is better than waiting, where some are enough it is not waited for, and who asks
+// how things are is told.
 bool Leg::MayPostpone(absl::Time now) const {
-  return (holds_on_ || has_paged_) && now - busy_since_.value_or(now) < kBusyPatience;
+  if (state_ == LegState::kWithdrawn) {
+    return in_vain_.size() < copies_;
+  }
+  return (holds_on_ || has_paged_) && asker_->spec.quorum == 0 &&
+         !AsksHowItIs(request_.header.operation()) &&
+         now - busy_since_.value_or(now) < kBusyPatience;
 }
 
 LegEvent Leg::EventOf(const Envelope& message, absl::Time now) const {
@@ -132,6 +147,13 @@ void Leg::OnCancel(absl::string_view reason, absl::Time now, ConversationOutbox&
     why_->set_text(FittingText(reason, kTextBytesMax));
   }
   Fire(LegEvent::kCancel, nullptr, now, out);
+}
+
+void Leg::OnAlternative(absl::Time now, ConversationOutbox& out) {
+  holds_on_ = false;
+  if (state_ == LegState::kAsked && busy_since_.has_value() && !has_paged_) {
+    Fire(LegEvent::kRefusal, nullptr, now, out);
+  }
 }
 
 void Leg::OnNextPage(Envelope request, absl::Time now, ConversationOutbox& out) {
@@ -224,7 +246,7 @@ void Leg::Fire(LegEvent event, std::shared_ptr<const Envelope> message, absl::Ti
       busy_since_ = busy_since_.value_or(now);
       last_word_ = now;
       away_ = false;
-      NoteInVain(*message);
+      last_sequence_ = 0;  // whatever was done is undone
       Explain(message->body.response().code(), message->body.response().text());
       Tell(EventKind::kWarning, std::move(message), out);
       return;

@@ -35,6 +35,8 @@ class Leg {
   void OnActivity(absl::Time now, ConversationOutbox& out);
   void OnTransferFailed(const absl::Status& why, absl::Time now, ConversationOutbox& out);
   void OnCancel(absl::string_view reason, absl::Time now, ConversationOutbox& out);
+  // Another can be asked in its place: it is not held on to, nor waited for while it is BUSY.
+  void OnAlternative(absl::Time now, ConversationOutbox& out);
   // Requires: state() is kPaged.
   void OnNextPage(Envelope request, absl::Time now, ConversationOutbox& out);
   void OnTime(absl::Time now, ConversationOutbox& out);

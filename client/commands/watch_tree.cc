@@ -27,9 +27,13 @@ std::string AddresseeOf(const Heard& asked) {
   return to.kind == Destination::Kind::kCoordinator ? "coordinator" : to.id;
 }
 
+bool IsBusy(const Heard& reply) { return reply.copy.body.response().code() == wire::BUSY; }
+
+// BUSY is one only as long as nothing follows: the same request may be taken later.
 const Heard* LastWordOf(const TreeStep& step) {
   for (auto reply = step.replies.rbegin(); reply != step.replies.rend(); ++reply) {
-    if (IsLastWord(reply->copy.header.kind())) return &*reply;
+    const bool taken_back = IsBusy(*reply) && reply != step.replies.rbegin();
+    if (IsLastWord(reply->copy.header.kind()) && !taken_back) return &*reply;
   }
   return nullptr;
 }
@@ -76,7 +80,7 @@ absl::btree_map<std::string, State> StatesOf(const TreeGroup& group) {
     const Heard* last = LastWordOf(step);
     if (last == nullptr) {
       state = State::kOwed;
-    } else if (last->copy.header.kind() == wire::UNDELIVERED) {
+    } else if (last->copy.header.kind() == wire::UNDELIVERED || IsBusy(*last)) {
       state = State::kAbsent;
     } else {
       const bool done = last->copy.header.kind() == wire::FINAL &&
@@ -156,14 +160,15 @@ absl::Time WatchTree::EndOf(const TreeGroup& group) const {
   };
   bool requested = false;
   bool unanswered = false;
-  bool due = false;  // said that it can, and has not been asked yet
+  bool due = false;  // said that it can, or is busy, and has not been asked yet
   for (const TreeStep& step : group.steps) {
     const wire::Kind kind = step.asked.copy.header.kind();
     requested |= kind == wire::REQUEST;
     unanswered |= !SilentOf(step).empty() || (kind == wire::IDENTIFY && step.replies.empty());
     for (const Heard& reply : step.replies) {
-      due |= reply.copy.body.response().code() == wire::IDENTIFICATION_POSITIVE &&
-             !states.contains(reply.copy.header.from());
+      due |=
+          (reply.copy.body.response().code() == wire::IDENTIFICATION_POSITIVE || IsBusy(reply)) &&
+          !states.contains(reply.copy.header.from());
     }
   }
   if (has(State::kOwed) || (!requested && (unanswered || due))) {

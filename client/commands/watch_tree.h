@@ -22,8 +22,8 @@ struct TreeLimits {
   size_t messages_of_group_max = 200;  // more are only counted
   size_t ended_max = 20000;            // remembered, so that each has one end
   absl::Duration settled_quiet = absl::Seconds(1);  // after which nothing more is to come
-  // A pillar is away, or could and was not asked: its asker may yet ask it.
-  absl::Duration absent_quiet = absl::Seconds(7);
+  // A pillar is away, is busy, or could and was not asked: its asker may yet ask it.
+  absl::Duration absent_quiet = absl::Seconds(10);
   absl::Duration open_quiet = absl::Seconds(30);  // somebody still owes an answer
 };
 

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "bus/protocol/conversation.h"
-#include "bus/protocol/limits.h"
 #include "bus/protocol/response_code.h"
 #include "tests/bus/protocol/asking_bench.h"
 
@@ -35,74 +34,51 @@ ConversationSpec GetFrom(const std::string& preferred, bool fail_over) {
 // ---- one that is busy
 
 // [C-46]
-TEST(ConversationChoice, WhereAllAreNeededABusyOneIsAskedToIdentifyAgain) {
+TEST(ConversationChoice, OneThatIsBusyWhenItIsToIdentifyIsAskedAllTheSame) {
   AskingBench bench(SpecFor(wire::PUT_FILE, Reach::kAll));
   bench.Hear(Routed(bench.identify(), {"p-1", "p-2"}));
   bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::IDENTIFICATION_POSITIVE));
-  for (int i = 0; i < 4; ++i) {
-    bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::BUSY));
-    bench.Wait(absl::Seconds(20));
-    ASSERT_EQ(bench.machine().phase(), Phase::kIdentifying);
-  }
-  EXPECT_EQ(bench.Count(EventKind::kWarning, "p-2"), 4u);
+  bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::BUSY));
+  EXPECT_EQ(bench.Count(EventKind::kWarning, "p-2"), 1u);
   EXPECT_EQ(bench.Count(EventKind::kComponentFailed), 0u);
-  bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE));
   ASSERT_TRUE(bench.asked("p-1"));
+  ASSERT_TRUE(bench.asked("p-2"));
   Complete(bench, "p-1");
   Complete(bench, "p-2");
   EXPECT_EQ(bench.outcome().verdict, Verdict::kSuccess);
 }
 
 // [C-46]
-TEST(ConversationChoice, ABusyOneThatSaysNothingMoreIsGivenUpAsBusy) {
-  AskingBench bench(SpecFor(wire::PUT_FILE, Reach::kAll));
-  bench.Hear(Routed(bench.identify(), {"p-1"}));
-  bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::BUSY));
-  bench.Wait(absl::Seconds(30) - absl::Milliseconds(1));
-  EXPECT_FALSE(bench.machine().done());
-  bench.Wait(absl::Milliseconds(1));
-  EXPECT_TRUE(bench.machine().done());
-  EXPECT_EQ(bench.outcome().code, wire::BUSY);
-}
-
-// [C-46]
-TEST(ConversationChoice, AfterFiveMinutesOfBusyThatIsTheAnswer) {
-  AskingBench bench(SpecFor(wire::PUT_FILE, Reach::kAll));
-  bench.Hear(Routed(bench.identify(), {"p-1"}));
-  bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::BUSY));
-  for (absl::Duration gone; gone < kBusyPatience - absl::Seconds(20); gone += absl::Seconds(20)) {
-    bench.Wait(absl::Seconds(20));
-    bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::BUSY));
-    ASSERT_FALSE(bench.machine().done());
-  }
-  bench.Wait(absl::Seconds(20));
-  bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::BUSY));
-  EXPECT_TRUE(bench.machine().done());
-  EXPECT_EQ(bench.outcome().code, wire::BUSY);
-}
-
-// [C-46]
-TEST(ConversationChoice, WhereAnotherCanServeABusyOneIsNotWaitedFor) {
+TEST(ConversationChoice, WhereOneIsEnoughABusyOneIsAskedAfterAllOthers) {
   AskingBench bench(SpecFor(wire::GET_FILE, Reach::kOne));
   bench.Hear(Routed(bench.identify(), {"p-1", "p-2"}));
   bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::BUSY));
   EXPECT_EQ(bench.machine().phase(), Phase::kIdentifying);
-  bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE));
+  bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE, 1'000'000));
   ASSERT_TRUE(bench.asked("p-2"));
-  Complete(bench, "p-2");
+  ASSERT_FALSE(bench.asked("p-1"));
+  bench.Hear(Final(bench.request("p-2"), "p-2", wire::DATA_LOSS));
+  ASSERT_TRUE(bench.asked("p-1"));
+  bench.Hear(Final(bench.request("p-1"), "p-1", wire::BUSY));
+  EXPECT_FALSE(bench.machine().done()) << "nobody else is left: it is waited for";
+  Complete(bench, "p-1");
   EXPECT_EQ(bench.outcome().verdict, Verdict::kSuccess);
 }
 
 // [C-46]
-TEST(ConversationChoice, WhereNobodyElseHasItABusyOneIsWaitedFor) {
+TEST(ConversationChoice, ABusyOneIsLeftForOneThatIdentifiesLate) {
   AskingBench bench(SpecFor(wire::GET_FILE, Reach::kOne));
   bench.Hear(Routed(bench.identify(), {"p-1", "p-2"}));
-  bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::BUSY));
-  bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::FILE_NOT_FOUND_FAILURE));
-  bench.Wait(absl::Seconds(20));
-  EXPECT_EQ(bench.machine().phase(), Phase::kIdentifying);
   bench.Hear(IdentifyReply(bench.identify(), "p-1", wire::IDENTIFICATION_POSITIVE));
-  EXPECT_TRUE(bench.asked("p-1"));
+  bench.Wait(absl::Seconds(3));
+  ASSERT_TRUE(bench.asked("p-1"));
+  bench.Hear(Final(bench.request("p-1"), "p-1", wire::BUSY));
+  ASSERT_FALSE(bench.machine().done());
+  bench.Hear(IdentifyReply(bench.identify(), "p-2", wire::IDENTIFICATION_POSITIVE));
+  ASSERT_TRUE(bench.asked("p-2"));
+  EXPECT_EQ(bench.result("p-1").code, wire::BUSY);
+  Complete(bench, "p-2");
+  EXPECT_EQ(bench.outcome().verdict, Verdict::kSuccess);
 }
 
 // ---- the preferred one

@@ -79,5 +79,46 @@ TEST(Leg, ACopyThatMetABusyOneHasHadNoEffect) {
   EXPECT_EQ(bench.leg().state(), LegState::kFailed) << "nothing can have been done";
 }
 
+// [C-46] [C-19]
+TEST(Leg, AWithdrawnOneEndsWhenEachCopyWasInVain) {
+  LegBench bench(wire::PUT_FILE);
+  bench.Reach(LegState::kAsked);
+  bench.SendOnceMore();
+  bench.Do(LegEvent::kCancel);
+  bench.Do(LegEvent::kBusy);
+  EXPECT_EQ(bench.leg().state(), LegState::kWithdrawn) << "the other copy may have been taken";
+  bench.Do(LegEvent::kBusy);
+  EXPECT_EQ(bench.leg().state(), LegState::kFailed);
+}
+
+// [C-46]
+TEST(Leg, WhereSomeAreEnoughABusyOneIsNotWaitedFor) {
+  LegBench bench(wire::PUT_FILE);
+  bench.asker().spec.quorum = 2;
+  bench.Reach(LegState::kAsked);
+  bench.Do(LegEvent::kBusy);
+  EXPECT_EQ(bench.leg().state(), LegState::kFailed);
+}
+
+// [C-46]
+TEST(Leg, WhoAsksHowThingsAreIsToldThatItIsBusy) {
+  LegBench bench(wire::GET_STATUS);
+  bench.Reach(LegState::kAsked);
+  bench.Do(LegEvent::kBusy);
+  EXPECT_EQ(bench.leg().state(), LegState::kFailed);
+  EXPECT_EQ(bench.leg().Result().code, wire::BUSY);
+}
+
+// [C-46]
+TEST(Leg, WhenAnotherCanBeAskedAfterAllABusyOneIsLeft) {
+  LegBench bench(wire::GET_FILE);
+  bench.Reach(LegState::kAsked);
+  bench.Do(LegEvent::kBusy);
+  ASSERT_EQ(bench.leg().state(), LegState::kAsked);
+  bench.leg().OnAlternative(bench.now(), bench.out());
+  EXPECT_EQ(bench.leg().state(), LegState::kFailed);
+  EXPECT_EQ(bench.leg().Result().code, wire::BUSY);
+}
+
 }  // namespace
 }  // namespace bitrepo::protocol

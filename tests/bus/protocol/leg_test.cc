@@ -94,7 +94,7 @@ size_t DriveEachCell(bool resumed) {
       SCOPED_TRACE(std::string(NameOf(state)) + " x " + std::string(NameOf(event)));
       const LegCell cell = CellOf(state, event);
       LegBench bench(OperationFor(state, event), event != LegEvent::kLost, resumed);
-      if (state == LegState::kWithdrawn && event == LegEvent::kLost) {
+      if (state == LegState::kWithdrawn && (event == LegEvent::kLost || event == LegEvent::kBusy)) {
         bench.SendOnceMore();
       }
       bench.Reach(state);

@@ -175,6 +175,30 @@ TEST_F(WatchTreeTest, OneWhosePillarIsAwayWaitsForItToReturn) {
   EXPECT_EQ(group.steps[0].repeats, 1u);
 }
 
+TEST_F(WatchTreeTest, OneWhosePillarIsBusyWaitsForItToBeAskedAgain) {
+  const Envelope request = bus_.Request(bus_.NewConversation(), "p1", "f");
+  Hear(request);
+  Hear(bus_.Final(request, wire::BUSY));
+  Pass(absl::Seconds(9));
+  Hear(request);
+  Hear(bus_.Progress(request, wire::RECEIVING, 0, 1));
+  Pass(TreeLimits().absent_quiet);
+  EXPECT_THAT(closed_, IsEmpty()) << "it is owed again";
+  Hear(bus_.Final(request));
+  const TreeGroup group = Only();
+  EXPECT_EQ(group.verdict, "done");
+  EXPECT_EQ(group.steps.size(), 1u);
+}
+
+TEST_F(WatchTreeTest, OneThatIsBusyForGoodHasFailed) {
+  const Envelope request = bus_.Request(bus_.NewConversation(), "p1", "f");
+  Hear(request);
+  Hear(bus_.Final(request, wire::BUSY));
+  Pass(TreeLimits().absent_quiet);
+  ASSERT_THAT(closed_, SizeIs(1));
+  EXPECT_EQ(closed_[0].verdict, "failed");
+}
+
 TEST_F(WatchTreeTest, AnIdentifyThatNobodyHasAnsweredWaits) {
   const Envelope identify = bus_.Identify(bus_.NewConversation(), "f");
   Hear(identify);
@@ -183,7 +207,7 @@ TEST_F(WatchTreeTest, AnIdentifyThatNobodyHasAnsweredWaits) {
   Hear(bus_.Routed(identify, {"p1"}));
   Pass(absl::Seconds(5));
   EXPECT_THAT(closed_, IsEmpty());
-  Hear(bus_.IdentifyReply(identify, "p1", wire::BUSY));
+  Hear(bus_.IdentifyReply(identify, "p1", wire::IDENTIFICATION_NEGATIVE));
   Pass(TreeLimits().settled_quiet);
   ASSERT_THAT(closed_, SizeIs(1));
   EXPECT_EQ(closed_[0].verdict, "no-request");

@@ -22,7 +22,7 @@ from wire_client.data_frame import FrameFault
 def read_flags(words):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--bus", metavar="tcp://HOST:PORT", help="where the coordinator listens")
-    parser.add_argument("--repository", default="local", help="its name (local)")
+    parser.add_argument("--repository", metavar="NAME", help="what the repository is called")
     parser.add_argument("--pillar", metavar="ID", help="the pillar under test")
     parser.add_argument("--kind", choices=ALL_KINDS, default="full", help="what it is (full)")
     parser.add_argument("--collection", metavar="C", help="one that it keeps")
@@ -36,8 +36,9 @@ def read_flags(words):
                         help="only this one, or those that begin so; may be repeated")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
     flags = parser.parse_args(words)
-    if not flags.list and not (flags.bus and flags.pillar and flags.collection):
-        parser.error("--bus, --pillar and --collection say what is to be tested")
+    needed = (flags.bus, flags.repository, flags.pillar, flags.collection)
+    if not flags.list and not all(needed):
+        parser.error("--bus, --repository, --pillar and --collection say what is to be tested")
     return flags
 
 
